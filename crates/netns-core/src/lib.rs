@@ -1,0 +1,1 @@
+//! Open, identify, enter, create and list Linux network namespaces, and wire them together.

@@ -1,0 +1,2 @@
+//! nsproxy.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The data plane: relays connections between Linux network namespaces, as a library.

@@ -1,0 +1,1 @@
+//! Private namespaces, scriptable peers and deadlines.

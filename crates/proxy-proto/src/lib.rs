@@ -1,0 +1,1 @@
+//! PROXY protocol v1 and v2: bytes in, values out. no_std, no allocation, no unsafe code.
