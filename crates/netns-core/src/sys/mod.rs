@@ -1,0 +1,28 @@
+//! The system calls that no dependency wraps, and the only `unsafe` code of this crate.
+//!
+//! The contract: a borrowed descriptor goes in, a value or an owned descriptor comes out, the errno is kept
+//! in the [`std::io::Error`], and nothing is retried or interpreted. `setns`, `unshare`, `mount` and
+//! `fstatfs` are not here: `nix` has them.
+//!
+//! - [`nsfs`]: what the kernel tells about an open namespace file.
+//! - [`socket`]: what it tells about the namespace of a socket.
+
+#![allow(
+    unsafe_code,
+    reason = "raw ioctl and getsockopt calls; each block does one of them"
+)]
+
+pub(crate) mod nsfs;
+pub(crate) mod socket;
+
+use std::ffi::c_int;
+use std::io;
+
+/// Turns the `-1` of a system call into the errno.
+fn check(result: c_int) -> io::Result<c_int> {
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}

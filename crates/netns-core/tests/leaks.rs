@@ -1,0 +1,77 @@
+//! Nothing is left over: no descriptor, no mount, no thread.
+//!
+//! One test only, in a program of its own: descriptors and threads are counted for the whole process.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod util;
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use netns_core::links::Links;
+use netns_core::{Home, Netns, NetnsId, run, tcp_listener};
+use util::{eventually, in_private_namespaces, mount_points, name, registry};
+
+#[derive(Debug, PartialEq, Eq)]
+struct Holdings {
+    descriptors: usize,
+    threads: usize,
+    mounts: usize,
+}
+
+fn holdings() -> Holdings {
+    let count = |path| fs::read_dir(path).unwrap().count();
+    Holdings {
+        descriptors: count("/proc/self/fd"),
+        threads: count("/proc/self/task"),
+        mounts: mount_points().len(),
+    }
+}
+
+#[test]
+fn no_operation_leaves_a_descriptor_a_thread_or_a_mount() {
+    in_private_namespaces(|| {
+        // The registry's own mount stays, by design.
+        registry().add(&name("first")).unwrap();
+        let other = registry().open(&name("first")).unwrap();
+        let home = Home::of_this_thread().unwrap();
+        let before = holdings();
+        for _ in 0..10 {
+            use_everything(&other, &home);
+        }
+        // A thread that was joined may still be listed for a moment.
+        eventually("the threads have ended", || holdings().threads == before.threads);
+        assert_eq!(holdings(), before);
+    });
+}
+
+fn use_everything(other: &Netns, home: &Home) {
+    registry().add(&name("foo")).unwrap();
+    registry().add(&name("foo")).unwrap_err();
+    registry().attach(&name("bar"), other).unwrap();
+    registry().attach(&name("bar"), other).unwrap_err();
+    registry().open(&name("nope")).unwrap_err();
+    registry().list().unwrap();
+    registry().remove(&name("foo")).unwrap();
+    registry().remove(&name("bar")).unwrap();
+    registry().remove(&name("bar")).unwrap_err();
+
+    Netns::create().unwrap().id().unwrap();
+    Netns::open_path("/etc/passwd").unwrap_err();
+    Netns::open_path("/proc/thread-self/ns/uts").unwrap_err();
+
+    run(other, || ()).unwrap();
+    catch_unwind(|| run(other, || panic!("inside"))).unwrap_err();
+    other.enter().unwrap().leave().unwrap();
+    drop(other.enter().unwrap());
+    home.visit(other, || ()).unwrap();
+    catch_unwind(AssertUnwindSafe(|| home.visit(other, || panic!("inside")))).unwrap_err();
+
+    let mut links = Links::in_netns(other).unwrap();
+    links.set_up("lo").unwrap();
+    links.set_up("nope").unwrap_err();
+    let listener = tcp_listener(other, "127.0.0.1:0".parse().unwrap()).unwrap();
+    assert_eq!(NetnsId::of_socket(&listener).unwrap(), other.id().unwrap());
+    tcp_listener(other, "192.0.2.1:0".parse().unwrap()).unwrap_err();
+}
