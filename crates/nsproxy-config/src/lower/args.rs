@@ -1,0 +1,133 @@
+//! The words of a statement, taken one by one, and the loop over options that ends some statements.
+
+use super::sink::{Choice, Sink, shown};
+use crate::keywords::Table;
+use crate::report::Diagnostic;
+use crate::source::Span;
+use crate::syntax::{Statement, Word};
+
+/// Errors on one line after which the rest of it is left unread.
+const MOST_ERRORS: usize = 16;
+
+/// What is left of a statement.
+pub(crate) struct Args<'a, 's> {
+    words: &'a [Word<'s>],
+    next: usize,
+}
+
+impl<'a, 's> Args<'a, 's> {
+    /// Everything behind the keyword.
+    pub(crate) fn new(statement: &'a Statement<'s>) -> Self {
+        Self {
+            words: &statement.words,
+            next: 1,
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<&'a Word<'s>> {
+        let word = self.words.get(self.next)?;
+        self.next += 1;
+        Some(word)
+    }
+
+    pub(crate) fn peek(&self) -> Option<&'a Word<'s>> {
+        self.words.get(self.next)
+    }
+
+    /// The keyword.
+    pub(crate) fn keyword(&self) -> &'a Word<'s> {
+        &self.words[0]
+    }
+
+    /// From the keyword to the last word taken.
+    pub(crate) fn span(&self) -> Span {
+        let last = self.next.clamp(1, self.words.len()) - 1;
+        self.words[0].span.to(self.words[last].span)
+    }
+
+    /// The next word, or an error that says what `subject` needs, such as "a name".
+    pub(crate) fn need(&mut self, subject: &str, what: &str, sink: &mut Sink<'_>) -> Option<&'a Word<'s>> {
+        let word = self.next();
+        if word.is_none() {
+            let end = self.words[self.words.len() - 1].span;
+            let error = Diagnostic::error(end.after(), format!("`{subject}` needs {what}"));
+            sink.push(error.with_label(format!("expected {what}")));
+        }
+        word
+    }
+
+    /// Reports what is left.
+    pub(crate) fn finish(&self, sink: &mut Sink<'_>) {
+        let (Some(first), Some(last)) = (self.peek(), self.words.last()) else {
+            return;
+        };
+        let message = if self.next == 1 {
+            format!("`{}` stands alone on its line", self.keyword().text)
+        } else {
+            format!("unexpected `{}` at the end of the line", shown(first))
+        };
+        let label = if self.next == 1 {
+            "unexpected"
+        } else {
+            "the line should end before this"
+        };
+        sink.push(Diagnostic::error(first.span.to(last.span), message).with_label(label));
+    }
+
+    fn skip(&mut self, count: u8) {
+        self.next = self.words.len().min(self.next + usize::from(count));
+    }
+}
+
+/// One option of a `bind`, `server` or `source` line.
+pub(crate) struct Opt<T: 'static> {
+    pub(crate) name: &'static str,
+    /// Takes the option's own arguments. The word is the option.
+    pub(crate) apply: for<'a, 's> fn(&mut T, &'a Word<'s>, &mut Args<'a, 's>, &mut Sink<'_>),
+}
+
+/// Takes the options up to the end of the line. `line` is the statement's keyword.
+pub(crate) fn options<T>(
+    target: &mut T,
+    args: &mut Args<'_, '_>,
+    table: &[Opt<T>],
+    known: &Table,
+    line: &str,
+    sink: &mut Sink<'_>,
+) {
+    let mut seen: Vec<(&str, Span)> = Vec::new();
+    let mut errors = 0;
+    while let Some(word) = args.next() {
+        let Some(option) = table.iter().find(|option| option.name == word.text) else {
+            let supported: Vec<&str> = table.iter().map(|option| option.name).collect();
+            let what = format!("`{line}` option");
+            let choice = Choice {
+                what: &what,
+                section: None,
+                supported: &supported,
+                known,
+            };
+            // How many words belong to an unknown one nobody can say.
+            let shown = format!("`{line} ... {}`", shown(word));
+            let Some(found) = sink.not_supported(word, &shown, &choice) else {
+                return;
+            };
+            args.skip(found.arguments);
+            errors += 1;
+            if errors == MOST_ERRORS {
+                return;
+            }
+            continue;
+        };
+        if let Some(&(_, first)) = seen.iter().find(|(name, _)| *name == option.name) {
+            let error = Diagnostic::error(
+                word.span,
+                format!("`{}` is given twice on this line", option.name),
+            );
+            sink.push(error.with_related(first, "first given here"));
+            return;
+        }
+        seen.push((option.name, word.span));
+        (option.apply)(target, word, args, sink);
+    }
+}

@@ -1,0 +1,91 @@
+//! Syntax tree to model.
+//!
+//! Two passes. The first takes the sections in order, each statement by the table of its section, into drafts
+//! with their `defaults` applied. The second (`resolve`) has all names and makes the model. Both report
+//! everything they find and go on.
+//!
+//! A new keyword is a row in a table: statements of proxies in `proxy`, of `global` in `global`, options in
+//! `bind` and `server`, timeouts and other inheritable settings in `settings`.
+
+mod args;
+mod bind;
+mod binds;
+mod draft;
+mod global;
+mod namespaces;
+mod proxy;
+mod resolve;
+mod server;
+mod settings;
+mod sink;
+
+use self::args::Args;
+use self::proxy::Proxies;
+use self::sink::Sink;
+use crate::keywords;
+use crate::model::Config;
+use crate::report::{Collector, Diagnostic};
+use crate::source::Sources;
+use crate::syntax::{Section, SectionKind, Statement, Tree};
+
+/// The model of a configuration. It is to be used only when none of the diagnostics is an error.
+pub(crate) fn lower(tree: &Tree<'_>, sources: &Sources, diagnostics: Collector) -> (Config, Collector) {
+    let mut sink = Sink::new(sources, diagnostics);
+    let mut config = Config::default();
+    let mut globals = global::Globals::default();
+    let mut proxies = Proxies::default();
+    for statement in &tree.preamble {
+        outside_of_sections(statement, &mut sink);
+    }
+    for section in &tree.sections {
+        match section.kind {
+            SectionKind::Global => globals.section(section, &mut sink),
+            SectionKind::NamespaceList => namespaces::section(&mut config.namespace_list, section, &mut sink),
+            SectionKind::Defaults | SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
+                proxies.section(section, &mut sink);
+            }
+            SectionKind::Unsupported => unsupported_section(section, &mut sink),
+            SectionKind::Misspelt(meant) => {
+                let keyword = section.header.keyword();
+                let error = Diagnostic::error(
+                    keyword.span,
+                    format!("unknown section `{}`", sink::shown(keyword)),
+                );
+                sink.push(error.with_help(format!("did you mean `{meant}`?")));
+            }
+        }
+    }
+    config.global = globals.finish();
+    resolve::resolve(proxies, &mut config, &mut sink);
+    (config, sink.into_diagnostics())
+}
+
+fn outside_of_sections(statement: &Statement<'_>, sink: &mut Sink<'_>) {
+    let keyword = sink::shown(statement.keyword());
+    if let Some(known) = keywords::DIRECTIVES.find(&keyword) {
+        sink.refuse(statement.keyword().span, &format!("`{keyword}`"), known.why);
+        return;
+    }
+    let error = Diagnostic::error(
+        statement.keyword().span,
+        format!("`{keyword}` stands before the first section"),
+    );
+    sink.push(error.with_help(
+        "a section begins with `global`, `defaults`, `frontend`, `backend`, `listen` or `namespace_list`",
+    ));
+}
+
+/// One error for the section; what is in it would only repeat that.
+fn unsupported_section(section: &Section<'_>, sink: &mut Sink<'_>) {
+    let keyword = section.header.keyword();
+    if let Some(known) = keywords::UNSUPPORTED_SECTIONS.find(&keyword.text) {
+        sink.refuse(keyword.span, &format!("`{}` sections", keyword.text), known.why);
+    }
+}
+
+/// A section whose first line is its keyword alone.
+fn bare_header(section: &Section<'_>, sink: &mut Sink<'_>) {
+    if !section.broken_header {
+        Args::new(&section.header).finish(sink);
+    }
+}

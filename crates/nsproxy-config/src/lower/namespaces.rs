@@ -1,0 +1,77 @@
+//! The `namespace_list` section: which namespaces a received PROXY header may select.
+//!
+//! Unlike HAProxy, the list is independent of the namespaces on `bind` and `server` lines and may stand anywhere,
+//! and an unknown word in it is an error.
+
+use std::collections::{BTreeSet, HashMap};
+
+use netns_core::{NetnsName, NetnsSpec};
+
+use super::args::Args;
+use super::sink::{Sink, shown};
+use crate::keywords::Table;
+use crate::report::Diagnostic;
+use crate::source::Span;
+use crate::syntax::{Section, Word};
+
+/// HAProxy knows no other statement here.
+static NOTHING_ELSE: Table = Table(&[]);
+
+pub(super) fn section(list: &mut BTreeSet<NetnsName>, section: &Section<'_>, sink: &mut Sink<'_>) {
+    super::bare_header(section, sink);
+    let mut seen: HashMap<NetnsName, Span> = HashMap::new();
+    for statement in &section.statements {
+        if statement.keyword().text != "namespace" {
+            super::proxy::unknown_statement(statement, "namespace_list", &["namespace"], &NOTHING_ELSE, sink);
+            continue;
+        }
+        let mut args = Args::new(statement);
+        let mut next = args.need("namespace", "a name", sink);
+        while let Some(word) = next {
+            if let Some(name) = name(word, sink) {
+                let duplicate = Diagnostic::error(word.span, format!("namespace `{name}` is listed twice"));
+                if let Some(&first) = seen.get(&name) {
+                    sink.push(duplicate.with_related(first, "first listed here"));
+                } else if !list.insert(name.clone()) {
+                    sink.push(duplicate.with_note("an earlier `namespace_list` has it"));
+                } else {
+                    seen.insert(name, word.span);
+                }
+            }
+            next = args.next();
+        }
+    }
+}
+
+/// A namespace by name: a header carries a name, never a path or a process.
+fn name(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<NetnsName> {
+    let spec = spec(word, sink)?;
+    let name = spec.name().cloned();
+    if name.is_none() {
+        let message = format!("`namespace_list` holds names, and `{}` is not one", shown(word));
+        let note = "a PROXY header selects a namespace by its name; paths and `pid:N` are for `bind` and `server` lines";
+        sink.push(Diagnostic::error(word.span, message).with_note(note));
+    }
+    name
+}
+
+/// A namespace by name, path or process. `*` is not one.
+pub(super) fn spec(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<NetnsSpec> {
+    if word.text == "*" {
+        let error = Diagnostic::error(word.span, "`namespace *` has a meaning only on a `server` line");
+        sink.push(
+            error
+                .with_note("there it is the namespace of the client's connection")
+                .with_help("name a namespace"),
+        );
+        return None;
+    }
+    match word.text.parse::<NetnsSpec>() {
+        Ok(spec) => Some(spec),
+        Err(error) => {
+            let help = "write a name as in `ip netns list`, an absolute path, or `pid:N`";
+            sink.push(Diagnostic::error(word.span, error.to_string()).with_help(help));
+            None
+        }
+    }
+}

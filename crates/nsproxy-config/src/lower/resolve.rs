@@ -1,0 +1,302 @@
+//! Drafts to the model: names looked up, and the checks that need the whole configuration.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::binds;
+use super::draft::{Draft, keyword_of};
+use super::proxy::Proxies;
+use super::settings::{Mode, Set};
+use super::sink::{Sink, list};
+use crate::model::{Backend, BackendId, ClientTimeouts, Config, Frontend, ServerTimeouts};
+use crate::report::Diagnostic;
+use crate::source::Span;
+use crate::syntax::SectionKind;
+use crate::values::number::shorten;
+
+/// More backends than this are not listed in a message.
+const MOST_LISTED: usize = 5;
+
+pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>) {
+    let drafts = unique(proxies.drafts, sink);
+    check_modes(&drafts, sink);
+    check_timeouts(&drafts, sink);
+    binds::check(&drafts, sink);
+    let backends = Backends::of(&drafts);
+    let mut used = vec![false; backends.drafts.len()];
+    let targets: Vec<_> = drafts
+        .iter()
+        .map(|draft| target(draft, &backends, sink))
+        .collect();
+    for target in targets.iter().flatten() {
+        used[target.0] = true;
+    }
+    // A name that leads nowhere was surely meant for one of those that seem unused.
+    let all_found = drafts
+        .iter()
+        .zip(&targets)
+        .all(|(draft, target)| target.is_some() || !draft.names_backend());
+    check_backends(&backends, &used, all_found, sink);
+    for (draft, backend) in drafts.into_iter().zip(targets) {
+        add(draft, backend, config, sink);
+    }
+}
+
+/// Drops proxies whose name another one of the same half has.
+fn unique(drafts: Vec<Draft>, sink: &mut Sink<'_>) -> Vec<Draft> {
+    let mut frontends: HashMap<String, (Span, SectionKind)> = HashMap::new();
+    let mut backends: HashMap<String, (Span, SectionKind)> = HashMap::new();
+    let mut kept = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        let halves = [
+            (draft.is_frontend(), &mut frontends),
+            (draft.is_backend(), &mut backends),
+        ];
+        let mut clash = None;
+        for (has, names) in halves {
+            if has && clash.is_none() {
+                clash = names.get(&draft.name).copied();
+                names
+                    .entry(draft.name.clone())
+                    .or_insert((draft.span, draft.kind));
+            }
+        }
+        match clash {
+            None => kept.push(draft),
+            Some((first, kind)) => {
+                let error = Diagnostic::error(
+                    draft.span,
+                    format!("{} has the same name as a {}", draft.shown(), keyword_of(kind)),
+                );
+                sink.push(error.with_related(first, "the first one"));
+            }
+        }
+    }
+    kept
+}
+
+fn check_modes(drafts: &[Draft], sink: &mut Sink<'_>) {
+    // A `defaults` that many use is reported once.
+    let mut reported: HashSet<Span> = HashSet::new();
+    for draft in drafts {
+        let Some(Set {
+            value: Mode::Refused(name, why),
+            span,
+            ..
+        }) = draft.settings.mode
+        else {
+            continue;
+        };
+        if reported.insert(span) {
+            let error = Diagnostic::error(span, why.message(&format!("`mode {name}`")));
+            let error = error.with_help(
+                "nsproxy relays connections byte by byte: write `mode tcp`, also before TLS or HTTP servers",
+            );
+            sink.push(error.with_related(draft.span, "this proxy has that mode"));
+        }
+    }
+}
+
+/// The timeouts whose absence HAProxy warns about.
+fn check_timeouts(drafts: &[Draft], sink: &mut Sink<'_>) {
+    for draft in drafts {
+        let settings = &draft.settings;
+        let wanted = [
+            (
+                draft.is_frontend() && limit(settings.client.as_ref()).is_none(),
+                "timeout client",
+            ),
+            (
+                draft.server_lines > 0 && limit(settings.connect.as_ref()).is_none(),
+                "timeout connect",
+            ),
+            (
+                draft.server_lines > 0 && limit(settings.server.as_ref()).is_none(),
+                "timeout server",
+            ),
+        ];
+        let missing: Vec<&str> = wanted
+            .iter()
+            .filter(|(missing, _)| *missing)
+            .map(|&(_, name)| name)
+            .collect();
+        if !missing.is_empty() {
+            let warning = Diagnostic::warning(
+                draft.span,
+                format!("{} has no `{}`", draft.shown(), missing.join("` and no `")),
+            );
+            let note = "without it, a connection whose other side has gone silent is kept for ever";
+            sink.push(
+                warning
+                    .with_note(note)
+                    .with_help("set it here or in `defaults`, for example to `30s`"),
+            );
+        }
+    }
+}
+
+/// The proxies that can be the target of a `default_backend`.
+struct Backends<'d> {
+    drafts: Vec<&'d Draft>,
+    by_name: HashMap<&'d str, BackendId>,
+}
+
+impl<'d> Backends<'d> {
+    fn of(drafts: &'d [Draft]) -> Self {
+        let drafts: Vec<_> = drafts.iter().filter(|draft| draft.is_backend()).collect();
+        let by_name = drafts
+            .iter()
+            .enumerate()
+            .map(|(index, draft)| (&*draft.name, BackendId(index)))
+            .collect();
+        Self { drafts, by_name }
+    }
+
+    fn find(&self, name: &str) -> Option<&'d Draft> {
+        self.by_name.get(name).map(|id| self.drafts[id.0])
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'d str> {
+        self.drafts.iter().map(|draft| &*draft.name)
+    }
+}
+
+/// Where a frontend's connections go.
+fn target(draft: &Draft, backends: &Backends<'_>, sink: &mut Sink<'_>) -> Option<BackendId> {
+    if !draft.is_frontend() {
+        return None;
+    }
+    let Some(default) = &draft.settings.default_backend else {
+        let own = backends
+            .by_name
+            .get(&*draft.name)
+            .copied()
+            .filter(|_| draft.is_backend());
+        if own.is_none() {
+            let message = format!(
+                "{} has no `default_backend`: its connections will be closed",
+                draft.shown()
+            );
+            sink.push(Diagnostic::warning(draft.span, message));
+        }
+        return own;
+    };
+    let found = backends.by_name.get(&*default.value).copied();
+    if found.is_none() {
+        sink.push(no_such_backend(default, backends, sink));
+    }
+    found
+}
+
+/// The message for a slip in a backend's name shows what there is.
+fn no_such_backend(
+    default: &Set<super::settings::Name>,
+    backends: &Backends<'_>,
+    sink: &Sink<'_>,
+) -> Diagnostic {
+    let wanted = shorten(&default.value);
+    let error = Diagnostic::error(default.span, format!("no backend is called `{wanted}`"));
+    match backends.drafts.as_slice() {
+        [] => error.with_help(format!("add `backend {wanted}` with its `server` lines")),
+        [only] => error
+            .with_related(only.span, "the only backend there is")
+            .with_help(format!(
+                "write `default_backend {}`, or rename the backend",
+                shorten(&only.name)
+            )),
+        several => match sink
+            .nearest(&default.value, backends.names())
+            .and_then(|near| backends.find(near))
+        {
+            Some(near) => error
+                .with_help(format!("did you mean `{}`?", near.name))
+                .with_related(near.span, "a backend with a similar name"),
+            None => error.with_help(format!("the backends are {}", list_some(several))),
+        },
+    }
+}
+
+fn list_some(backends: &[&Draft]) -> String {
+    let names: Vec<String> = backends
+        .iter()
+        .take(MOST_LISTED)
+        .map(|draft| shorten(&draft.name))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    match backends.len() - names.len() {
+        0 => list(&names),
+        more => format!(
+            "{} and {more} more",
+            names
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
+}
+
+/// Backends that nothing uses, and used ones that have no server.
+fn check_backends(backends: &Backends<'_>, used: &[bool], all_found: bool, sink: &mut Sink<'_>) {
+    for (draft, &used) in backends.drafts.iter().zip(used) {
+        if used && draft.server_lines == 0 && !draft.incomplete {
+            let message = format!("{} has no `server`: connections to it will fail", draft.shown());
+            sink.push(Diagnostic::warning(draft.span, message));
+        } else if !used && draft.is_frontend() && draft.server_lines > 0 {
+            let warning = Diagnostic::warning(
+                draft.span,
+                format!("the servers of {} are not used", draft.shown()),
+            );
+            sink.push(match &draft.settings.default_backend {
+                Some(default) => warning.with_related(default.span, "its connections go there instead"),
+                None => warning,
+            });
+        } else if !used && !draft.is_frontend() && all_found {
+            sink.push(Diagnostic::warning(
+                draft.span,
+                format!("{} is not used", draft.shown()),
+            ));
+        }
+    }
+}
+
+fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sink<'_>) {
+    let settings = &draft.settings;
+    let place = sink.place(draft.span);
+    if draft.is_frontend() {
+        let client = limit(settings.client.as_ref());
+        config.frontends.push(Frontend {
+            name: draft.name.clone(),
+            place: place.clone(),
+            binds: draft.binds.iter().map(|(bind, _)| bind.clone()).collect(),
+            backend,
+            maxconn: settings
+                .maxconn
+                .as_ref()
+                .map(|set| set.value)
+                .filter(|&value| value > 0),
+            timeouts: ClientTimeouts {
+                client,
+                client_hs: settings.client_hs.as_ref().map_or(client, |set| limit(Some(set))),
+            },
+        });
+    }
+    if draft.is_backend() {
+        config.backends.push(Backend {
+            balance: settings.balance.as_ref().map(|set| set.value).unwrap_or_default(),
+            source: settings.source.as_ref().map(|set| set.value),
+            timeouts: ServerTimeouts {
+                connect: limit(settings.connect.as_ref()),
+                server: limit(settings.server.as_ref()),
+            },
+            name: draft.name,
+            place,
+            servers: draft.servers,
+        });
+    }
+}
+
+/// 0 means no limit, as in HAProxy.
+fn limit(timeout: Option<&Set<Duration>>) -> Option<Duration> {
+    timeout.map(|set| set.value).filter(|value| !value.is_zero())
+}

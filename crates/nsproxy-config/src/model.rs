@@ -1,0 +1,284 @@
+//! What a configuration means: plain data, in which every value is valid.
+//!
+//! A plan for the engine is made from it. Namespaces are named here and not opened: whether they exist is
+//! known only when the configuration runs. `listen` sections appear as a frontend and a backend.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use netns_core::{NetnsName, NetnsSpec};
+
+pub use crate::source::Place;
+
+/// A whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The `global` section.
+    pub global: Global,
+    /// The namespaces that a received NETNS TLV may select. Names only, since that is what a header carries.
+    pub namespace_list: BTreeSet<NetnsName>,
+    /// In the order of the text.
+    pub frontends: Vec<Frontend>,
+    /// In the order of the text. Backends that nothing uses are among them.
+    pub backends: Vec<Backend>,
+}
+
+impl Config {
+    /// The backend with this id.
+    ///
+    /// # Panics
+    ///
+    /// When the id is of another configuration and this one has fewer backends.
+    pub fn backend(&self, id: BackendId) -> &Backend {
+        &self.backends[id.0]
+    }
+}
+
+/// The `global` section.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Global {
+    /// `maxconn`: the most connections of the whole process, at least 1. `None`: not limited here, or written
+    /// as 0.
+    pub maxconn: Option<u32>,
+    /// `nbthread`: how many workers, 1 to 1024. `None`: one per CPU.
+    pub nbthread: Option<u32>,
+}
+
+/// A `frontend`, or the listening half of a `listen`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frontend {
+    /// Unique among frontends. A backend may have the same name.
+    pub name: String,
+    /// Where the section begins.
+    pub place: Place,
+    /// Where it listens. Empty only when the configuration's warnings say so.
+    pub binds: Vec<Bind>,
+    /// Where its connections go. With `None` they are closed; the configuration's warnings say so.
+    pub backend: Option<BackendId>,
+    /// `maxconn`: the most connections of this frontend, at least 1. `None`: only the global limit.
+    pub maxconn: Option<u32>,
+    /// The timeouts of the client's side.
+    pub timeouts: ClientTimeouts,
+}
+
+/// The timeouts that a frontend has. `None` means no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientTimeouts {
+    /// `timeout client`: how long the client may be inactive.
+    pub client: Option<Duration>,
+    /// `timeout client-hs`: how long a PROXY header may take. That of `client` when none is written.
+    pub client_hs: Option<Duration>,
+}
+
+/// One address of a `bind` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bind {
+    /// Where to listen.
+    pub address: BindAddress,
+    /// `namespace`: in which namespace. `None`: the one that nsproxy runs in.
+    pub netns: Option<NetnsSpec>,
+    /// `accept-proxy`: every connection begins with a PROXY header.
+    pub accept_proxy: bool,
+    /// `transparent`: with `IP_TRANSPARENT`. Never for a unix socket.
+    pub transparent: bool,
+    /// `name`: a label for logs and statistics.
+    pub name: Option<String>,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// What one `bind` address names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BindAddress {
+    /// Ports of an IP address, possibly the unspecified one.
+    Ip {
+        /// The address.
+        ip: IpAddr,
+        /// One port or several, each a socket of its own.
+        ports: PortRange,
+    },
+    /// A unix socket in the file system; at most 107 bytes. It may be relative.
+    Unix(PathBuf),
+}
+
+impl BindAddress {
+    /// Each IP socket address; none for a unix socket.
+    pub fn socket_addrs(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        let (ip, ports) = match self {
+            Self::Ip { ip, ports } => (*ip, Some(ports.iter())),
+            Self::Unix(_) => (IpAddr::from([0, 0, 0, 0]), None),
+        };
+        ports
+            .into_iter()
+            .flatten()
+            .map(move |port| SocketAddr::new(ip, port))
+    }
+}
+
+/// Ports from a first to a last, both included; never empty, never port 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// The range, unless it would be empty or begin with 0.
+    pub fn new(first: u16, last: u16) -> Option<Self> {
+        (first != 0 && first <= last).then_some(Self { first, last })
+    }
+
+    /// One port. The caller has made sure that it is not 0.
+    pub(crate) fn single(port: u16) -> Self {
+        Self {
+            first: port,
+            last: port,
+        }
+    }
+
+    /// The lowest port.
+    pub fn first(self) -> u16 {
+        self.first
+    }
+
+    /// The highest port.
+    pub fn last(self) -> u16 {
+        self.last
+    }
+
+    /// All ports in order.
+    pub fn iter(self) -> RangeInclusive<u16> {
+        self.first..=self.last
+    }
+}
+
+/// Which of a configuration's [`backends`](Config::backends) is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BackendId(pub(crate) usize);
+
+impl BackendId {
+    /// The index into [`Config::backends`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A `backend`, or the connecting half of a `listen`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Unique among backends. A frontend may have the same name.
+    pub name: String,
+    /// Where the section begins.
+    pub place: Place,
+    /// How a server is chosen.
+    pub balance: Balance,
+    /// In the order of the text. Empty only when the configuration's warnings say so.
+    pub servers: Vec<Server>,
+    /// `source`: what connections to servers are bound to. `None`: the kernel chooses.
+    pub source: Option<SourceAddress>,
+    /// The timeouts of the servers' side.
+    pub timeouts: ServerTimeouts,
+}
+
+/// How a server is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// Each in turn. The default.
+    #[default]
+    RoundRobin,
+}
+
+/// The timeouts that a backend has. `None` means no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ServerTimeouts {
+    /// `timeout connect`: how long connecting may take.
+    pub connect: Option<Duration>,
+    /// `timeout server`: how long the server may be inactive.
+    pub server: Option<Duration>,
+}
+
+/// A `source` line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceAddress {
+    /// What to bind to, in the server's namespace. Unspecified address and port 0: the kernel chooses.
+    pub address: SocketAddr,
+    /// `usesrc`: take the client's address instead, as a transparent socket.
+    pub usesrc: Option<UseSource>,
+}
+
+/// Which part of the client's address `usesrc` takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UseSource {
+    /// `clientip`: the address; the kernel chooses the port.
+    ClientIp,
+    /// `client`: address and port.
+    Client,
+}
+
+/// A `server` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Unique in its backend.
+    pub name: String,
+    /// Where it is written.
+    pub place: Place,
+    /// What to connect to.
+    pub address: ServerAddress,
+    /// `namespace`: in which namespace to connect.
+    pub netns: ServerNetns,
+    /// `send-proxy`, `send-proxy-v2`: the PROXY header that connections begin with.
+    pub send_proxy: Option<ProxyVersion>,
+}
+
+/// What a server's connections go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// An IP address, never the unspecified one.
+    Ip {
+        /// The address.
+        ip: IpAddr,
+        /// The port.
+        port: PortRule,
+    },
+    /// `*` or the unspecified address: where the client wanted to go, by a received PROXY header or by the
+    /// connection itself.
+    Client {
+        /// The port.
+        port: PortRule,
+    },
+    /// A unix socket in the file system; at most 107 bytes. It may be relative.
+    Unix(PathBuf),
+}
+
+/// Which port of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PortRule {
+    /// This one; never 0.
+    Fixed(u16),
+    /// The port where the client wanted to go.
+    Client,
+}
+
+/// In which namespace a server is connected to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum ServerNetns {
+    /// The one that nsproxy runs in.
+    #[default]
+    Home,
+    /// This one.
+    Named(NetnsSpec),
+    /// `*`: that of the client's connection.
+    Client,
+}
+
+/// The form of a PROXY header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProxyVersion {
+    /// Text.
+    V1,
+    /// Binary.
+    V2,
+}

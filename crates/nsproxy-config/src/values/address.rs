@@ -1,0 +1,307 @@
+//! Addresses of `bind`, `server` and `source` lines.
+//!
+//! The port is what follows the last colon, as in HAProxy: `::1:80` is port 80 of `::1`, and an IPv6 address
+//! without a port needs brackets. An empty address and `*` stand for "any".
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
+use std::path::PathBuf;
+
+use super::number::{self, shorten};
+use crate::model::{BindAddress, PortRange, PortRule, ServerAddress};
+
+/// The longest path of a unix socket, in bytes: `sun_path` without its final NUL (unix(7)).
+const MAX_UNIX_PATH: usize = 107;
+
+/// Prefixes that HAProxy knows and nsproxy does not.
+const OTHER_FAMILIES: &[&str] = &[
+    "abns", "abnsz", "fd", "sockpair", "udp", "udp4", "udp6", "uxdg", "uxst", "mptcp", "mptcp4", "mptcp6",
+    "quic4", "quic6", "rhttp", "rev", "cli",
+];
+
+/// What is wrong with an address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("the address is empty")]
+    Empty,
+    #[error("`{0}@` addresses are not supported by nsproxy yet")]
+    Family(String),
+    #[error("`{0}@` is not a kind of address")]
+    UnknownFamily(String),
+    #[error("`{0}` is not an IP address")]
+    NotAnIp(String),
+    #[error("`{0}` is a host name, and nsproxy does not resolve host names yet")]
+    HostName(String),
+    #[error("`{0}` is not an {1} address")]
+    WrongFamily(String, &'static str),
+    #[error("an IPv6 address without a port needs brackets")]
+    BareIpv6(String),
+    #[error("this bracket is never closed")]
+    OpenBracket,
+    #[error("the port is missing")]
+    NoPort,
+    #[error("`{0}` is not a port")]
+    Port(String),
+    #[error("port ranges are for `bind` only")]
+    PortRange,
+    #[error("the port range ends before it begins")]
+    ReversedRange,
+    #[error("a port relative to the client's (`{0}`) is not supported by nsproxy yet")]
+    RelativePort(String),
+    #[error("a unix socket cannot stand here")]
+    UnixNotHere,
+    #[error("the path of a unix socket has at most {MAX_UNIX_PATH} bytes, this one has {0}")]
+    LongPath(usize),
+    #[error("`$` in an address is not replaced by a variable")]
+    Variable,
+}
+
+impl Fault {
+    /// What to write instead.
+    pub(crate) fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Empty => "remove the comma, or write an address such as `10.0.0.1:80`".to_owned(),
+            Self::Family(_) => "known are `ipv4@`, `ipv6@`, `tcp@`, `tcp4@`, `tcp6@` and `unix@`".to_owned(),
+            Self::UnknownFamily(_) => {
+                "known are `ipv4@`, `ipv6@` and `unix@`; a namespace is an option: `namespace NAME`"
+                    .to_owned()
+            }
+            Self::HostName(_) => "write the IP address".to_owned(),
+            Self::BareIpv6(text) => format!("write `[{text}]`, or `[{text}]:PORT`"),
+            Self::NoPort => {
+                "write `ADDRESS:PORT`, for example `10.0.0.1:80`, `[2001:db8::1]:80` or `:80`".to_owned()
+            }
+            Self::Port(_) => "a port is a number from 1 to 65535".to_owned(),
+            Self::PortRange => "write one port".to_owned(),
+            Self::RelativePort(_) => "write a port, or none for the client's destination port".to_owned(),
+            Self::UnixNotHere => "write an IP address".to_owned(),
+            Self::Variable => "put the word in double quotes: inside them variables are replaced".to_owned(),
+            Self::NotAnIp(_)
+            | Self::WrongFamily(..)
+            | Self::OpenBracket
+            | Self::ReversedRange
+            | Self::LongPath(_) => {
+                return None;
+            }
+        })
+    }
+}
+
+/// A fault, and where in the word it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AddressError {
+    pub(crate) fault: Fault,
+    pub(crate) at: Range<usize>,
+}
+
+type Parsed<T> = Result<T, AddressError>;
+
+/// One address of a `bind` line.
+pub(crate) fn parse_bind(text: &str) -> Parsed<BindAddress> {
+    let parts = match split(text)? {
+        Parts::Unix(path) => return Ok(BindAddress::Unix(path)),
+        Parts::Ip(parts) => parts,
+    };
+    let Some((port, at)) = parts.port.filter(|(port, _)| !port.is_empty()) else {
+        return Err(error(Fault::NoPort, 0..text.len()));
+    };
+    let ip = parts.ip()?.unwrap_or_else(|| parts.any());
+    let ports = match port.split_once('-') {
+        None => PortRange::single(parse_port(port, at)?),
+        Some((first, last)) => {
+            let first_port = parse_port(first, at)?;
+            let last_port = parse_port(last, at + first.len() + 1)?;
+            PortRange::new(first_port, last_port)
+                .ok_or_else(|| error(Fault::ReversedRange, at..at + port.len()))?
+        }
+    };
+    Ok(BindAddress::Ip { ip, ports })
+}
+
+/// The address of a `server` line. Any unspecified address means the client's destination.
+pub(crate) fn parse_server(text: &str) -> Parsed<ServerAddress> {
+    let parts = match split(text)? {
+        Parts::Unix(path) => return Ok(ServerAddress::Unix(path)),
+        Parts::Ip(parts) => parts,
+    };
+    let ip = parts.ip()?;
+    let port = match parts.port {
+        None | Some(("", _)) => PortRule::Client,
+        Some((port, at)) if port.starts_with(['+', '-']) => {
+            return Err(error(Fault::RelativePort(shorten(port)), at..at + port.len()));
+        }
+        Some((port, at)) => PortRule::Fixed(parse_one_port(port, at)?),
+    };
+    Ok(match ip.filter(|ip| !ip.is_unspecified()) {
+        Some(ip) => ServerAddress::Ip { ip, port },
+        None => ServerAddress::Client { port },
+    })
+}
+
+/// The address of a `source` line; port 0 when there is none.
+pub(crate) fn parse_source(text: &str) -> Parsed<SocketAddr> {
+    let Parts::Ip(parts) = split(text)? else {
+        return Err(error(Fault::UnixNotHere, 0..text.len()));
+    };
+    let ip = parts.ip()?.unwrap_or_else(|| parts.any());
+    let port = match parts.port {
+        None | Some(("", _)) => 0,
+        Some((port, at)) => parse_one_port(port, at)?,
+    };
+    Ok(SocketAddr::new(ip, port))
+}
+
+enum Parts<'t> {
+    Unix(PathBuf),
+    Ip(IpParts<'t>),
+}
+
+/// The text of an IP address, cut up.
+#[derive(Clone, Copy)]
+struct IpParts<'t> {
+    /// What a prefix demands.
+    family: Option<Family>,
+    host: &'t str,
+    host_at: usize,
+    bracketed: bool,
+    /// The text behind the colon, and its offset.
+    port: Option<(&'t str, usize)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    V4,
+    V6,
+}
+
+fn split(text: &str) -> Parsed<Parts<'_>> {
+    if text.is_empty() {
+        return Err(error(Fault::Empty, 0..0));
+    }
+    if text.starts_with('/') {
+        return unix_path(text, 0);
+    }
+    if let Some(at) = text.find('$') {
+        return Err(error(Fault::Variable, at..text.len()));
+    }
+    let Some((prefix, rest)) = text.split_once('@') else {
+        return split_port(text, 0, None);
+    };
+    let at = prefix.len() + 1;
+    match prefix {
+        "ipv4" | "tcp4" => split_port(rest, at, Some(Family::V4)),
+        "ipv6" | "tcp6" => split_port(rest, at, Some(Family::V6)),
+        "tcp" => split_port(rest, at, None),
+        "unix" => unix_path(rest, at),
+        _ if OTHER_FAMILIES.contains(&prefix.rsplit('+').next().unwrap_or(prefix)) => {
+            Err(error(Fault::Family(prefix.to_owned()), 0..at))
+        }
+        _ => Err(error(Fault::UnknownFamily(shorten(prefix)), 0..at)),
+    }
+}
+
+fn unix_path(path: &str, at: usize) -> Parsed<Parts<'_>> {
+    match path.len() {
+        0 => Err(error(Fault::Empty, 0..at)),
+        len if len > MAX_UNIX_PATH => Err(error(Fault::LongPath(len), at..at + len)),
+        _ => Ok(Parts::Unix(PathBuf::from(path))),
+    }
+}
+
+fn split_port(text: &str, at: usize, family: Option<Family>) -> Parsed<Parts<'_>> {
+    if let Some(inner) = text.strip_prefix('[') {
+        let Some((host, rest)) = inner.split_once(']') else {
+            return Err(error(Fault::OpenBracket, at..at + 1));
+        };
+        let rest_at = at + host.len() + 2;
+        let port = match rest.strip_prefix(':') {
+            Some(port) => Some((port, rest_at + 1)),
+            None if rest.is_empty() => None,
+            None => return Err(error(Fault::NotAnIp(shorten(text)), at..at + text.len())),
+        };
+        return Ok(Parts::Ip(IpParts {
+            family,
+            host,
+            host_at: at + 1,
+            bracketed: true,
+            port,
+        }));
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, Some((port, at + host.len() + 1))),
+        None => (text, None),
+    };
+    let parts = IpParts {
+        family,
+        host,
+        host_at: at,
+        bracketed: false,
+        port,
+    };
+    // `2001:db8::1` was cut at its last colon: say what is the matter, not that `2001:db8:` is no address.
+    let bare = host.contains(':') && host.parse::<Ipv6Addr>().is_err() && text.parse::<Ipv6Addr>().is_ok();
+    // `::` alone is an empty host, a colon and no port.
+    if bare || text == "::" {
+        return Err(error(Fault::BareIpv6(text.to_owned()), at..at + text.len()));
+    }
+    Ok(Parts::Ip(parts))
+}
+
+impl IpParts<'_> {
+    /// The address; `None` for any.
+    fn ip(&self) -> Parsed<Option<IpAddr>> {
+        if !self.bracketed && matches!(self.host, "" | "*") {
+            return Ok(None);
+        }
+        let fail = |fault: Fault| Err(error(fault, self.host_at..self.host_at + self.host.len()));
+        let parsed: Option<IpAddr> = if self.bracketed {
+            self.host.parse().ok().map(IpAddr::V6)
+        } else {
+            self.host.parse().ok()
+        };
+        let shown = || shorten(self.host);
+        match (parsed, self.family) {
+            (Some(IpAddr::V6(_)), Some(Family::V4)) => fail(Fault::WrongFamily(shown(), "IPv4")),
+            (Some(IpAddr::V4(_)), Some(Family::V6)) => fail(Fault::WrongFamily(shown(), "IPv6")),
+            (Some(ip), _) => Ok(Some(ip)),
+            (None, _) if !self.bracketed && is_host_name(self.host) => fail(Fault::HostName(shown())),
+            (None, _) => fail(Fault::NotAnIp(shown())),
+        }
+    }
+
+    /// The unspecified address of the family.
+    fn any(&self) -> IpAddr {
+        match self.family {
+            Some(Family::V6) => Ipv6Addr::UNSPECIFIED.into(),
+            Some(Family::V4) | None => Ipv4Addr::UNSPECIFIED.into(),
+        }
+    }
+}
+
+/// True for what could be the name of a host, rather than an address with a slip.
+fn is_host_name(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        && text.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+fn parse_one_port(text: &str, at: usize) -> Parsed<u16> {
+    if text.contains('-') {
+        return Err(error(Fault::PortRange, at..at + text.len()));
+    }
+    parse_port(text, at)
+}
+
+fn parse_port(text: &str, at: usize) -> Parsed<u16> {
+    let port = number::parse(text, &(1..=u32::from(u16::MAX)))
+        .ok()
+        .and_then(|port| u16::try_from(port).ok());
+    port.ok_or_else(|| error(Fault::Port(shorten(text)), at..at + text.len()))
+}
+
+fn error(fault: Fault, at: Range<usize>) -> AddressError {
+    AddressError { fault, at }
+}
+
+#[cfg(test)]
+mod tests;

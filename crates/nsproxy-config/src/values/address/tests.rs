@@ -1,0 +1,134 @@
+//! Addresses: what HAProxy 2.6 accepts and refuses, and what nsproxy refuses besides.
+
+use super::*;
+
+fn bind_ip(text: &str) -> (IpAddr, u16, u16) {
+    match parse_bind(text) {
+        Ok(BindAddress::Ip { ip, ports }) => (ip, ports.first(), ports.last()),
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_port_follows_the_last_colon() {
+    for (text, ip, port) in [
+        ("127.0.0.1:80", "127.0.0.1", 80),
+        (":80", "0.0.0.0", 80),
+        ("*:80", "0.0.0.0", 80),
+        ("ipv4@:80", "0.0.0.0", 80),
+        ("ipv6@:80", "::", 80),
+        ("ipv6@*:80", "::", 80),
+        ("tcp6@[::1]:80", "::1", 80),
+        (":::80", "::", 80),
+        ("::1:80", "::1", 80),
+        ("[::]:80", "::", 80),
+        ("[2001:db8::1]:80", "2001:db8::1", 80),
+    ] {
+        assert_eq!(bind_ip(text), (ip.parse().unwrap(), port, port), "{text}");
+    }
+    assert_eq!(bind_ip(":1-65535"), ("0.0.0.0".parse().unwrap(), 1, 65535));
+}
+
+#[test]
+fn paths_are_unix_sockets() {
+    for (text, path) in [
+        ("/run/x", "/run/x"),
+        ("unix@/run/x", "/run/x"),
+        ("unix@rel", "rel"),
+        ("/a@b:1", "/a@b:1"),
+    ] {
+        assert_eq!(parse_bind(text), Ok(BindAddress::Unix(path.into())), "{text}");
+        assert_eq!(parse_server(text), Ok(ServerAddress::Unix(path.into())), "{text}");
+    }
+    assert_eq!(
+        parse_bind(&format!("/{}", "x".repeat(107))).unwrap_err().fault,
+        Fault::LongPath(108)
+    );
+}
+
+#[test]
+fn an_unspecified_server_is_the_clients_destination() {
+    for text in ["*", "0.0.0.0", "ipv4@", "[::]", "*:", ":"] {
+        assert_eq!(
+            parse_server(text),
+            Ok(ServerAddress::Client {
+                port: PortRule::Client
+            }),
+            "{text}"
+        );
+    }
+    for text in ["*:80", "0.0.0.0:80", ":80", "[::]:80", ":::80", "ipv6@:80"] {
+        assert_eq!(
+            parse_server(text),
+            Ok(ServerAddress::Client {
+                port: PortRule::Fixed(80)
+            }),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_server_without_a_port_takes_the_clients() {
+    for text in ["10.0.0.1", "10.0.0.1:", "[::1]", "[::1]:", "::1:"] {
+        assert!(
+            matches!(
+                parse_server(text),
+                Ok(ServerAddress::Ip {
+                    port: PortRule::Client,
+                    ..
+                })
+            ),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn each_fault_is_named_and_placed() {
+    for (text, fault, at) in [
+        ("", Fault::Empty, 0..0),
+        ("10.0.0.1", Fault::NoPort, 0..8),
+        ("10.0.0.1:", Fault::NoPort, 0..9),
+        ("10.0.0.1:0", Fault::Port("0".into()), 9..10),
+        ("10.0.0.1:65536", Fault::Port("65536".into()), 9..14),
+        (":80-x", Fault::Port("x".into()), 4..5),
+        (":5-3", Fault::ReversedRange, 1..4),
+        ("[::1:80", Fault::OpenBracket, 0..1),
+        ("[10.0.0.1]:80", Fault::NotAnIp("10.0.0.1".into()), 1..9),
+        ("[::1]80", Fault::NotAnIp("[::1]80".into()), 0..7),
+        ("300.1.1.1:80", Fault::NotAnIp("300.1.1.1".into()), 0..9),
+        ("example.org:80", Fault::HostName("example.org".into()), 0..11),
+        ("abns@x", Fault::Family("abns".into()), 0..5),
+        ("stream+fd@3", Fault::Family("stream+fd".into()), 0..10),
+        ("80@tenant1", Fault::UnknownFamily("80".into()), 0..3),
+        ("ipv4@[::1]:80", Fault::WrongFamily("::1".into(), "IPv4"), 6..9),
+        (
+            "ipv6@1.2.3.4:80",
+            Fault::WrongFamily("1.2.3.4".into(), "IPv6"),
+            5..12,
+        ),
+        ("2001:db8::1", Fault::BareIpv6("2001:db8::1".into()), 0..11),
+        ("::", Fault::BareIpv6("::".into()), 0..2),
+        ("$ADDR:80", Fault::Variable, 0..8),
+    ] {
+        assert_eq!(parse_bind(text), Err(AddressError { fault, at }), "{text}");
+    }
+    assert_eq!(
+        parse_server("::1").unwrap_err().fault,
+        Fault::BareIpv6("::1".into())
+    );
+    assert_eq!(
+        parse_server("10.0.0.1:+5").unwrap_err().fault,
+        Fault::RelativePort("+5".into())
+    );
+    assert_eq!(parse_server("10.0.0.1:1-2").unwrap_err().fault, Fault::PortRange);
+    assert_eq!(parse_source("/run/x").unwrap_err().fault, Fault::UnixNotHere);
+}
+
+#[test]
+fn a_source_may_go_without_a_port() {
+    assert_eq!(parse_source("0.0.0.0"), Ok("0.0.0.0:0".parse().unwrap()));
+    assert_eq!(parse_source("*:90"), Ok("0.0.0.0:90".parse().unwrap()));
+    assert_eq!(parse_source("[::1]:5"), Ok("[::1]:5".parse().unwrap()));
+}

@@ -1,0 +1,115 @@
+//! The work is in proportion to the text. The bounds are generous, since tests run unoptimised on busy machines:
+//! what is quadratic misses them by orders of magnitude.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use nsproxy_config::{Report, Severity, Source, parse};
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// Parses and renders within the bound; the diagnostics.
+fn read(text: String) -> Report {
+    let start = Instant::now();
+    let report = match parse(vec![Source::new("big.cfg", text)], &|_| None) {
+        Ok(loaded) => loaded.warnings,
+        Err(report) => report,
+    };
+    let shown = report.to_string();
+    let took = start.elapsed();
+    assert!(took < BOUND, "{took:?}");
+    assert!(shown.len() < 1 << 20);
+    report
+}
+
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).fold(String::new(), |mut text, index| {
+        _ = writeln!(text, "{}", line(index));
+        text
+    })
+}
+
+#[test]
+fn a_hundred_thousand_sections() {
+    let defaults = "defaults\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n";
+    let sections = lines(50_000, |n| {
+        format!(
+            "frontend f{n}\n bind 127.0.0.1:80 namespace n{n}\n default_backend b{n}\nbackend b{n}\n server a 10.0.0.1"
+        )
+    });
+    let report = read(format!("{defaults}{sections}"));
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn a_hundred_thousand_defaults_that_inherit() {
+    let report = read(lines(100_000, |n| match n {
+        0 => "defaults d0\n timeout client 1s".to_owned(),
+        n => format!("defaults d{n} from d{}", n - 1),
+    }));
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn a_hundred_thousand_servers_of_one_name() {
+    let report = read(format!(
+        "backend b\n{}",
+        lines(100_000, |_| " server same 10.0.0.1:80".to_owned())
+    ));
+    assert_eq!(report.count(Severity::Error), 99_999);
+}
+
+#[test]
+fn a_hundred_thousand_binds_of_one_address() {
+    let report = read(format!(
+        "listen l\n{}",
+        lines(100_000, |_| " bind :1-65535 namespace a".to_owned())
+    ));
+    assert_eq!(report.count(Severity::Error), 99_999);
+}
+
+#[test]
+fn a_hundred_thousand_unknown_words() {
+    let report = read(format!(
+        "listen l\n{}",
+        lines(100_000, |n| format!(" unknown-{n}"))
+    ));
+    assert_eq!(report.count(Severity::Error), 100_000);
+}
+
+#[test]
+fn a_hundred_thousand_backends_that_are_not_there() {
+    let frontends = lines(50_000, |n| format!("frontend f{n}\n default_backend absent-{n}"));
+    let backends = lines(50_000, |n| format!("backend present-{n}"));
+    assert_eq!(read(frontends + &backends).count(Severity::Error), 50_000);
+}
+
+#[test]
+fn a_line_of_ten_megabytes() {
+    const SIZE: usize = 10 << 20;
+    for (start, piece) in [
+        ("backend ", "x"),
+        ("backend b\n server s ", "x"),
+        ("listen l\n bind ", ":80,"),
+        ("listen l\n bind :80 ", "ssl "),
+        ("listen l\n bind :80 ", "name a "),
+        ("backend b\n server s ", "\\x41"),
+        ("backend b\n server s \"", "$A "),
+        ("backend b\n server s '", "\" "),
+        ("# ", "comment "),
+        ("namespace_list\n namespace ", "a "),
+        ("", "\r"),
+        ("", "é\u{0}"),
+    ] {
+        read(format!("{start}{}\n", piece.repeat(SIZE / piece.len())));
+    }
+}
+
+#[test]
+fn a_megabyte_of_lines_that_are_not_utf8() {
+    let start = Instant::now();
+    let text = b"\xff\xfe\n".repeat(1 << 18);
+    let report = parse(vec![Source::new("big.cfg", text)], &|_| None).expect_err("not UTF-8");
+    assert!(report.count(Severity::Error) >= 1 << 18);
+    assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
+}

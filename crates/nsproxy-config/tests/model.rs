@@ -1,0 +1,194 @@
+//! What configurations mean.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use nsproxy_config::model::{
+    BindAddress, PortRule, ProxyVersion, ServerAddress, ServerNetns, SourceAddress, UseSource,
+};
+use nsproxy_config::{Config, Report, Source, load_with_env, parse};
+
+fn no_env(_: &str) -> Option<OsString> {
+    None
+}
+
+fn accept(name: &str) -> Config {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/accept")
+        .join(name);
+    load_with_env(&[path], &no_env)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .config
+}
+
+fn read(text: &str) -> Result<Config, Report> {
+    parse(vec![Source::new("test.cfg", text)], &no_env).map(|loaded| loaded.config)
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn the_first_seed_means_what_it_says() {
+    let config = accept("seed_bind_and_server.cfg");
+    let [frontend] = &config.frontends[..] else {
+        panic!()
+    };
+    let [bind] = &frontend.binds[..] else { panic!() };
+    let addresses: Vec<_> = bind.address.socket_addrs().collect();
+    assert_eq!(addresses, [SocketAddr::new(ip("127.0.0.1"), 50022)]);
+    assert_eq!(bind.netns, Some("1".parse().unwrap()));
+    assert!(bind.transparent && !bind.accept_proxy);
+    assert_eq!(bind.place.to_string().rsplit(':').next(), Some("8"));
+    let backend = config.backend(frontend.backend.unwrap());
+    let [server] = &backend.servers[..] else { panic!() };
+    assert_eq!(server.name, "server1");
+    assert_eq!(
+        server.address,
+        ServerAddress::Ip {
+            ip: ip("192.168.122.4"),
+            port: PortRule::Fixed(2222)
+        }
+    );
+    assert_eq!(server.netns, ServerNetns::Named("2".parse().unwrap()));
+    assert_eq!(server.send_proxy, Some(ProxyVersion::V2));
+}
+
+#[test]
+fn the_second_seed_means_what_it_says() {
+    let config = accept("seed_document.cfg");
+    let names: Vec<_> = config.namespace_list.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["netns1", "netns2"]);
+    let frontend = config
+        .frontends
+        .iter()
+        .find(|frontend| frontend.name == "f_example")
+        .unwrap();
+    assert!(frontend.binds[0].accept_proxy);
+    assert_eq!(frontend.binds[0].netns, None);
+    let backend = config.backend(frontend.backend.unwrap());
+    let address = "0.0.0.0:0".parse().unwrap();
+    assert_eq!(
+        backend.source,
+        Some(SourceAddress {
+            address,
+            usesrc: Some(UseSource::ClientIp)
+        })
+    );
+    assert_eq!(
+        backend.servers[0].address,
+        ServerAddress::Client {
+            port: PortRule::Client
+        }
+    );
+    assert_eq!(backend.servers[0].netns, ServerNetns::Client);
+}
+
+#[test]
+fn a_proxy_inherits_from_the_defaults_it_names() {
+    let config = accept("inheritance.cfg");
+    assert_eq!(config.global.maxconn, Some(1000));
+    assert_eq!(config.global.nbthread, Some(2));
+    let web = &config.frontends[0];
+    assert_eq!(web.timeouts.client, Some(Duration::from_secs(180)));
+    assert_eq!(web.timeouts.client_hs, web.timeouts.client);
+    assert_eq!(web.maxconn, Some(100));
+    let pool = config.backend(web.backend.unwrap());
+    assert_eq!(pool.timeouts.connect, Some(Duration::from_secs(1)));
+    assert_eq!(pool.timeouts.server, Some(Duration::from_secs(60)));
+    let own = &config.frontends[1];
+    assert_eq!(
+        (own.maxconn, own.timeouts.client),
+        (Some(5), Some(Duration::from_secs(60)))
+    );
+    assert_eq!(config.backend(own.backend.unwrap()).name, "own");
+}
+
+#[test]
+fn a_proxy_that_names_no_defaults_takes_the_last_ones() {
+    let config =
+        read("defaults a\n timeout client 1s\ndefaults b\n timeout client 2s\nlisten l\n bind :80\n")
+            .unwrap();
+    assert_eq!(config.frontends[0].timeouts.client, Some(Duration::from_secs(2)));
+}
+
+#[test]
+fn a_timeout_of_zero_is_none_and_overrides() {
+    let config =
+        read("defaults\n timeout client 1s\n timeout client-hs 3s\nlisten l\n timeout client 0\n bind :80\n")
+            .unwrap();
+    assert_eq!(config.frontends[0].timeouts.client, None);
+    assert_eq!(
+        config.frontends[0].timeouts.client_hs,
+        Some(Duration::from_secs(3))
+    );
+}
+
+#[test]
+fn a_section_goes_on_in_the_next_file() {
+    let sources = vec![
+        Source::new("a.cfg", "listen l\n bind :80\n"),
+        Source::new("b.cfg", "server s 10.0.0.1\nbind :81\n"),
+    ];
+    let config = parse(sources, &no_env).unwrap().config;
+    assert_eq!(config.frontends[0].binds[1].place.to_string(), "b.cfg:2");
+    assert_eq!(config.backends[0].servers[0].place.to_string(), "b.cfg:1");
+}
+
+#[test]
+fn a_range_of_ports_is_that_many_sockets() {
+    let config = read("listen l\n bind [::1]:80-82,/tmp/x\n").unwrap();
+    let [range, unix] = &config.frontends[0].binds[..] else {
+        panic!()
+    };
+    let ports: Vec<_> = range
+        .address
+        .socket_addrs()
+        .map(|address| address.port())
+        .collect();
+    assert_eq!(ports, [80, 81, 82]);
+    assert_eq!(unix.address, BindAddress::Unix("/tmp/x".into()));
+    assert_eq!(unix.address.socket_addrs().count(), 0);
+}
+
+#[test]
+fn a_listen_with_a_default_backend_does_not_use_its_own_servers() {
+    let config = read(
+        "listen l\n bind :80\n default_backend b\n server own 10.0.0.1\nbackend b\n server s 10.0.0.2\n",
+    )
+    .unwrap();
+    assert_eq!(config.backend(config.frontends[0].backend.unwrap()).name, "b");
+}
+
+#[test]
+fn files_of_a_directory_are_read_in_order() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/directory");
+    let config = load_with_env(&[&directory], &no_env)
+        .unwrap_or_else(|report| panic!("{report}"))
+        .config;
+    let names: Vec<_> = config
+        .frontends
+        .iter()
+        .map(|frontend| frontend.name.as_str())
+        .collect();
+    assert_eq!(names, ["first", "second"]);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 3);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_of_the_errors() {
+    let accept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reject/mode.cfg");
+    let report = load_with_env(&[Path::new("/nonexistent/nsproxy.cfg"), &accept], &no_env).unwrap_err();
+    assert_eq!(
+        report.diagnostics()[0].message(),
+        "/nonexistent/nsproxy.cfg: No such file or directory (os error 2)"
+    );
+    assert_eq!(report.diagnostics()[0].place(), None);
+    assert!(report.diagnostics().len() > 1);
+}
