@@ -1,1 +1,78 @@
-//! The data plane: relays connections between Linux network namespaces, as a library.
+//! The data plane of nsproxy as a library: relays stream connections between Linux network namespaces.
+//!
+//! An [`Engine`] runs worker threads; a [`Plan`] says where to listen and where to connect; an [`Observer`] is told how
+//! each session ended; a [`SocketOpener`] makes the sockets, in whichever namespace they belong.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use nsproxy_engine::{Endpoint, Engine, InProcess, ListenerPlan, Plan, ServerPlan, Settings, Silent, Target, UpstreamNetns};
+//!
+//! // What arrives at 127.0.0.1:8080 here goes to 10.0.0.5:80 in the namespace `tenant1`.
+//! let listener = ListenerPlan {
+//!     address: Endpoint::Ip(([127, 0, 0, 1], 8080).into()),
+//!     netns: None,
+//!     accept_proxy: false,
+//!     transparent: false,
+//! };
+//! let server = ServerPlan {
+//!     name: "web".to_owned(),
+//!     target: Target::Ip { address: [10, 0, 0, 5].into(), port: Some(80) },
+//!     netns: UpstreamNetns::Named("tenant1".parse()?),
+//!     send_header: None,
+//! };
+//! let engine = Engine::start(&Settings::default(), Arc::new(InProcess), Arc::new(Silent))?;
+//! engine.handle().apply(&Plan::forward(listener, server, None))?;
+//! engine.handle().drain(Duration::from_secs(30)); // when it is time to end
+//! let stats = engine.wait()?;
+//! println!("{} bytes up, {} bytes down", stats.bytes_up, stats.bytes_down);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layers
+//!
+//! - [`core`](crate::core) is pure: a session is a value that is told events and the time, and answers with steps;
+//! - the workers carry steps out, with one poller each; nothing is shared on the way of a byte;
+//! - sockets come from one seam only, the [`SocketOpener`]; an embedding program can bring its own.
+//!
+//! # What it relies on
+//!
+//! Linux 5.14 or later (`SO_NETNS_COOKIE`). `SIGPIPE` has to be ignored, as it is in every Rust program unless it changes
+//! that: `splice` into a reset connection raises it. A panic in an [`Observer`] or [`SocketOpener`] ends the engine.
+
+mod admission;
+mod control;
+pub mod core;
+mod engine;
+mod error;
+mod handle;
+mod inbox;
+mod listeners;
+mod observer;
+mod opener;
+mod plan;
+mod reconcile;
+mod room;
+mod route;
+mod servers;
+mod stats;
+mod sys;
+mod unix_listener;
+mod worker;
+
+pub use self::core::close::{CloseReason, Errno};
+pub use self::core::side::{Direction, Side};
+pub use engine::{Engine, Settings, WaitError};
+pub use error::{ApplyError, PlanError, StartError};
+pub use handle::{Handle, ListenerStatus};
+pub use observer::{Notice, Observer, SessionSummary, Silent};
+pub use opener::{
+    Family, InProcess, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, SocketKind, SocketOpener,
+    SocketRequest, SourceBind,
+};
+pub use plan::{
+    Endpoint, HeaderVersion, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target,
+    UpstreamNetns,
+};
+pub use servers::ServerStatus;
+pub use stats::Stats;

@@ -1,0 +1,141 @@
+//! Why a session ended: one enum for the log, the counters and the tests.
+
+use super::side::Side;
+use proxy_proto::Invalid;
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// Both directions ended and every byte was delivered.
+    Finished,
+    /// The peer's PROXY header breaks the specification.
+    HeaderInvalid(Invalid),
+    /// The peer's PROXY header is longer than this engine takes; the length that it announced.
+    HeaderTooLong(usize),
+    /// The client ended the connection before its PROXY header was complete; the bytes that had come.
+    HeaderAborted(usize),
+    /// The PROXY header did not come in time.
+    HeaderTimeout,
+    /// The PROXY header names a namespace that may not be selected, and the server follows the client's namespace.
+    NetnsRefused,
+    /// The pool has no server.
+    NoServer,
+    /// The server's address is the client's destination, and the client has none (a unix socket).
+    NoDestination,
+    /// The server's address is the client's destination, and that is this listener itself.
+    Loop,
+    /// The client's address was to be the source, and the client has none, or one of another family.
+    NoSource,
+    /// The PROXY header for the server could not be written: its namespace's name does not fit.
+    HeaderUnwritable,
+    /// The opener could not make the upstream socket.
+    SocketFailed(Errno),
+    /// The upstream connection was refused or failed.
+    ConnectFailed(Errno),
+    /// The upstream connection was not established in time.
+    ConnectTimeout,
+    /// Nothing moved on that side for as long as its timeout allows.
+    IdleTimeout(Side),
+    /// That side reset the connection; the other side was reset, too.
+    Reset(Side),
+    /// A system call on that side's socket failed.
+    Failed(Side, Errno),
+    /// The engine was stopped, or the drain deadline passed.
+    Stopped,
+}
+
+impl CloseReason {
+    /// Whether the surviving connection must end by a reset: bytes may be missing, and the peer has to be able to see it.
+    pub const fn aborts(self) -> bool {
+        matches!(
+            self,
+            Self::Reset(_) | Self::Failed(..) | Self::IdleTimeout(_) | Self::Stopped
+        )
+    }
+
+    /// Whether the client's PROXY header was at fault.
+    pub const fn is_header_refused(self) -> bool {
+        matches!(
+            self,
+            Self::HeaderInvalid(_) | Self::HeaderTooLong(_) | Self::HeaderAborted(_) | Self::HeaderTimeout
+        )
+    }
+
+    /// Whether no upstream connection came about.
+    pub const fn is_upstream_failure(self) -> bool {
+        matches!(
+            self,
+            Self::NoServer
+                | Self::NoDestination
+                | Self::Loop
+                | Self::NoSource
+                | Self::HeaderUnwritable
+                | Self::SocketFailed(_)
+                | Self::ConnectFailed(_)
+                | Self::ConnectTimeout
+        )
+    }
+}
+
+impl std::fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Finished => f.write_str("finished"),
+            Self::HeaderInvalid(invalid) => write!(f, "invalid PROXY header: {invalid}"),
+            Self::HeaderTooLong(length) => write!(f, "PROXY header of {length} bytes is too long"),
+            Self::HeaderAborted(0) => f.write_str("closed by the client before any PROXY header"),
+            Self::HeaderAborted(bytes) => {
+                write!(
+                    f,
+                    "closed by the client after {bytes} bytes of an unfinished PROXY header"
+                )
+            }
+            Self::HeaderTimeout => f.write_str("no complete PROXY header in time"),
+            Self::NetnsRefused => {
+                f.write_str("the PROXY header names a namespace that is not in namespace_list")
+            }
+            Self::NoServer => f.write_str("the backend has no server"),
+            Self::NoDestination => {
+                f.write_str("the server takes the client's destination address, and a unix socket has none")
+            }
+            Self::Loop => f.write_str("the client's destination is this listener itself"),
+            Self::NoSource => f.write_str("the client's address cannot be the source of this connection"),
+            Self::HeaderUnwritable => f.write_str("the namespace's name does not fit into a PROXY header"),
+            Self::SocketFailed(errno) => write!(f, "no socket for the server: {errno}"),
+            Self::ConnectFailed(errno) => write!(f, "connection to the server failed: {errno}"),
+            Self::ConnectTimeout => f.write_str("connection to the server timed out"),
+            Self::IdleTimeout(side) => write!(f, "{side} idle for too long"),
+            Self::Reset(side) => write!(f, "reset by the {side}"),
+            Self::Failed(side, errno) => write!(f, "{side} connection failed: {errno}"),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+/// A system error number, kept as a number so that a reason stays small and can be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Errno(pub i32);
+
+impl Errno {
+    /// Whether it says that the peer has reset the connection: `ECONNRESET` from a read, `EPIPE` from a later write.
+    pub fn is_reset(self) -> bool {
+        let kind = std::io::Error::from_raw_os_error(self.0).kind();
+        matches!(
+            kind,
+            std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+        )
+    }
+}
+
+impl From<&std::io::Error> for Errno {
+    fn from(error: &std::io::Error) -> Self {
+        Self(error.raw_os_error().unwrap_or(0))
+    }
+}
+
+impl std::fmt::Display for Errno {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", std::io::Error::from_raw_os_error(self.0))
+    }
+}

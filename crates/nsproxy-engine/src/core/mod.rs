@@ -1,0 +1,23 @@
+//! The session, as a value: events and the time go in, steps come out.
+//!
+//! Nothing under `core/` knows a descriptor, a clock, a thread, an event loop or a system call; `cargo xtask tidy` fails
+//! when one of them creeps in. That is what lets `sim.rs` play millions of steps against a byte-queue model with a
+//! virtual clock, and what lets the worker be a plain executor of steps.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `side.rs` | which of the two connections, which of the two directions |
+//! | `readiness.rs` | what is known of a socket: latched edges |
+//! | `moment.rs` | time as a number that is passed in |
+//! | `flow.rs` | one direction: fill, flush, half-close, copy or splice |
+//! | `session.rs` | states from accept to close, deadlines, the next step |
+//! | `close.rs` | why a session ended |
+//! | `policy.rs` | which namespace a connection belongs to |
+
+pub mod close;
+pub mod flow;
+pub mod moment;
+pub mod policy;
+pub mod readiness;
+pub mod session;
+pub mod side;

@@ -1,0 +1,455 @@
+//! One accepted connection and the connection made for it, from accept to close.
+//!
+//! ```text
+//! ExpectHeader -> AwaitSocket -> Connecting -> SendPreface -> Relaying -> Closed(reason)
+//! ```
+//!
+//! A session passes only through the states that its rules need. The methods are of three kinds:
+//!
+//! - `on_*` tell what happened: an edge, the outcome of a step, the time;
+//! - [`Session::next_step`] says what to do next; ask again after every `on_*`;
+//! - [`Session::deadline`] says when to call [`Session::on_time`] at the latest; it is a function of the state.
+//!
+//! Once a step is [`Step::Close`] it stays so.
+
+use super::close::{CloseReason, Errno};
+use super::flow::{Fill, Flow, FlowStep, Flush, Path};
+use super::moment::{Moment, Span};
+use super::readiness::Readiness;
+use super::side::{Direction, Side};
+
+/// Inactivity and waiting limits of one session; `None` is "never".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timeouts {
+    /// For a complete PROXY header; [`Timeouts::client`] when not set.
+    pub header: Option<Span>,
+    /// For the upstream socket and its connection.
+    pub connect: Option<Span>,
+    /// Inactivity of the client while the session waits for it.
+    pub client: Option<Span>,
+    /// Inactivity of the server while the session waits for it.
+    pub server: Option<Span>,
+}
+
+impl Timeouts {
+    const fn idle(&self, side: Side) -> Option<Span> {
+        match side {
+            Side::Downstream => self.client,
+            Side::Upstream => self.server,
+        }
+    }
+}
+
+/// What the driver has to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Read PROXY header bytes from downstream, then [`Session::on_header`].
+    ReadHeader,
+    /// Ask for an upstream socket, then [`Session::on_socket_requested`].
+    OpenSocket,
+    /// Start connecting, then [`Session::on_connect`].
+    Connect,
+    /// The connection attempt has ended: ask how, then [`Session::on_connect`].
+    FinishConnect,
+    /// Write what is left of the preface, then [`Session::on_preface`].
+    SendPreface,
+    /// Move bytes in, then [`Session::on_fill`].
+    Fill(Direction, Path),
+    /// Move bytes out, then [`Session::on_flush`].
+    Flush(Direction),
+    /// `shutdown(SHUT_WR)` towards the flow's sink, then [`Session::on_shutdown`].
+    ShutdownWrite(Direction),
+    /// Nothing before the next event.
+    Wait,
+    /// Release everything.
+    Close(CloseReason),
+}
+
+/// What reading for a PROXY header brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderRead {
+    /// The header is complete, or its continuation may be tried at once.
+    Complete,
+    /// More bytes are needed; the socket may still have some.
+    Incomplete,
+    /// More bytes are needed, and the socket has none.
+    WouldBlock,
+    /// The session ends.
+    Refused(CloseReason),
+}
+
+/// How a connection attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connect {
+    /// Established. The bytes of the preface that are to be written before relaying.
+    Established {
+        /// Bytes to be written before relaying starts.
+        preface: usize,
+    },
+    /// Under way: the socket will become writable.
+    InProgress,
+    /// Refused, unreachable and the like.
+    Failed(Errno),
+    /// Established, and of no use.
+    Impossible(CloseReason),
+}
+
+/// One session.
+#[derive(Debug, Clone)]
+pub struct Session {
+    state: State,
+    readiness: [Readiness; 2],
+    timeouts: Timeouts,
+}
+
+/// Named by what the session waits for.
+#[derive(Debug, Clone)]
+enum State {
+    ExpectHeader { since: Moment },
+    AwaitSocket { since: Moment, requested: bool },
+    Connecting { since: Moment, started: bool },
+    SendPreface { since: Moment, left: usize },
+    Relaying(Relaying),
+    Closed { reason: CloseReason, bytes: [u64; 2] },
+}
+
+#[derive(Debug, Clone)]
+struct Relaying {
+    flows: [Flow; 2],
+    /// When each connection last moved a byte, either way.
+    last_active: [Moment; 2],
+    /// The direction whose turn it is, so that neither starves the other within a budget.
+    turn: Direction,
+    /// The side that no longer takes bytes. What it had sent before is still delivered.
+    broken: Option<Side>,
+}
+
+impl Session {
+    /// A session for a connection that was just accepted.
+    pub fn new(expects_header: bool, timeouts: Timeouts, now: Moment) -> Self {
+        let state = if expects_header {
+            State::ExpectHeader { since: now }
+        } else {
+            State::AwaitSocket {
+                since: now,
+                requested: false,
+            }
+        };
+        Self {
+            state,
+            readiness: [Readiness::UNTRIED, Readiness::empty()],
+            timeouts,
+        }
+    }
+
+    /// An edge was reported for one of the sockets.
+    #[inline]
+    pub fn on_edge(&mut self, side: Side, edge: Readiness) {
+        self.readiness[side.index()].insert(edge);
+    }
+
+    /// Says what to do next. Its answer may change after every `on_*`.
+    #[inline]
+    #[must_use]
+    pub fn next_step(&self) -> Step {
+        let [downstream, upstream] = self.readiness;
+        match &self.state {
+            State::Relaying(relaying) => relaying.next_step(self.readiness),
+            State::Closed { reason, .. } => Step::Close(*reason),
+            State::ExpectHeader { .. } if downstream.contains(Readiness::READABLE) => Step::ReadHeader,
+            // Nobody waits for the answer any more, and nothing was promised upstream.
+            _ if downstream.contains(Readiness::ERROR) => Step::Close(CloseReason::Reset(Side::Downstream)),
+            State::AwaitSocket { requested: false, .. } => Step::OpenSocket,
+            State::Connecting { started: false, .. } => Step::Connect,
+            State::Connecting { .. } if upstream.intersects(Readiness::WRITABLE | Readiness::ERROR) => {
+                Step::FinishConnect
+            }
+            State::SendPreface { .. } if upstream.contains(Readiness::WRITABLE) => Step::SendPreface,
+            State::ExpectHeader { .. }
+            | State::AwaitSocket { .. }
+            | State::Connecting { .. }
+            | State::SendPreface { .. } => Step::Wait,
+        }
+    }
+
+    /// Outcome of [`Step::ReadHeader`].
+    pub fn on_header(&mut self, read: HeaderRead, now: Moment) {
+        match read {
+            HeaderRead::Complete => {
+                self.state = State::AwaitSocket {
+                    since: now,
+                    requested: false,
+                }
+            }
+            HeaderRead::Incomplete => {}
+            HeaderRead::WouldBlock => self.readiness[Side::Downstream.index()].read_exhausted(),
+            HeaderRead::Refused(reason) => self.close(reason),
+        }
+    }
+
+    /// Outcome of [`Step::OpenSocket`]: the request is on its way.
+    pub fn on_socket_requested(&mut self) {
+        if let State::AwaitSocket { requested, .. } = &mut self.state {
+            *requested = true;
+        }
+    }
+
+    /// The opener has answered with a socket.
+    pub fn on_socket(&mut self) {
+        if let State::AwaitSocket { since, .. } = self.state {
+            self.state = State::Connecting {
+                since,
+                started: false,
+            };
+        }
+    }
+
+    /// Outcome of [`Step::Connect`] and [`Step::FinishConnect`].
+    pub fn on_connect(&mut self, connect: Connect, now: Moment) {
+        match connect {
+            Connect::Established { preface } => {
+                self.readiness[Side::Upstream.index()].insert(Readiness::UNTRIED);
+                self.state = if preface == 0 {
+                    State::Relaying(Relaying::new(now))
+                } else {
+                    State::SendPreface {
+                        since: now,
+                        left: preface,
+                    }
+                };
+            }
+            Connect::InProgress => {
+                self.readiness[Side::Upstream.index()].remove(Readiness::WRITABLE);
+                if let State::Connecting { started, .. } = &mut self.state {
+                    *started = true;
+                }
+            }
+            Connect::Failed(errno) => self.close(CloseReason::ConnectFailed(errno)),
+            Connect::Impossible(reason) => self.close(reason),
+        }
+    }
+
+    /// Outcome of [`Step::SendPreface`].
+    pub fn on_preface(&mut self, flush: Flush, now: Moment) {
+        let State::SendPreface { left, .. } = &mut self.state else {
+            return;
+        };
+        match flush {
+            Flush::Moved(bytes) => {
+                *left = left.saturating_sub(bytes);
+                if *left == 0 {
+                    self.state = State::Relaying(Relaying::new(now));
+                }
+            }
+            Flush::WouldBlock => self.readiness[Side::Upstream.index()].write_exhausted(),
+        }
+    }
+
+    /// Outcome of [`Step::Fill`].
+    #[inline]
+    pub fn on_fill(&mut self, direction: Direction, fill: Fill, now: Moment) {
+        let State::Relaying(relaying) = &mut self.state else {
+            return;
+        };
+        let source = direction.from();
+        let flow = &mut relaying.flows[direction.index()];
+        flow.on_fill(fill, &mut self.readiness[source.index()]);
+        match fill {
+            Fill::Copied { .. } | Fill::Spliced(_) => {
+                relaying.last_active[source.index()] = now;
+                // What was filled is flushed next, whatever the other direction would like.
+                relaying.turn = direction;
+            }
+            // The turn passes to the other direction.
+            Fill::WouldBlock => relaying.turn = source.other().outgoing(),
+            // After a reset the kernel reports an end to whoever reads: the reset must not pass for one.
+            Fill::Eof if relaying.broken == Some(source) => self.close(CloseReason::Reset(source)),
+            Fill::Eof => {}
+        }
+    }
+
+    /// Outcome of [`Step::Flush`].
+    #[inline]
+    pub fn on_flush(&mut self, direction: Direction, flush: Flush, now: Moment) {
+        let State::Relaying(relaying) = &mut self.state else {
+            return;
+        };
+        let sink = direction.to();
+        let flow = &mut relaying.flows[direction.index()];
+        flow.on_flush(flush, &mut self.readiness[sink.index()]);
+        if matches!(flush, Flush::Moved(_)) {
+            relaying.last_active[sink.index()] = now;
+        }
+        if flow.in_flight() == 0 {
+            relaying.turn = sink.outgoing();
+        }
+    }
+
+    /// Outcome of [`Step::ShutdownWrite`].
+    pub fn on_shutdown(&mut self, direction: Direction) {
+        let State::Relaying(relaying) = &mut self.state else {
+            return;
+        };
+        relaying.flows[direction.index()].on_shutdown();
+        if relaying.flows.iter().all(Flow::is_done) {
+            self.close(CloseReason::Finished);
+        }
+    }
+
+    /// The driver has no pipe to spare for this flow.
+    pub fn on_no_pipe(&mut self, direction: Direction) {
+        if let State::Relaying(relaying) = &mut self.state {
+            relaying.flows[direction.index()].demote();
+        }
+    }
+
+    /// Reading from `side` failed.
+    pub fn on_read_failed(&mut self, side: Side, errno: Errno) {
+        self.close(failure(side, errno));
+    }
+
+    /// Writing to `side` failed. What that side had sent before is still delivered to the other one.
+    pub fn on_write_failed(&mut self, side: Side, errno: Errno) {
+        match &mut self.state {
+            State::Relaying(relaying) if !relaying.flows[side.outgoing().index()].has_eof() => {
+                relaying.broken = Some(side);
+                // The failure took the error with it; whatever the source holds ends in "end of stream".
+                self.readiness[side.index()].insert(Readiness::READABLE | Readiness::PENDING_MARK);
+            }
+            _ => self.close(failure(side, errno)),
+        }
+    }
+
+    /// The session cannot go on, for a reason from outside of it.
+    pub fn close(&mut self, reason: CloseReason) {
+        if !matches!(self.state, State::Closed { .. }) {
+            self.state = State::Closed {
+                reason,
+                bytes: self.bytes(),
+            };
+        }
+    }
+
+    /// When [`Session::on_time`] is due, if ever.
+    pub fn deadline(&self) -> Option<Moment> {
+        let Timeouts {
+            header,
+            connect,
+            client,
+            server,
+        } = self.timeouts;
+        match &self.state {
+            State::ExpectHeader { since } => header.or(client).map(|span| since.after(span)),
+            State::AwaitSocket { since, .. } | State::Connecting { since, .. } => {
+                connect.map(|span| since.after(span))
+            }
+            State::SendPreface { since, .. } => server.map(|span| since.after(span)),
+            State::Relaying(relaying) => {
+                let [downstream, upstream] =
+                    Side::BOTH.map(|side| relaying.idle_deadline(side, self.readiness, &self.timeouts));
+                earlier(downstream, upstream)
+            }
+            State::Closed { .. } => None,
+        }
+    }
+
+    /// Time has passed: closes the session when its deadline has.
+    pub fn on_time(&mut self, now: Moment) {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let reason = match &self.state {
+            State::ExpectHeader { .. } => CloseReason::HeaderTimeout,
+            State::AwaitSocket { .. } | State::Connecting { .. } => CloseReason::ConnectTimeout,
+            State::SendPreface { .. } => CloseReason::IdleTimeout(Side::Upstream),
+            State::Relaying(relaying) => {
+                let client = relaying.idle_deadline(Side::Downstream, self.readiness, &self.timeouts);
+                CloseReason::IdleTimeout(if client.is_some_and(|deadline| deadline <= now) {
+                    Side::Downstream
+                } else {
+                    Side::Upstream
+                })
+            }
+            State::Closed { .. } => return,
+        };
+        self.close(reason);
+    }
+
+    /// Whether bytes of `direction` wait between the sockets.
+    #[inline]
+    pub fn in_flight(&self, direction: Direction) -> usize {
+        match &self.state {
+            State::Relaying(relaying) => relaying.flows[direction.index()].in_flight(),
+            _ => 0,
+        }
+    }
+
+    /// Bytes delivered so far: up, down. The preface counts for neither.
+    pub fn bytes(&self) -> [u64; 2] {
+        match &self.state {
+            State::Relaying(relaying) => [relaying.flows[0].flushed(), relaying.flows[1].flushed()],
+            State::Closed { bytes, .. } => *bytes,
+            _ => [0, 0],
+        }
+    }
+}
+
+impl Relaying {
+    fn new(now: Moment) -> Self {
+        Self {
+            flows: [Flow::default(), Flow::default()],
+            last_active: [now, now],
+            turn: Direction::Up,
+            broken: None,
+        }
+    }
+
+    #[inline]
+    fn next_step(&self, readiness: [Readiness; 2]) -> Step {
+        for direction in [self.turn, self.turn.to().outgoing()] {
+            let (source, sink) = (direction.from(), direction.to());
+            let flow = &self.flows[direction.index()];
+            if self.broken == Some(sink) {
+                continue;
+            }
+            match flow.next_step(readiness[source.index()], readiness[sink.index()]) {
+                FlowStep::Fill(path) => return Step::Fill(direction, path),
+                FlowStep::Flush => return Step::Flush(direction),
+                FlowStep::ShutdownWrite => return Step::ShutdownWrite(direction),
+                // Reading would tell of the reset, but that side has nothing to be read any more.
+                FlowStep::Done if readiness[source.index()].contains(Readiness::ERROR) => {
+                    return Step::Close(CloseReason::Reset(source));
+                }
+                FlowStep::Wait | FlowStep::Done => {}
+            }
+        }
+        Step::Wait
+    }
+
+    /// When `side` has been idle for too long, provided that the session waits for it.
+    fn idle_deadline(&self, side: Side, readiness: [Readiness; 2], timeouts: &Timeouts) -> Option<Moment> {
+        let span = timeouts.idle(side)?;
+        let from_side = &self.flows[side.outgoing().index()];
+        let into_side = &self.flows[side.other().outgoing().index()];
+        let other_takes = readiness[side.other().index()].contains(Readiness::WRITABLE);
+        let awaited =
+            (!from_side.has_eof() && from_side.in_flight() == 0 && other_takes) || into_side.in_flight() > 0;
+        awaited.then(|| self.last_active[side.index()].after(span))
+    }
+}
+
+/// A reset is a reset, whichever call reports it; anything else keeps its number.
+fn failure(side: Side, errno: Errno) -> CloseReason {
+    if errno.is_reset() {
+        CloseReason::Reset(side)
+    } else {
+        CloseReason::Failed(side, errno)
+    }
+}
+
+fn earlier(a: Option<Moment>, b: Option<Moment>) -> Option<Moment> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,213 @@
+//! The engine: starts its workers, waits for them, and ends with them.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use mio::Poll;
+
+use crate::admission::Gate;
+use crate::control::Control;
+use crate::error::StartError;
+use crate::handle::Handle;
+use crate::inbox::{Command, Mailbox};
+use crate::observer::Observer;
+use crate::opener::OpenerFactory;
+use crate::room::Room;
+use crate::stats::{Stats, WorkerStats};
+use crate::worker::{INBOX, Seed, Worker};
+
+/// What the engine is started with; a plan does not change it.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Worker threads; `None` is one for each CPU that this process may use.
+    pub workers: Option<NonZeroUsize>,
+    /// Most sessions at a time; `None` is as many as the limit of open files allows.
+    pub max_sessions: Option<usize>,
+}
+
+/// A running engine.
+///
+/// Dropping it without [`Engine::wait`] stops it: sessions are reset.
+#[derive(Debug)]
+pub struct Engine {
+    handle: Handle,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// A worker has failed, and the engine with it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// Its event loop failed.
+    #[error("worker {worker} failed: {source}")]
+    Poll {
+        /// Which one, from 0.
+        worker: usize,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// It panicked, which is a bug; the message went to standard error.
+    #[error("worker {worker} panicked")]
+    Panicked {
+        /// Which one, from 0.
+        worker: usize,
+    },
+}
+
+impl Engine {
+    /// Starts the workers. Nothing is listened to before [`Handle::apply`].
+    ///
+    /// `factory` makes one opener for each worker, and one for listeners; see [`InProcess`](crate::InProcess).
+    ///
+    /// # Errors
+    ///
+    /// A thread, a poller or an opener cannot be made, or the limit of open files is too low.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a reference to an `Arc` would not coerce to a trait object"
+    )]
+    pub fn start(
+        settings: &Settings,
+        factory: Arc<dyn OpenerFactory>,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, StartError> {
+        let count = settings
+            .workers
+            .or_else(|| thread::available_parallelism().ok())
+            .unwrap_or(NonZeroUsize::MIN)
+            .get();
+        let room = Room::divide(settings.max_sessions, count)?;
+        let control = Control::start(Arc::clone(&factory)).map_err(StartError::Opener)?;
+        let gate = Gate::new(room.sessions);
+        let stats: Vec<_> = (0..count).map(|_| Arc::<WorkerStats>::default()).collect();
+
+        let mut polls = Vec::with_capacity(count);
+        let mut mailboxes = Vec::with_capacity(count);
+        for worker in 0..count {
+            let failed = |source| StartError::Worker { worker, source };
+            let poll = Poll::new().map_err(failed)?;
+            let (mailbox, commands) = Mailbox::new(poll.registry(), INBOX).map_err(failed)?;
+            polls.push((poll, commands));
+            mailboxes.push(mailbox);
+        }
+        let mailboxes: Arc<[Mailbox]> = mailboxes.into();
+        let handle = Handle::new(Arc::clone(&mailboxes), stats.clone(), Arc::clone(&gate), control);
+        let mut engine = Self {
+            handle,
+            threads: Vec::with_capacity(count),
+        };
+        let (ready, readies) = channel();
+        for (index, ((poll, commands), stats)) in polls.into_iter().zip(stats).enumerate() {
+            let seed = Seed {
+                poll,
+                commands,
+                index,
+                mailboxes: Arc::clone(&mailboxes),
+                gate: Arc::clone(&gate),
+                stats,
+                observer: Arc::clone(&observer),
+                pipes: room.pipes_per_worker,
+            };
+            let thread = spawn(seed, Arc::clone(&factory), ready.clone());
+            engine.threads.push(thread.map_err(|source| StartError::Worker {
+                worker: index,
+                source,
+            })?);
+        }
+        drop(ready);
+        for (worker, result) in readies {
+            result.map_err(|source| StartError::Worker { worker, source })?;
+        }
+        Ok(engine)
+    }
+
+    /// A way to control the engine from elsewhere.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Waits until the engine was drained or stopped, and returns what it has done.
+    ///
+    /// # Errors
+    ///
+    /// A worker has failed; the others were stopped for it.
+    pub fn wait(mut self) -> Result<Stats, WaitError> {
+        let mut result = Ok(());
+        for (worker, thread) in std::mem::take(&mut self.threads).into_iter().enumerate() {
+            let outcome = match thread.join() {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(source)) => Err(WaitError::Poll { worker, source }),
+                Err(_) => Err(WaitError::Panicked { worker }),
+            };
+            result = result.and(outcome);
+        }
+        result.map(|()| self.handle.stats())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.handle.stop();
+        }
+        for thread in self.threads.drain(..) {
+            // Its failure was to be had from `wait`.
+            let _ = thread.join();
+        }
+    }
+}
+
+type Ready = Sender<(usize, io::Result<()>)>;
+
+/// Starts a worker's thread, which reports whether it is ready.
+fn spawn(
+    seed: Seed,
+    factory: Arc<dyn OpenerFactory>,
+    ready: Ready,
+) -> io::Result<JoinHandle<io::Result<()>>> {
+    let index = seed.index;
+    let mailboxes = Arc::clone(&seed.mailboxes);
+    thread::Builder::new()
+        .name(format!("nsproxy-{index}"))
+        .spawn(move || {
+            let others = StopOthers(mailboxes);
+            let worker = Worker::new(seed, &*factory);
+            drop(factory);
+            match worker {
+                Ok(worker) => {
+                    // Whoever starts the engine waits for the word; if not, there is nobody to tell.
+                    let _ = ready.send((index, Ok(())));
+                    drop(ready);
+                    let result = worker.run();
+                    if result.is_err() {
+                        stop_all(&others.0);
+                    }
+                    result
+                }
+                Err(error) => {
+                    let _ = ready.send((index, Err(error)));
+                    Ok(())
+                }
+            }
+        })
+}
+
+/// When a worker panics, the others stop: a relay that is half dead helps nobody.
+struct StopOthers(Arc<[Mailbox]>);
+
+impl Drop for StopOthers {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            stop_all(&self.0);
+        }
+    }
+}
+
+fn stop_all(mailboxes: &[Mailbox]) {
+    for mailbox in mailboxes {
+        mailbox.send(Command::Stop);
+    }
+}

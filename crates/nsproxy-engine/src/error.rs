@@ -1,0 +1,124 @@
+//! What can go wrong with a plan or a start, as sentences. What goes wrong with one session is a
+//! [`CloseReason`](crate::CloseReason).
+
+use std::io;
+
+use crate::opener::OpenError;
+use crate::plan::Endpoint;
+
+/// A plan that does not hold together. Whoever made it has a mistake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A relay refers to a pool that is not there.
+    #[error("relay `{relay}` refers to pool {pool}, which is not in the plan")]
+    NoSuchPool {
+        /// The relay's name.
+        relay: String,
+        /// The index.
+        pool: usize,
+    },
+    /// A relay that listens nowhere.
+    #[error("relay `{relay}` has no listener")]
+    NoListener {
+        /// The relay's name.
+        relay: String,
+    },
+    /// Two pools of one name.
+    #[error("two pools are called `{pool}`")]
+    DuplicatePool {
+        /// The name.
+        pool: String,
+    },
+    /// Two servers of one name in a pool.
+    #[error("pool `{pool}` has two servers called `{server}`")]
+    DuplicateServer {
+        /// The pool's name.
+        pool: String,
+        /// The server's name.
+        server: String,
+    },
+    /// Two listeners in one place.
+    #[error("relay `{relay}` listens at {address} in the same namespace as another listener of the plan")]
+    DuplicateListener {
+        /// The relay's name.
+        relay: String,
+        /// The address.
+        address: Endpoint,
+    },
+}
+
+/// The engine could not do what a plan says. Listeners that the plan before it had are untouched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The plan does not hold together.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A listener could not be opened.
+    #[error("relay `{relay}` cannot listen at {address}: {source}")]
+    Listen {
+        /// The relay's name.
+        relay: String,
+        /// The address.
+        address: Endpoint,
+        /// What failed.
+        source: OpenError,
+    },
+    /// The opener did not answer in time.
+    #[error("relay `{relay}` cannot listen at {address}: no answer about the socket within {seconds} s")]
+    OpenerSilent {
+        /// The relay's name.
+        relay: String,
+        /// The address.
+        address: Endpoint,
+        /// How long it was given, in seconds.
+        seconds: u64,
+    },
+    /// A system call on a listener failed.
+    #[error("relay `{relay}` cannot use its listener at {address}: {source}")]
+    Listener {
+        /// The relay's name.
+        relay: String,
+        /// The address.
+        address: Endpoint,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The engine has been stopped.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
+/// The engine could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A worker thread or its event loop could not be made.
+    #[error("cannot start worker {worker}: {source}")]
+    Worker {
+        /// Which one, from 0.
+        worker: usize,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The opener for listeners could not be made.
+    #[error("cannot prepare to open sockets: {0}")]
+    Opener(#[source] io::Error),
+    /// Not enough descriptors for a single session.
+    #[error("the limit of {limit} open files leaves no room for a session (ulimit -n)")]
+    NoDescriptors {
+        /// The limit.
+        limit: u64,
+    },
+    /// `maxconn` sessions do not fit into the limit of open files.
+    #[error("{max_sessions} sessions need {needed} open files, and the limit is {limit} (ulimit -n)")]
+    TooManySessions {
+        /// What was asked for.
+        max_sessions: usize,
+        /// Descriptors that they would need.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
+}

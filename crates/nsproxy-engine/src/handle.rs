@@ -1,0 +1,214 @@
+//! How a running engine is told things: plans, the end, questions.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::admission::Gate;
+use crate::control::Control;
+use crate::error::ApplyError;
+use crate::inbox::{Command, Mailbox};
+use crate::listeners::{Listener, ListenerRegistry};
+use crate::plan::{Endpoint, Plan};
+use crate::reconcile::{self, Wanted};
+use crate::route::{Route, Selectable};
+use crate::servers::{Pool, ServerRegistry, ServerStatus};
+use crate::stats::{Stats, WorkerStats};
+
+/// Controls an engine from any thread; as many as needed.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    mailboxes: Arc<[Mailbox]>,
+    stats: Vec<Arc<WorkerStats>>,
+    gate: Arc<Gate>,
+    state: Mutex<State>,
+}
+
+/// What plans change. Only [`Handle::apply`] and the end take the lock, never a session.
+#[derive(Debug)]
+struct State {
+    control: Control,
+    listeners: ListenerRegistry,
+    servers: ServerRegistry,
+    ending: bool,
+}
+
+/// One listener of a plan that was brought into being.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerStatus {
+    /// The relay's name.
+    pub relay: String,
+    /// Where it listens, with the port that the kernel chose.
+    pub address: Endpoint,
+    /// Its namespace; `None` is the default one.
+    pub netns: Option<netns_core::NetnsSpec>,
+    /// Whether it is the same socket as before this plan.
+    pub kept: bool,
+}
+
+impl Handle {
+    pub(crate) fn new(
+        mailboxes: Arc<[Mailbox]>,
+        stats: Vec<Arc<WorkerStats>>,
+        gate: Arc<Gate>,
+        control: Control,
+    ) -> Self {
+        let state = Mutex::new(State {
+            control,
+            listeners: ListenerRegistry::default(),
+            servers: ServerRegistry::default(),
+            ending: false,
+        });
+        Self {
+            shared: Arc::new(Shared {
+                mailboxes,
+                stats,
+                gate,
+                state,
+            }),
+        }
+    }
+
+    /// Brings a plan into being, in place of the one before it. Listeners that are in both stay open, with whatever waits
+    /// in their backlog; servers that are in both keep their counts; sessions go on under the plan that they began with.
+    ///
+    /// # Errors
+    ///
+    /// Nothing has changed: the plan does not hold together, a listener cannot be opened, or the engine is ending.
+    pub fn apply(&self, plan: &Plan) -> Result<Vec<ListenerStatus>, ApplyError> {
+        plan.check()?;
+        let mut state = self.state();
+        if state.ending {
+            return Err(ApplyError::Stopping);
+        }
+        let mut wanted = reconcile::identify(plan, &state.control)?;
+        let State {
+            control, listeners, ..
+        } = &mut *state;
+        let opened = reconcile::open(&mut wanted, control, listeners)?;
+        // From here on nothing fails.
+        let pools = state.servers.adopt(&plan.pools);
+        let statuses = self.publish(plan, &wanted, &opened, &pools);
+        let keys: HashSet<_> = wanted.iter().map(|wanted| &wanted.key).collect();
+        for listener in state.listeners.remove_others(|key| keys.contains(key)) {
+            self.close(&listener);
+        }
+        for (wanted, listener) in wanted.iter().zip(&opened) {
+            state.listeners.insert(wanted.key.clone(), Arc::clone(listener));
+        }
+        Ok(statuses)
+    }
+
+    /// Closes every listener at once, and lets sessions finish for at most `patience`; what is left then is reset. A second
+    /// call can only shorten it.
+    pub fn drain(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        self.end(|| Command::Drain(deadline));
+    }
+
+    /// Closes every listener and resets every session.
+    pub fn stop(&self) {
+        self.end(|| Command::Stop);
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        Stats::sum(&self.shared.stats)
+    }
+
+    /// How the servers of the current plan stand.
+    pub fn servers(&self) -> Vec<ServerStatus> {
+        self.state().servers.status()
+    }
+
+    /// Sessions now, those included that a worker is about to take over.
+    pub fn sessions(&self) -> usize {
+        self.shared.gate.inside()
+    }
+
+    fn end(&self, command: impl Fn() -> Command) {
+        let mut state = self.state();
+        state.ending = true;
+        for listener in state.listeners.remove_others(|_| false) {
+            listener.shut();
+        }
+        drop(state);
+        self.tell(command);
+    }
+
+    /// Tells the workers of the listeners and routes of a plan.
+    fn publish(
+        &self,
+        plan: &Plan,
+        wanted: &[Wanted<'_>],
+        opened: &[Arc<Listener>],
+        pools: &[Arc<Pool>],
+    ) -> Vec<ListenerStatus> {
+        let selectable: Selectable = plan
+            .selectable
+            .iter()
+            .map(|netns| (netns.to_string().into_bytes(), Arc::new(netns.clone())))
+            .collect();
+        let selectable = Arc::new(selectable);
+        let mut gates = HashMap::new();
+        let statuses = wanted.iter().zip(opened).map(
+            |(
+                Wanted {
+                    relay,
+                    listener: place,
+                    kept,
+                    ..
+                },
+                listener,
+            )| {
+                let gate = relay.max_sessions.map(|limit| {
+                    // One gate for all listeners of a relay.
+                    let gate = gates
+                        .entry(&relay.name)
+                        .or_insert_with(|| Gate::new(limit as usize));
+                    Arc::clone(gate)
+                });
+                let pool = Arc::clone(&pools[relay.pool]);
+                let bound = listener.bound.clone();
+                let route = Arc::new(Route::new(
+                    relay,
+                    place,
+                    bound.clone(),
+                    pool,
+                    Arc::clone(&selectable),
+                    gate,
+                ));
+                self.tell(|| Command::Listen(Arc::clone(listener), Arc::clone(&route)));
+                ListenerStatus {
+                    relay: relay.name.clone(),
+                    address: bound,
+                    netns: place.netns.clone(),
+                    kept: *kept,
+                }
+            },
+        );
+        statuses.collect()
+    }
+
+    fn close(&self, listener: &Listener) {
+        listener.shut();
+        self.tell(|| Command::Unlisten(listener.id));
+    }
+
+    fn tell(&self, command: impl Fn() -> Command) {
+        self.shared
+            .mailboxes
+            .iter()
+            .for_each(|mailbox| mailbox.send(command()));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panicked while it held the lock has left a whole state: each change is one insertion or removal.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,114 @@
+//! How workers are told things: a queue and a wake-up, and how many sessions each of them has.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use mio::{Registry, Token, Waker};
+
+use crate::listeners::{Listener, ListenerId};
+use crate::route::Route;
+use crate::worker::Accepted;
+
+/// What a worker can be told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Accept from this listener on this route; replaces the route of one that it knows.
+    Listen(Arc<Listener>, Arc<Route>),
+    /// Stop accepting from this listener.
+    Unlisten(ListenerId),
+    /// Take over a connection that another worker has accepted. It is counted already.
+    Adopt(Box<Accepted>),
+    /// A place is free again.
+    ResumeAccepting,
+    /// Stop accepting for good; sessions that are left at the deadline are stopped.
+    Drain(Instant),
+    /// End every session now.
+    Stop,
+}
+
+/// The sending side of a worker's inbox. All of a kind for the engine and for the other workers.
+#[derive(Debug, Clone)]
+pub(crate) struct Mailbox {
+    sender: Sender<Command>,
+    waker: Arc<Waker>,
+    load: Arc<Load>,
+}
+
+impl Mailbox {
+    /// A mailbox whose wake-ups arrive at `registry` as events with `token`.
+    pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<(Self, Receiver<Command>)> {
+        let (sender, receiver) = channel();
+        let mailbox = Self {
+            sender,
+            waker: Arc::new(Waker::new(registry, token)?),
+            load: Arc::default(),
+        };
+        Ok((mailbox, receiver))
+    }
+
+    /// Tells the worker. One that has ended is told nothing, and needs to be told nothing.
+    pub(crate) fn send(&self, command: Command) {
+        if self.sender.send(command).is_ok() {
+            // A wake-up can only fail when the worker has ended in the meantime.
+            let _ = self.waker.wake();
+        }
+    }
+
+    pub(crate) fn load(&self) -> &Load {
+        &self.load
+    }
+}
+
+/// How many sessions a worker has, those on the way to it included. A worker that has ended takes no more: so no session
+/// can be handed to one that does not look into its inbox again.
+#[derive(Debug, Default)]
+pub(crate) struct Load(AtomicUsize);
+
+const ENDED: usize = usize::MAX;
+
+impl Load {
+    /// Counts one more; `false` when the worker has ended.
+    #[must_use]
+    pub(crate) fn add(&self) -> bool {
+        let added = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |load| {
+            (load != ENDED).then(|| load + 1)
+        });
+        added.is_ok()
+    }
+
+    /// One session has ended.
+    pub(crate) fn remove(&self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Ends the worker, provided that it has no session left and none is on the way.
+    #[must_use]
+    pub(crate) fn end(&self) -> bool {
+        self.0
+            .compare_exchange(0, ENDED, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+
+    /// Sessions now; a worker that has ended counts as the busiest of all.
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_with_a_session_on_the_way_does_not_end_and_an_ended_one_takes_none() {
+        let load = Load::default();
+        assert!(load.add());
+        assert!(!load.end());
+        load.remove();
+        assert!(load.end());
+        assert!(!load.add());
+    }
+}

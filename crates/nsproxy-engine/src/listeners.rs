@@ -1,0 +1,122 @@
+//! Listeners as they live on: keyed by the namespace's cookie and the address, kept from one plan to the next. One that
+//! stays configured is never closed, whatever else changes.
+//!
+//! The cookie is what the kernel itself calls the namespace (`SO_NETNS_COOKIE`): the same name may mean another namespace
+//! tomorrow, and two names may mean the same one today.
+//!
+//! One socket per place, shared by the workers: connections that wait in its backlog belong to nobody yet, so a worker that
+//! ends takes none with it.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use netns_core::NetnsId;
+use socket2::Socket;
+
+use crate::plan::Endpoint;
+use crate::unix_listener::SocketFile;
+
+/// Identifies a listener for as long as the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ListenerId(pub(crate) u32);
+
+/// Where a listener is, as a plan asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ListenerKey {
+    pub(crate) netns: NetnsId,
+    pub(crate) address: Endpoint,
+    /// Tells apart several listeners of a plan that leave the port to the kernel; 0 for all others.
+    pub(crate) ordinal: u32,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) id: ListenerId,
+    socket: Socket,
+    /// With the port that the kernel chose.
+    pub(crate) bound: Endpoint,
+    pub(crate) transparent: bool,
+    _file: Option<SocketFile>,
+}
+
+impl Listener {
+    pub(crate) fn new(
+        id: ListenerId,
+        socket: Socket,
+        address: &Endpoint,
+        transparent: bool,
+    ) -> io::Result<Self> {
+        let (bound, file) = match address {
+            Endpoint::Ip(_) => {
+                let bound = socket
+                    .local_addr()?
+                    .as_socket()
+                    .ok_or_else(|| io::Error::other("not an IP socket"))?;
+                (Endpoint::Ip(bound), None)
+            }
+            Endpoint::Unix(path) => (address.clone(), Some(SocketFile::at(path)?)),
+        };
+        Ok(Self {
+            id,
+            socket,
+            bound,
+            transparent,
+            _file: file,
+        })
+    }
+
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Stops listening at once, whoever still holds the socket.
+    pub(crate) fn shut(&self) {
+        // It can only fail on a socket that does not listen any more.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The listeners of the current plan.
+#[derive(Debug, Default)]
+pub(crate) struct ListenerRegistry {
+    listeners: HashMap<ListenerKey, Arc<Listener>>,
+    next_id: u32,
+}
+
+impl ListenerRegistry {
+    pub(crate) fn get(&self, key: &ListenerKey) -> Option<&Arc<Listener>> {
+        self.listeners.get(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: ListenerKey, listener: Arc<Listener>) {
+        self.listeners.insert(key, listener);
+    }
+
+    pub(crate) fn remove(&mut self, key: &ListenerKey) -> Option<Arc<Listener>> {
+        self.listeners.remove(key)
+    }
+
+    /// Takes out every listener that `keep` does not want.
+    pub(crate) fn remove_others(&mut self, keep: impl Fn(&ListenerKey) -> bool) -> Vec<Arc<Listener>> {
+        self.listeners
+            .extract_if(|key, _| !keep(key))
+            .map(|(_, listener)| listener)
+            .collect()
+    }
+
+    pub(crate) fn new_id(&mut self) -> ListenerId {
+        let id = ListenerId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+}

@@ -1,0 +1,91 @@
+//! What an embedding program is told: the end of each session, and what went wrong on the way.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use netns_core::NetnsSpec;
+
+use crate::core::close::CloseReason;
+use crate::opener::OpenError;
+
+/// Is told what happens. Called on the worker threads: it must not block.
+pub trait Observer: Send + Sync {
+    /// A session has ended. Every session that was accepted ends exactly once.
+    fn session_ended(&self, summary: &SessionSummary<'_>) {
+        let _ = summary;
+    }
+
+    /// Something that an operator may want to know, apart from the end of a session.
+    fn notice(&self, notice: &Notice<'_>) {
+        let _ = notice;
+    }
+}
+
+/// An observer that is interested in nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// What a session was.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionSummary<'a> {
+    /// The relay's name.
+    pub relay: &'a str,
+    /// The pool's name.
+    pub pool: &'a str,
+    /// The server's name, once one was chosen.
+    pub server: Option<&'a str>,
+    /// The client's address: the PROXY header's if there was one, else the socket's; none on a unix socket.
+    pub client: Option<SocketAddr>,
+    /// Who connected, when a PROXY header named another client.
+    pub peer: Option<SocketAddr>,
+    /// Where the server was, once that was known; none for a unix socket.
+    pub upstream: Option<SocketAddr>,
+    /// The namespace of the client's connection; `None` is the default one.
+    pub client_netns: Option<&'a NetnsSpec>,
+    /// The namespace that the server was reached in; `None` is the default one, or none was chosen.
+    pub upstream_netns: Option<&'a NetnsSpec>,
+    /// Bytes delivered to the server, without the PROXY header that it got.
+    pub bytes_up: u64,
+    /// Bytes delivered to the client.
+    pub bytes_down: u64,
+    /// From accept to close.
+    pub duration: Duration,
+    /// Why it ended.
+    pub reason: CloseReason,
+}
+
+/// Something worth knowing.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// A PROXY header names a namespace that may not be selected. `closed` tells whether the session ended for it, or
+    /// goes on with the listener's namespace.
+    NetnsUnlisted {
+        /// The relay's name.
+        relay: &'a str,
+        /// Who sent the header.
+        peer: Option<SocketAddr>,
+        /// The value of the TLV, as received.
+        name: &'a [u8],
+        /// Whether the session was closed.
+        closed: bool,
+    },
+    /// An upstream socket could not be made.
+    SocketFailed {
+        /// The relay's name.
+        relay: &'a str,
+        /// The server's name.
+        server: &'a str,
+        /// What failed.
+        error: &'a OpenError,
+    },
+    /// Accepting failed: descriptors or memory have run out. It is tried again after a short pause.
+    AcceptFailed {
+        /// The relay's name.
+        relay: &'a str,
+        /// The system's answer.
+        error: &'a std::io::Error,
+    },
+}

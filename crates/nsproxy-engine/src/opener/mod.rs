@@ -1,0 +1,241 @@
+//! The one way to get a socket in a namespace, for listeners as for upstream connections.
+//!
+//! A [`SocketOpener`] is *asynchronous*: a request carries a token, and the answer comes later, together with others. A
+//! session waits for it in a state of its own, so nothing outside this seam may assume that the process can switch
+//! namespaces. [`InProcess`] switches the calling thread and answers at once; a privileged broker in another process that
+//! passes sockets over a unix socket, or an embedding program's own way, fits in the same place.
+
+mod in_process;
+
+pub use in_process::InProcess;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::{fmt, io};
+
+use netns_core::NetnsSpec;
+use socket2::Socket;
+
+use crate::core::close::Errno;
+use crate::plan::Endpoint;
+
+/// What kind of socket is wanted, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketRequest {
+    /// The namespace, as its name is understood when the request is carried out; `None` is the default namespace.
+    pub netns: Option<Arc<NetnsSpec>>,
+    /// What it is for.
+    pub kind: SocketKind,
+}
+
+/// What a socket is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SocketKind {
+    /// A non-blocking stream socket, ready for `connect`.
+    Upstream {
+        /// Its family.
+        family: Family,
+        /// Address to bind before connecting.
+        source: Option<SourceBind>,
+    },
+    /// A non-blocking listening socket: bound, `listen` called.
+    Listener {
+        /// Address to bind.
+        address: Endpoint,
+        /// Whether it takes connections to addresses that the host does not have (`IP_TRANSPARENT`).
+        transparent: bool,
+    },
+}
+
+/// Family of an upstream socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// TCP over IPv4.
+    Inet,
+    /// TCP over IPv6.
+    Inet6,
+    /// A unix stream socket.
+    Unix,
+}
+
+impl From<&SocketAddr> for Family {
+    fn from(address: &SocketAddr) -> Self {
+        if address.is_ipv4() {
+            Self::Inet
+        } else {
+            Self::Inet6
+        }
+    }
+}
+
+/// Where an upstream connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceBind {
+    /// The address; port 0 lets the kernel choose one when it connects.
+    pub address: SocketAddr,
+    /// Whether the address is not this host's own (`IP_TRANSPARENT`).
+    pub transparent: bool,
+}
+
+/// Identifies a request among those of one opener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OpenToken(pub u64);
+
+/// The answer to one request.
+#[derive(Debug)]
+pub struct OpenAnswer {
+    /// The request's token.
+    pub token: OpenToken,
+    /// The socket.
+    pub result: Result<Socket, OpenError>,
+}
+
+/// Makes sockets in namespaces. Each worker has one of its own, and the engine one for listeners.
+pub trait SocketOpener {
+    /// Registers whatever will tell that answers are there, with this token. An opener that answers within
+    /// [`SocketOpener::answers`] needs none.
+    ///
+    /// # Errors
+    ///
+    /// The registration failed.
+    fn register(&mut self, registry: &mio::Registry, token: mio::Token) -> io::Result<()> {
+        let _ = (registry, token);
+        Ok(())
+    }
+
+    /// Takes a request. Nothing needs to happen before [`SocketOpener::answers`].
+    fn request(&mut self, token: OpenToken, request: SocketRequest);
+
+    /// Carries out or sends off what was requested, and adds the answers that are there. Called once after each turn of
+    /// requests, and when the registered descriptor is ready. Must not block.
+    fn answers(&mut self, answers: &mut Vec<OpenAnswer>);
+}
+
+/// Makes one [`SocketOpener`] for each thread that needs one, on that thread.
+pub trait OpenerFactory: Send + Sync {
+    /// A new opener for the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// What it needs is not there: the engine does not start.
+    fn opener(&self) -> io::Result<Box<dyn SocketOpener>>;
+}
+
+/// Why there is no socket.
+#[derive(Debug)]
+pub struct OpenError {
+    /// What was being done.
+    pub operation: Operation,
+    /// Where; `None` is the default namespace.
+    pub netns: Option<Arc<NetnsSpec>>,
+    /// The system's answer.
+    pub source: io::Error,
+}
+
+/// A step on the way to a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Opening or entering the namespace.
+    EnterNetns,
+    /// `socket(2)`.
+    CreateSocket,
+    /// `setsockopt(2)`; the option's name.
+    SetOption(&'static str),
+    /// `bind(2)` to this address.
+    Bind(Endpoint),
+    /// `listen(2)` at this address.
+    Listen(Endpoint),
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EnterNetns => f.write_str("enter the namespace"),
+            Self::CreateSocket => f.write_str("create a socket"),
+            Self::SetOption(name) => write!(f, "set {name}"),
+            Self::Bind(address) => write!(f, "bind {address}"),
+            Self::Listen(address) => write!(f, "listen at {address}"),
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            operation,
+            netns,
+            source,
+        } = self;
+        match (operation, netns) {
+            (Operation::EnterNetns, Some(netns)) => write!(f, "cannot enter netns `{netns}`")?,
+            (_, Some(netns)) => write!(f, "cannot {operation} in netns `{netns}`")?,
+            (_, None) => write!(f, "cannot {operation}")?,
+        }
+        write!(f, ": {source}")?;
+        // A wrapped error does not say what the system said; the sentence has to be whole.
+        let mut cause = source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        let privilege = matches!(
+            operation,
+            Operation::SetOption("IP_TRANSPARENT" | "IPV6_TRANSPARENT")
+        );
+        if privilege && source.kind() == io::ErrorKind::PermissionDenied {
+            f.write_str(" (CAP_NET_ADMIN or CAP_NET_RAW is needed in the user namespace that owns the network namespace)")?;
+        }
+        Ok(())
+    }
+}
+
+/// What the system said, however deep it is wrapped.
+pub(crate) fn system_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error
+            .downcast_ref::<io::Error>()
+            .filter(|io| io.raw_os_error().is_some())
+        {
+            return Some(io);
+        }
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+impl OpenError {
+    /// The system's error number, if it was the system that refused.
+    pub fn errno(&self) -> Errno {
+        Errno(
+            system_error(&self.source)
+                .and_then(io::Error::raw_os_error)
+                .unwrap_or(0),
+        )
+    }
+}
+
+impl OpenError {
+    /// The same once more, for another request that failed with it: the system's answer by its kind and words.
+    pub(crate) fn duplicate(&self) -> Self {
+        let source = match self.source.raw_os_error() {
+            Some(errno) => io::Error::from_raw_os_error(errno),
+            None => io::Error::new(self.source.kind(), self.source.to_string()),
+        };
+        Self {
+            operation: self.operation.clone(),
+            netns: self.netns.clone(),
+            source,
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}

@@ -1,0 +1,256 @@
+//! What the engine is to do: listeners, the pools of servers behind them, and the limits. Plain data, made by whoever
+//! embeds the engine; `nsproxy` makes it from a HAProxy-syntax configuration.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use netns_core::NetnsSpec;
+
+use crate::error::PlanError;
+
+/// Everything that [`Engine::apply`](crate::Engine::apply) brings into being.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Rules: listeners and the pool that each relays to.
+    pub relays: Vec<RelayPlan>,
+    /// Groups of servers; [`RelayPlan::pool`] is an index into this list.
+    pub pools: Vec<PoolPlan>,
+    /// Namespaces that the NETNS TLV of a received PROXY header may select, by the very text written here.
+    pub selectable: BTreeSet<NetnsSpec>,
+}
+
+/// One rule: what arrives at these listeners goes to that pool.
+#[derive(Debug, Clone)]
+pub struct RelayPlan {
+    /// For logs and statistics.
+    pub name: String,
+    /// Where to listen.
+    pub listeners: Vec<ListenerPlan>,
+    /// Index into [`Plan::pools`].
+    pub pool: usize,
+    /// Inactivity of the client; zero is "never".
+    pub client_timeout: Duration,
+    /// For a complete PROXY header; `None` takes [`RelayPlan::client_timeout`].
+    pub header_timeout: Option<Duration>,
+    /// Most sessions of this relay at a time; more wait in the kernel's backlog.
+    pub max_sessions: Option<u32>,
+}
+
+/// One place to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerPlan {
+    /// Address to bind.
+    pub address: Endpoint,
+    /// Namespace to bind it in; `None` is the one that the engine was started in.
+    pub netns: Option<NetnsSpec>,
+    /// Whether each connection starts with a PROXY header.
+    pub accept_proxy: bool,
+    /// Whether to accept connections to addresses that this host does not have (`IP_TRANSPARENT`).
+    pub transparent: bool,
+}
+
+/// An address of either kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// TCP.
+    Ip(SocketAddr),
+    /// A unix stream socket in the file system.
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// A group of servers that can stand in for each other.
+#[derive(Debug, Clone)]
+pub struct PoolPlan {
+    /// For logs and statistics; with a server's name, the key of what outlives a plan.
+    pub name: String,
+    /// Taken in turn.
+    pub servers: Vec<ServerPlan>,
+    /// The address that connections to the servers come from; `None` leaves it to the kernel.
+    pub source: Option<SourcePlan>,
+    /// For the connection to be established; zero is "never".
+    pub connect_timeout: Duration,
+    /// Inactivity of the server; zero is "never".
+    pub server_timeout: Duration,
+}
+
+/// One server.
+#[derive(Debug, Clone)]
+pub struct ServerPlan {
+    /// Unique in its pool.
+    pub name: String,
+    /// Where it is.
+    pub target: Target,
+    /// Namespace that it is reached in.
+    pub netns: UpstreamNetns,
+    /// The PROXY header that it gets.
+    pub send_header: Option<HeaderVersion>,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// At this address; without a port, at the port that the client connected to.
+    Ip {
+        /// Its address.
+        address: IpAddr,
+        /// Its port.
+        port: Option<u16>,
+    },
+    /// At the address that the client connected to, as the PROXY header or the client's socket tells; with a port, there.
+    ClientDestination {
+        /// Port instead of the client's.
+        port: Option<u16>,
+    },
+    /// At this unix socket.
+    Unix(PathBuf),
+}
+
+/// The namespace that a server is reached in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamNetns {
+    /// The one that the engine was started in.
+    Default,
+    /// This one, as its name is understood at the moment of each connection.
+    Named(NetnsSpec),
+    /// The client connection's; the default one when that has none.
+    Client,
+}
+
+/// Version of the PROXY protocol to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderVersion {
+    /// The text form. Cannot carry a namespace.
+    V1,
+    /// The binary form, with the client connection's namespace in the NETNS TLV.
+    V2,
+}
+
+/// The address that connections to the servers come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourcePlan {
+    /// This one; port 0 leaves the port to the kernel.
+    Address(SocketAddr),
+    /// The client's address (`IP_TRANSPARENT`), as the PROXY header or the client's socket tells.
+    Client {
+        /// Whether the client's port is taken, too.
+        with_port: bool,
+    },
+}
+
+impl Plan {
+    /// A plan of one relay from one listener to one server, with no timeout but one minute to connect.
+    pub fn forward(listener: ListenerPlan, server: ServerPlan, source: Option<SourcePlan>) -> Self {
+        let name = format!("{} -> {}", listener.address, server.name);
+        Self {
+            relays: vec![RelayPlan {
+                name,
+                listeners: vec![listener],
+                pool: 0,
+                client_timeout: Duration::ZERO,
+                header_timeout: Some(Duration::from_secs(10)),
+                max_sessions: None,
+            }],
+            pools: vec![PoolPlan {
+                name: "forward".to_owned(),
+                servers: vec![server],
+                source,
+                connect_timeout: Duration::from_secs(60),
+                server_timeout: Duration::ZERO,
+            }],
+            selectable: BTreeSet::new(),
+        }
+    }
+
+    /// Checks what the types leave open.
+    ///
+    /// # Errors
+    ///
+    /// A pool index out of range, two servers of one name in a pool, two pools of one name, a relay without a listener.
+    pub fn check(&self) -> Result<(), PlanError> {
+        for relay in &self.relays {
+            if relay.pool >= self.pools.len() {
+                return Err(PlanError::NoSuchPool {
+                    relay: relay.name.clone(),
+                    pool: relay.pool,
+                });
+            }
+            if relay.listeners.is_empty() {
+                return Err(PlanError::NoListener {
+                    relay: relay.name.clone(),
+                });
+            }
+        }
+        let mut pools = BTreeSet::new();
+        for pool in &self.pools {
+            if !pools.insert(&pool.name) {
+                return Err(PlanError::DuplicatePool {
+                    pool: pool.name.clone(),
+                });
+            }
+            let mut servers = BTreeSet::new();
+            if let Some(server) = pool.servers.iter().find(|server| !servers.insert(&server.name)) {
+                let (pool, server) = (pool.name.clone(), server.name.clone());
+                return Err(PlanError::DuplicateServer { pool, server });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A namespace as configured, shared by everything that refers to it; `None` is the default one.
+pub(crate) type NetnsRef = Option<Arc<NetnsSpec>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> Plan {
+        let listener = ListenerPlan {
+            address: Endpoint::Ip(([127, 0, 0, 1], 0).into()),
+            netns: None,
+            accept_proxy: false,
+            transparent: false,
+        };
+        let server = ServerPlan {
+            name: "s".to_owned(),
+            target: Target::ClientDestination { port: None },
+            netns: UpstreamNetns::Default,
+            send_header: None,
+        };
+        Plan::forward(listener, server, None)
+    }
+
+    #[test]
+    fn a_plan_that_refers_to_a_missing_pool_is_refused() {
+        let mut plan = plan();
+        plan.relays[0].pool = 1;
+        assert!(matches!(plan.check(), Err(PlanError::NoSuchPool { pool: 1, .. })));
+    }
+
+    #[test]
+    fn two_servers_of_one_name_are_refused() {
+        let mut plan = plan();
+        let twin = plan.pools[0].servers[0].clone();
+        plan.pools[0].servers.push(twin);
+        assert!(matches!(plan.check(), Err(PlanError::DuplicateServer { .. })));
+    }
+
+    #[test]
+    fn a_relay_without_a_listener_is_refused() {
+        let mut plan = plan();
+        plan.relays[0].listeners.clear();
+        assert!(matches!(plan.check(), Err(PlanError::NoListener { .. })));
+    }
+}

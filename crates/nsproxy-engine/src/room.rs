@@ -1,0 +1,45 @@
+//! How many sessions and pipes there is room for: descriptors are what runs out first.
+
+use nix::sys::resource::{Resource, getrlimit};
+
+use crate::error::StartError;
+
+/// Descriptors for everything but sessions and pipes: standard streams, pollers, listeners, logs.
+const RESERVED_DESCRIPTORS: u64 = 256;
+/// One in so many of the remaining descriptors may be an end of a pipe.
+const PIPE_SHARE: u64 = 8;
+
+/// How the descriptors of this process are divided.
+pub(crate) struct Room {
+    pub(crate) sessions: usize,
+    pub(crate) pipes_per_worker: usize,
+}
+
+impl Room {
+    pub(crate) fn divide(max_sessions: Option<usize>, workers: usize) -> Result<Self, StartError> {
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+        let free = limit.saturating_sub(RESERVED_DESCRIPTORS);
+        let for_pipes = free / PIPE_SHARE;
+        let most = (free - for_pipes) / 2;
+        if most == 0 {
+            return Err(StartError::NoDescriptors { limit });
+        }
+        let sessions = max_sessions.unwrap_or_else(|| usize::try_from(most).unwrap_or(usize::MAX));
+        let needed = RESERVED_DESCRIPTORS.saturating_add((sessions as u64).saturating_mul(2));
+        if needed > limit {
+            return Err(StartError::TooManySessions {
+                max_sessions: sessions,
+                needed,
+                limit,
+            });
+        }
+        // Each flow holds one pipe at most.
+        let pipes = usize::try_from((limit - needed) / 2)
+            .unwrap_or(usize::MAX)
+            .min(sessions.saturating_mul(2));
+        Ok(Self {
+            sessions,
+            pipes_per_worker: pipes / workers,
+        })
+    }
+}

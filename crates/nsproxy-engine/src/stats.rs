@@ -1,0 +1,85 @@
+//! Counters: plain per worker, summed when read. A counter has one writer, its worker, so counting is a load and a store
+//! without a lock or a locked instruction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number with one writer and any readers.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Only the owning worker may call this.
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0
+            .store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Only the owning worker may call this.
+    #[inline]
+    pub(crate) fn set(&self, n: usize) {
+        self.0.store(n as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The counters of one worker.
+        #[derive(Debug, Default)]
+        pub(crate) struct WorkerStats {
+            $(pub(crate) $name: Counter,)*
+        }
+
+        /// The counters of all workers, summed at one moment.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Stats {
+            /// Sums what the workers have counted so far.
+            pub(crate) fn sum(workers: &[Arc<WorkerStats>]) -> Self {
+                let mut sum = Self::default();
+                for worker in workers {
+                    $(sum.$name += worker.$name.get();)*
+                }
+                sum
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections accepted.
+    accepted,
+    /// Sessions that ended with every byte delivered.
+    finished,
+    /// Sessions that ended in any other way.
+    failed,
+    /// Of those: for what the client sent as a PROXY header, or did not send.
+    header_refused,
+    /// PROXY headers that name a namespace which may not be selected.
+    netns_unlisted,
+    /// Of those: sessions closed for it.
+    netns_refused,
+    /// Sessions for which no upstream connection came about.
+    upstream_failed,
+    /// Bytes delivered to servers by ended sessions.
+    bytes_up,
+    /// Bytes delivered to clients by ended sessions.
+    bytes_down,
+    /// Sessions right now.
+    sessions,
+    /// Pipes attached to flows right now.
+    pipes_in_use,
+    /// Buffers that hold bytes right now.
+    buffers_in_use,
+    /// Timers armed right now.
+    timers_armed,
+}

@@ -1,0 +1,10 @@
+//! The raw system calls that no well-kept crate offers as safe functions. Each `unsafe` block does one thing and says why
+//! it may. Contract: descriptors are borrowed, results are `io::Result`, nothing is retried here.
+#![allow(
+    unsafe_code,
+    reason = "the one module of this crate that talks to the kernel by hand"
+)]
+
+mod epoll;
+
+pub(crate) use epoll::{add_exclusive, remove};

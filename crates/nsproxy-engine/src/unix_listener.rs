@@ -1,0 +1,64 @@
+//! Listening at a path: a stale socket file is replaced, one that a live program listens on is never stolen, and our own
+//! file goes when the listener does.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use socket2::{SockAddr, Socket};
+
+use crate::opener::Operation;
+use crate::plan::Endpoint;
+
+/// Binds `socket` to `path` and listens.
+pub(crate) fn listen(socket: &Socket, path: &Path, backlog: i32) -> Result<(), (Operation, io::Error)> {
+    let place = || Endpoint::Unix(path.to_owned());
+    let address = SockAddr::unix(path).map_err(|error| (Operation::Bind(place()), error))?;
+    let bound = match socket.bind(&address) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
+            std::fs::remove_file(path).and_then(|()| socket.bind(&address))
+        }
+        other => other,
+    };
+    bound.map_err(|error| (Operation::Bind(place()), error))?;
+    socket
+        .listen(backlog)
+        .map_err(|error| (Operation::Listen(place()), error))
+}
+
+/// Whether a socket file is left over: nobody listens there any more. Anything but a socket is not ours to remove.
+fn is_stale(path: &Path) -> bool {
+    UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
+/// The file of a unix listener, removed when the listener is dropped, unless another has taken its place.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: a path that names another file by then is left alone.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        let identity = identity(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            identity,
+        })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+            // Whether it goes or not, nothing listens there any more; the next start replaces it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}

@@ -1,0 +1,230 @@
+//! Accepting: small batches, an even spread over the workers, and pauses instead of spinning when there is no room.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::Poll;
+
+use super::entry::Accepted;
+use super::token::About;
+use crate::admission::Gate;
+use crate::core::moment::{Moment, Span};
+use crate::inbox::{Command, Mailbox};
+use crate::listeners::{Listener, ListenerId};
+use crate::route::Route;
+use crate::sys;
+
+/// Connections accepted from one listener before other work gets its turn.
+const BATCH: usize = 16;
+/// Pause after a failed accept: descriptors or memory have run out, and trying at once would spin.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The listeners of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Acceptor {
+    listeners: Vec<Listening>,
+    resume_at: Option<Moment>,
+}
+
+#[derive(Debug)]
+struct Listening {
+    listener: Arc<Listener>,
+    route: Arc<Route>,
+    /// Registered with the poller. Not while there is no room.
+    watched: bool,
+}
+
+/// How a batch went.
+pub(super) struct Batch {
+    /// The failure that made the listener pause.
+    pub(super) result: io::Result<()>,
+    /// A place was taken in vain and given back, and in between somebody else was turned away for it.
+    pub(super) room_awaited: bool,
+}
+
+impl Acceptor {
+    /// Accepts from `listener` on `route`; one that is known only changes its route.
+    pub(super) fn listen(
+        &mut self,
+        poll: &Poll,
+        listener: Arc<Listener>,
+        route: Arc<Route>,
+    ) -> io::Result<()> {
+        if let Some(known) = self.find(listener.id) {
+            known.route = route;
+            return Ok(());
+        }
+        sys::add_exclusive(poll, &*listener, About::Listener(listener.id).token())?;
+        self.listeners.push(Listening {
+            listener,
+            route,
+            watched: true,
+        });
+        Ok(())
+    }
+
+    /// Forgets a listener; the last worker to do so closes it.
+    pub(super) fn unlisten(&mut self, poll: &Poll, id: ListenerId) {
+        if let Some(index) = self.listeners.iter().position(|known| known.listener.id == id) {
+            pause(poll, &mut self.listeners.swap_remove(index));
+        }
+    }
+
+    /// Forgets every listener.
+    pub(super) fn unlisten_all(&mut self, poll: &Poll) {
+        for mut listening in self.listeners.drain(..) {
+            pause(poll, &mut listening);
+        }
+        self.resume_at = None;
+    }
+
+    pub(super) fn route(&mut self, id: ListenerId) -> Option<Arc<Route>> {
+        self.find(id).map(|listening| Arc::clone(&listening.route))
+    }
+
+    /// Adds one batch of what waits at a listener to `accepted`. A listener without room pauses.
+    pub(super) fn accept(
+        &mut self,
+        poll: &Poll,
+        id: ListenerId,
+        gate: &Gate,
+        now: Moment,
+        accepted: &mut Vec<Accepted>,
+    ) -> Batch {
+        let mut batch = Batch {
+            result: Ok(()),
+            room_awaited: false,
+        };
+        let Some(listening) = self.find(id) else {
+            return batch;
+        };
+        for _ in 0..BATCH {
+            // The place comes first: a connection that was accepted without one could only be dropped.
+            if let Err(NoRoom { engine_awaited }) = enter(gate, &listening.route) {
+                pause(poll, listening);
+                batch.room_awaited |= engine_awaited;
+                return batch;
+            }
+            match accept_one(listening) {
+                Ok(Some(connection)) => accepted.push(connection),
+                none => {
+                    batch.room_awaited |= leave(gate, &listening.route);
+                    if let Err(error) = none {
+                        pause(poll, listening);
+                        self.resume_at = Span::from_duration(PAUSE).map(|pause| now.after(pause));
+                        batch.result = Err(error);
+                    }
+                    return batch;
+                }
+            }
+        }
+        batch
+    }
+
+    /// Goes on with every listener that has paused.
+    pub(super) fn resume(&mut self, poll: &Poll) {
+        self.resume_at = None;
+        for listening in self.listeners.iter_mut().filter(|listening| !listening.watched) {
+            let token = About::Listener(listening.listener.id).token();
+            listening.watched = sys::add_exclusive(poll, &*listening.listener, token).is_ok();
+        }
+    }
+
+    /// When to [`Acceptor::resume`] after a failure, if one has been.
+    #[inline]
+    pub(super) fn resume_at(&self) -> Option<Moment> {
+        self.resume_at
+    }
+
+    fn find(&mut self, id: ListenerId) -> Option<&mut Listening> {
+        self.listeners.iter_mut().find(|known| known.listener.id == id)
+    }
+}
+
+/// The worker that a new connection goes to: the one with the fewest sessions, unless this one has hardly more, since
+/// handing over costs a wake-up.
+pub(super) fn least_loaded(workers: &[Mailbox], own: usize) -> usize {
+    let load = |worker: usize| workers[worker].load().get();
+    let least = (0..workers.len())
+        .min_by_key(|worker| load(*worker))
+        .unwrap_or(own);
+    if load(own) > load(least) + 1 + load(least) / 4 {
+        least
+    } else {
+        own
+    }
+}
+
+/// Hands a connection to another worker; gives it back when that one has ended.
+pub(super) fn hand_over(to: &Mailbox, accepted: Accepted) -> Result<(), Accepted> {
+    if to.load().add() {
+        to.send(Command::Adopt(Box::new(accepted)));
+        Ok(())
+    } else {
+        Err(accepted)
+    }
+}
+
+/// One of the gates is full.
+struct NoRoom {
+    /// The place that was taken at the engine's gate for an instant is awaited by somebody.
+    engine_awaited: bool,
+}
+
+/// Takes a place at the engine's gate and at the relay's.
+fn enter(gate: &Gate, route: &Route) -> Result<(), NoRoom> {
+    if !gate.enter() {
+        return Err(NoRoom {
+            engine_awaited: false,
+        });
+    }
+    if route.gate.as_ref().is_none_or(|relay| relay.enter()) {
+        return Ok(());
+    }
+    Err(NoRoom {
+        engine_awaited: gate.leave(),
+    })
+}
+
+/// Gives both places back; `true` when somebody waits for one.
+pub(super) fn leave(gate: &Gate, route: &Route) -> bool {
+    let engine = gate.leave();
+    let relay = route.gate.as_ref().is_some_and(|relay| relay.leave());
+    engine || relay
+}
+
+fn accept_one(listening: &Listening) -> io::Result<Option<Accepted>> {
+    match listening
+        .listener
+        .socket()
+        .accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)
+    {
+        Ok((socket, peer)) => Ok(Some(Accepted {
+            socket,
+            peer: peer.as_socket(),
+            route: Arc::clone(&listening.route),
+        })),
+        // The connection ended before it was accepted, or the listener was shut (accept(2)); level-triggered polling
+        // tells again if there is more.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::WouldBlock
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::Interrupted
+                    | ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn pause(poll: &Poll, listening: &mut Listening) {
+    if std::mem::take(&mut listening.watched) {
+        // It is registered; should the kernel disagree, there is nothing to undo.
+        let _ = sys::remove(poll, &*listening.listener);
+    }
+}

@@ -1,0 +1,126 @@
+//! Bytes that have to wait in user space: the rest after a short write, a split PROXY header, a preface. A session holds
+//! such a buffer only while bytes wait in it, so an idle session holds none.
+
+/// Size of the scratch buffer, and so of the largest rest.
+pub(super) const SCRATCH: usize = 64 * 1024;
+/// Rests up to this size get a buffer that fits; larger ones one of `SCRATCH` bytes from the pool.
+const SMALL: usize = 4 * 1024;
+/// Large buffers out at a time. Beyond, fills are limited to `SMALL` bytes, so that memory stays bounded whatever the
+/// number of slow receivers is.
+const LARGE_OUT: usize = 1024;
+/// Large buffers kept for later.
+const LARGE_IDLE: usize = 64;
+
+/// Bytes that wait, in order.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    bytes: Vec<u8>,
+    /// Those before are gone.
+    start: usize,
+    /// Whether it counts as a large one.
+    large: bool,
+}
+
+impl Waiting {
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    pub(super) fn consume(&mut self, bytes: usize) {
+        self.start = (self.start + bytes).min(self.bytes.len());
+    }
+
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Puts `bytes` before what waits.
+    pub(super) fn prepend(&mut self, bytes: &[u8]) {
+        self.bytes.splice(..self.start, bytes.iter().copied());
+        self.start = 0;
+    }
+}
+
+/// The buffers of one worker.
+#[derive(Debug, Default)]
+pub(super) struct BufferPool {
+    idle: Vec<Vec<u8>>,
+    large_out: usize,
+    out: usize,
+}
+
+impl BufferPool {
+    /// How much may be read at once, given that all of it may have to wait.
+    #[inline]
+    pub(super) fn fill_limit(&self) -> usize {
+        if self.large_out < LARGE_OUT {
+            SCRATCH
+        } else {
+            SMALL
+        }
+    }
+
+    /// Holds `bytes`.
+    pub(super) fn hold(&mut self, bytes: &[u8]) -> Waiting {
+        self.out += 1;
+        let large = bytes.len() > SMALL;
+        let mut buffer = if large {
+            self.large_out += 1;
+            self.idle.pop().unwrap_or_else(|| Vec::with_capacity(SCRATCH))
+        } else {
+            Vec::with_capacity(bytes.len())
+        };
+        buffer.extend_from_slice(bytes);
+        Waiting {
+            bytes: buffer,
+            start: 0,
+            large,
+        }
+    }
+
+    /// Takes a buffer back, whatever is left in it.
+    pub(super) fn take_back(&mut self, mut waiting: Waiting) {
+        self.out -= 1;
+        if waiting.large {
+            self.large_out -= 1;
+            // One that has grown is not kept, so that the pool's memory stays what it says.
+            if self.idle.len() < LARGE_IDLE && waiting.bytes.capacity() <= SCRATCH {
+                waiting.bytes.clear();
+                self.idle.push(waiting.bytes);
+            }
+        }
+    }
+
+    /// Number of buffers that hold bytes.
+    pub(super) fn out(&self) -> usize {
+        self.out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_comes_out_in_order() {
+        let mut pool = BufferPool::default();
+        let mut waiting = pool.hold(b"lo world");
+        waiting.consume(2);
+        waiting.prepend(b"hello");
+        assert_eq!(waiting.bytes(), b"hello world");
+        waiting.consume(6);
+        assert_eq!(waiting.bytes(), b"world");
+        pool.take_back(waiting);
+        assert_eq!(pool.out(), 0);
+    }
+
+    #[test]
+    fn fills_shrink_when_many_large_buffers_are_out() {
+        let mut pool = BufferPool::default();
+        let held: Vec<_> = (0..LARGE_OUT).map(|_| pool.hold(&[0; SMALL + 1])).collect();
+        assert_eq!(pool.fill_limit(), SMALL);
+        held.into_iter().for_each(|waiting| pool.take_back(waiting));
+        assert_eq!(pool.fill_limit(), SCRATCH);
+        assert_eq!(pool.out(), 0);
+    }
+}

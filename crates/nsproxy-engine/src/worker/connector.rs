@@ -1,0 +1,177 @@
+//! From an accepted session to an upstream connection: which server, which address, which namespace, from where.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use socket2::SockAddr;
+
+use super::Resources;
+use super::entry::{Address, Chosen, Entry};
+use super::header;
+use crate::core::close::{CloseReason, Errno};
+use crate::core::session::Connect;
+use crate::core::side::Side;
+use crate::opener::{Family, SocketKind, SocketRequest, SourceBind};
+use crate::plan::{Endpoint, NetnsRef, SourcePlan, Target};
+use crate::servers::{Server, ServerNetns};
+
+/// Chooses a server and says which socket its connection needs.
+///
+/// # Errors
+///
+/// Why there can be no connection.
+pub(super) fn choose(entry: &mut Entry, resources: &Resources) -> Result<SocketRequest, CloseReason> {
+    let server = Arc::clone(entry.route.pool.next_server().ok_or(CloseReason::NoServer)?);
+    let netns = netns_of(&server, entry, resources)?;
+    let address = address_of(&server, entry, &netns)?;
+    let kind = match &address {
+        Address::Unix => SocketKind::Upstream {
+            family: Family::Unix,
+            source: None,
+        },
+        Address::Ip(address) => {
+            let source = entry
+                .route
+                .pool
+                .source
+                .map(|plan| source_of(plan, entry, address))
+                .transpose()?;
+            SocketKind::Upstream {
+                family: Family::from(address),
+                source,
+            }
+        }
+    };
+    let request = SocketRequest {
+        netns: netns.clone(),
+        kind,
+    };
+    server.state.acquire();
+    entry.server = Some(Chosen {
+        server,
+        netns,
+        address,
+    });
+    Ok(request)
+}
+
+/// Starts connecting the upstream socket.
+pub(super) fn connect(entry: &mut Entry, resources: &mut Resources) -> Connect {
+    let (Some(chosen), Some(socket)) = (&entry.server, entry.socket(Side::Upstream)) else {
+        return Connect::Failed(Errno(libc::ENOTCONN));
+    };
+    let address = match (&chosen.address, &chosen.server.target) {
+        (Address::Ip(address), _) => SockAddr::from(*address),
+        (Address::Unix, Target::Unix(path)) => match SockAddr::unix(path) {
+            Ok(address) => address,
+            Err(error) => return Connect::Failed(Errno::from(&error)),
+        },
+        (Address::Unix, _) => return Connect::Failed(Errno(libc::EDESTADDRREQ)),
+    };
+    match socket.connect(&address) {
+        Ok(()) => established(entry, resources),
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Connect::InProgress,
+        Err(error) => Connect::Failed(Errno::from(&error)),
+    }
+}
+
+/// Asks how a connection attempt has ended.
+pub(super) fn finish(entry: &mut Entry, resources: &mut Resources) -> Connect {
+    match entry.socket(Side::Upstream).map(socket2::Socket::take_error) {
+        Some(Ok(None)) => established(entry, resources),
+        Some(Ok(Some(error)) | Err(error)) => Connect::Failed(Errno::from(&error)),
+        None => Connect::Failed(Errno(libc::ENOTCONN)),
+    }
+}
+
+fn established(entry: &mut Entry, resources: &mut Resources) -> Connect {
+    match header::prepare_preface(entry, resources) {
+        Ok(preface) => Connect::Established { preface },
+        Err(reason) => Connect::Impossible(reason),
+    }
+}
+
+/// The namespace that the server is reached in. Here a header that names an unlisted namespace has its consequence.
+fn netns_of(server: &Server, entry: &Entry, resources: &Resources) -> Result<NetnsRef, CloseReason> {
+    let (netns, refused) = match &server.netns {
+        ServerNetns::Fixed(netns) => (netns.clone(), false),
+        ServerNetns::Client => match entry.received.as_ref().map(|received| received.netns.followed()) {
+            None => (entry.route.netns.clone(), false),
+            Some(Ok(netns)) => (netns.cloned(), false),
+            Some(Err(_)) => (None, true),
+        },
+    };
+    header::report_unlisted(entry, refused, resources);
+    if refused {
+        Err(CloseReason::NetnsRefused)
+    } else {
+        Ok(netns)
+    }
+}
+
+fn address_of(server: &Server, entry: &Entry, netns: &NetnsRef) -> Result<Address, CloseReason> {
+    let client_port = || entry.destination().map(|destination| destination.port());
+    match &server.target {
+        Target::Unix(_) => Ok(Address::Unix),
+        Target::Ip { address, port } => {
+            let port = port.or_else(client_port).ok_or(CloseReason::NoDestination)?;
+            Ok(Address::Ip(SocketAddr::new(*address, port)))
+        }
+        Target::ClientDestination { port } => {
+            let mut destination = entry.destination().ok_or(CloseReason::NoDestination)?;
+            if let Some(port) = port {
+                destination.set_port(*port);
+            }
+            // A dual-stack listener reports an IPv4 destination in IPv6 form.
+            destination.set_ip(destination.ip().to_canonical());
+            if leads_back(&destination, entry, netns) {
+                Err(CloseReason::Loop)
+            } else {
+                Ok(Address::Ip(destination))
+            }
+        }
+    }
+}
+
+/// Whether connecting there reaches this very listener, as it happens when a `LOCAL` header or none at all leaves the
+/// listener's own address as the destination.
+fn leads_back(destination: &SocketAddr, entry: &Entry, netns: &NetnsRef) -> bool {
+    let Endpoint::Ip(listener) = &entry.route.address else {
+        return false;
+    };
+    if *netns != entry.route.netns || destination.port() != listener.port() {
+        return false;
+    }
+    if listener.ip().is_unspecified() {
+        // A transparent one takes any destination; which of them are this host's own is for the routing to know.
+        let own = entry.local().map(|local| local.ip().to_canonical()) == Some(destination.ip());
+        own && !entry.route.transparent
+    } else {
+        listener.ip().to_canonical() == destination.ip()
+    }
+}
+
+fn source_of(plan: SourcePlan, entry: &Entry, to: &SocketAddr) -> Result<SourceBind, CloseReason> {
+    let source = match plan {
+        SourcePlan::Address(address) => SourceBind {
+            address,
+            transparent: false,
+        },
+        SourcePlan::Client { with_port } => {
+            let client = entry.client().ok_or(CloseReason::NoSource)?;
+            let ip = match (client.ip().to_canonical(), to) {
+                (IpAddr::V4(ip), SocketAddr::V6(_)) => IpAddr::V6(ip.to_ipv6_mapped()),
+                (ip, _) => ip,
+            };
+            SourceBind {
+                address: SocketAddr::new(ip, if with_port { client.port() } else { 0 }),
+                transparent: true,
+            }
+        }
+    };
+    if source.address.is_ipv4() == to.is_ipv4() {
+        Ok(source)
+    } else {
+        Err(CloseReason::NoSource)
+    }
+}

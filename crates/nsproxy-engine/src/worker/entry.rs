@@ -1,0 +1,192 @@
+//! What a worker keeps of one session: the pure state machine, its two sockets, and what it holds for its flows.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use netns_core::NetnsSpec;
+use socket2::Socket;
+
+use super::buffers::{BufferPool, Waiting};
+use super::pipes::{Pipe, PipePool};
+use crate::core::close::CloseReason;
+use crate::core::moment::Moment;
+use crate::core::policy::ClientNetns;
+use crate::core::session::Session;
+use crate::core::side::{Direction, Side};
+use crate::observer::SessionSummary;
+use crate::plan::NetnsRef;
+use crate::route::Route;
+use crate::servers::Server;
+
+/// A connection that was accepted, counted at every gate, and belongs to no worker yet.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    /// `None` on a unix socket.
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) route: Arc<Route>,
+}
+
+/// One session of a worker.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) core: Session,
+    downstream: Socket,
+    upstream: Option<Socket>,
+    pub(super) holdings: [Holding; 2],
+    pub(super) route: Arc<Route>,
+    pub(super) server: Option<Chosen>,
+    pub(super) peer: Option<SocketAddr>,
+    /// What the PROXY header said.
+    pub(super) received: Option<Box<Received>>,
+    pub(super) accepted_at: Moment,
+    /// Tells this session apart from others that had its slab key.
+    pub(super) generation: u32,
+    /// Whether it waits in the run queue.
+    pub(super) queued: bool,
+}
+
+/// The server of a session, and where its connection goes.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    pub(super) server: Arc<Server>,
+    pub(super) netns: NetnsRef,
+    pub(super) address: Address,
+}
+
+/// Where a connection goes.
+#[derive(Debug)]
+pub(super) enum Address {
+    Ip(SocketAddr),
+    /// The path is the server's.
+    Unix,
+}
+
+/// What a PROXY header said.
+#[derive(Debug)]
+pub(super) struct Received {
+    /// The client that it names.
+    pub(super) source: Option<SocketAddr>,
+    /// Where that client had connected to.
+    pub(super) destination: Option<SocketAddr>,
+    /// The namespace of the connection, as policy has decided.
+    pub(super) netns: ClientNetns<Arc<NetnsSpec>>,
+    /// The name of a namespace that it may not select.
+    pub(super) unlisted: Option<Box<[u8]>>,
+}
+
+/// Where the bytes of a flow wait between its sockets.
+#[derive(Debug, Default)]
+pub(super) enum Holding {
+    /// Nowhere: nothing waits.
+    #[default]
+    Nothing,
+    /// At the start of the worker's scratch buffer, until the very next step.
+    Scratch,
+    /// In user space: a rest, a split header, a preface.
+    Buffer(Waiting),
+    /// In the kernel.
+    Pipe(Pipe),
+}
+
+impl Holding {
+    /// Gives back what is held. `empty` says that nothing waits in a pipe.
+    pub(super) fn release(&mut self, empty: bool, buffers: &mut BufferPool, pipes: &mut PipePool) {
+        match std::mem::take(self) {
+            Self::Nothing | Self::Scratch => {}
+            Self::Buffer(waiting) => buffers.take_back(waiting),
+            Self::Pipe(pipe) if empty => pipes.take_back(pipe),
+            Self::Pipe(pipe) => pipes.discard(pipe),
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn new(accepted: Accepted, generation: u32, now: Moment) -> Self {
+        let Accepted { socket, peer, route } = accepted;
+        Self {
+            core: Session::new(route.accept_proxy, route.timeouts, now),
+            downstream: socket,
+            upstream: None,
+            holdings: [Holding::Nothing, Holding::Nothing],
+            route,
+            server: None,
+            peer,
+            received: None,
+            accepted_at: now,
+            generation,
+            queued: false,
+        }
+    }
+
+    /// The socket of a side; there is none upstream before the opener has answered.
+    #[inline]
+    pub(super) fn socket(&self, side: Side) -> Option<&Socket> {
+        match side {
+            Side::Downstream => Some(&self.downstream),
+            Side::Upstream => self.upstream.as_ref(),
+        }
+    }
+
+    pub(super) fn set_upstream(&mut self, socket: Socket) {
+        self.upstream = Some(socket);
+    }
+
+    /// The client, as the PROXY header or the socket tells.
+    pub(super) fn client(&self) -> Option<SocketAddr> {
+        self.received
+            .as_ref()
+            .and_then(|received| received.source)
+            .or(self.peer)
+    }
+
+    /// Where the client had connected to, as the PROXY header or the socket tells.
+    pub(super) fn destination(&self) -> Option<SocketAddr> {
+        self.received
+            .as_ref()
+            .and_then(|received| received.destination)
+            .or_else(|| self.local())
+    }
+
+    /// The address of our end of the client's connection; with TPROXY, the one that the client had asked for.
+    pub(super) fn local(&self) -> Option<SocketAddr> {
+        self.downstream.local_addr().ok()?.as_socket()
+    }
+
+    /// The namespace of the client's connection, for the log and for the header that is sent on.
+    pub(super) fn client_netns(&self) -> Option<&Arc<NetnsSpec>> {
+        match &self.received {
+            Some(received) => received.netns.reported(),
+            None => self.route.netns.as_ref(),
+        }
+    }
+
+    pub(super) fn holding(&mut self, direction: Direction) -> &mut Holding {
+        &mut self.holdings[direction.index()]
+    }
+
+    pub(super) fn summary(&self, reason: CloseReason, now: Moment) -> SessionSummary<'_> {
+        let [bytes_up, bytes_down] = self.core.bytes();
+        let client = self.client();
+        SessionSummary {
+            relay: &self.route.relay,
+            pool: &self.route.pool.name,
+            server: self.server.as_ref().map(|chosen| chosen.server.name.as_str()),
+            client,
+            peer: self.peer.filter(|peer| Some(*peer) != client),
+            upstream: match self.server {
+                Some(Chosen {
+                    address: Address::Ip(address),
+                    ..
+                }) => Some(address),
+                _ => None,
+            },
+            client_netns: self.client_netns().map(|netns| &**netns),
+            upstream_netns: self.server.as_ref().and_then(|chosen| chosen.netns.as_deref()),
+            bytes_up,
+            bytes_down,
+            duration: now.since(self.accepted_at),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! PROXY headers: the one that a client's connection begins with, and the one that a server's connection begins with.
+
+use std::io::{ErrorKind, Read as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use netns_core::NetnsSpec;
+use proxy_proto::{Addresses, ParseError, Parsed, Transport, v1, v2};
+
+use super::Resources;
+use super::buffers::Waiting;
+use super::entry::{Entry, Holding, Received};
+use crate::core::close::{CloseReason, Errno};
+use crate::core::policy::{ClientNetns, HeaderNetns};
+use crate::core::session::HeaderRead;
+use crate::core::side::{Direction, Side};
+use crate::observer::Notice;
+use crate::plan::HeaderVersion;
+use crate::route::Route;
+
+/// Longest header that is taken, the size of HAProxy's buffer. The format allows 65,551 bytes; a split header has to wait
+/// in memory for the rest, so what a client may make us hold is bounded.
+pub(super) const MAX_HEADER: usize = 16 * 1024;
+/// Longest header that is written: 16 bytes, two unix addresses of 108, and a NETNS TLV with a path in it.
+const MAX_WRITTEN: usize = 16 + 216 + 3 + libc::PATH_MAX as usize;
+
+/// Reads what there is and tries to make a header of it. What follows the header waits in the holding of [`Direction::Up`].
+pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
+    let Some(mut socket) = entry.socket(Side::Downstream) else {
+        return HeaderRead::WouldBlock;
+    };
+    let scratch = &mut resources.scratch[..MAX_HEADER];
+    let received = match socket.read(scratch) {
+        Ok(received) => &scratch[..received],
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return HeaderRead::WouldBlock,
+        Err(error) if error.kind() == ErrorKind::Interrupted => return HeaderRead::Incomplete,
+        Err(error) => return HeaderRead::Refused(reset_or_failed(Errno::from(&error))),
+    };
+    let mut before = match std::mem::take(entry.holding(Direction::Up)) {
+        Holding::Buffer(waiting) => Some(waiting),
+        _ => None,
+    };
+    if let Some(before) = &mut before {
+        before.extend(received);
+    }
+    let bytes = before.as_ref().map_or(received, Waiting::bytes);
+    let (read, consumed) = if received.is_empty() {
+        (
+            HeaderRead::Refused(CloseReason::HeaderAborted(bytes.len())),
+            bytes.len(),
+        )
+    } else {
+        match proxy_proto::parse(bytes) {
+            Ok(parsed) => {
+                entry.received = Some(Box::new(judge(&parsed, &entry.route)));
+                (HeaderRead::Complete, parsed.consumed)
+            }
+            Err(ParseError::Incomplete { at_least }) if at_least > MAX_HEADER => (
+                HeaderRead::Refused(CloseReason::HeaderTooLong(at_least)),
+                bytes.len(),
+            ),
+            Err(ParseError::Incomplete { .. }) => (HeaderRead::Incomplete, 0),
+            Err(ParseError::Invalid(invalid)) => (
+                HeaderRead::Refused(CloseReason::HeaderInvalid(invalid)),
+                bytes.len(),
+            ),
+        }
+    };
+    let waits = consumed < bytes.len();
+    *entry.holding(Direction::Up) = match before {
+        Some(mut waiting) if waits => {
+            waiting.consume(consumed);
+            Holding::Buffer(waiting)
+        }
+        Some(waiting) => {
+            resources.buffers.take_back(waiting);
+            Holding::Nothing
+        }
+        None if waits => Holding::Buffer(resources.buffers.hold(&received[consumed..])),
+        None => Holding::Nothing,
+    };
+    read
+}
+
+/// Takes from a header what the session needs.
+fn judge(parsed: &Parsed<'_>, route: &Route) -> Received {
+    let header = &parsed.header;
+    let (source, destination) = header.socket_addrs().unzip();
+    let named = if header.is_local() { None } else { header.netns() };
+    let says = named.map_or(HeaderNetns::Silent, HeaderNetns::Named);
+    let netns = ClientNetns::decide(route.netns.as_ref(), says, |name| {
+        route.selectable.get(name).cloned()
+    });
+    let unlisted = matches!(netns, ClientNetns::Unlisted { .. }).then(|| named.unwrap_or_default().into());
+    Received {
+        source,
+        destination,
+        netns,
+        unlisted,
+    }
+}
+
+/// Counts and tells that a header named a namespace which it may not select.
+pub(super) fn report_unlisted(entry: &Entry, closed: bool, resources: &Resources) {
+    let Some(name) = entry
+        .received
+        .as_ref()
+        .and_then(|received| received.unlisted.as_deref())
+    else {
+        return;
+    };
+    resources.stats.netns_unlisted.add(1);
+    if closed {
+        resources.stats.netns_refused.add(1);
+    }
+    resources.observer.notice(&Notice::NetnsUnlisted {
+        relay: &entry.route.relay,
+        peer: entry.peer,
+        name,
+        closed,
+    });
+}
+
+/// Puts the header that the server wants before whatever waits for it, and returns how many bytes wait in all.
+///
+/// # Errors
+///
+/// The namespace's name does not fit into a header.
+pub(super) fn prepare_preface(entry: &mut Entry, resources: &mut Resources) -> Result<usize, CloseReason> {
+    if let Some(version) = entry.server.as_ref().and_then(|chosen| chosen.server.send_header) {
+        let mut header = [0; MAX_WRITTEN];
+        let length = write(
+            version,
+            entry.client().zip(entry.destination()),
+            entry.client_netns(),
+            &mut header,
+        )?;
+        let header = &header[..length];
+        match entry.holding(Direction::Up) {
+            Holding::Buffer(waiting) => waiting.prepend(header),
+            holding => *holding = Holding::Buffer(resources.buffers.hold(header)),
+        }
+    }
+    Ok(match entry.holding(Direction::Up) {
+        Holding::Buffer(waiting) => waiting.bytes().len(),
+        _ => 0,
+    })
+}
+
+/// Writes a header for a server. A client without an IP address is announced as unknown (v1) or local (v2), as HAProxy does.
+fn write(
+    version: HeaderVersion,
+    addresses: Option<(SocketAddr, SocketAddr)>,
+    netns: Option<&Arc<NetnsSpec>>,
+    out: &mut [u8],
+) -> Result<usize, CloseReason> {
+    let addresses = addresses.map_or(Addresses::Unspec, |(source, destination)| {
+        Addresses::promoted(Transport::Stream, source, destination)
+    });
+    let written = match version {
+        HeaderVersion::V1 => v1::encode(&addresses, out),
+        HeaderVersion::V2 => {
+            let mut builder = match addresses {
+                Addresses::Unspec => v2::Builder::local(out),
+                addresses => v2::Builder::proxy(out, addresses),
+            };
+            if let Some(netns) = netns {
+                builder.netns(netns.to_string().as_bytes());
+            }
+            builder.finish()
+        }
+    };
+    written.map_err(|_| CloseReason::HeaderUnwritable)
+}
+
+fn reset_or_failed(errno: Errno) -> CloseReason {
+    if errno.is_reset() {
+        CloseReason::Reset(Side::Downstream)
+    } else {
+        CloseReason::Failed(Side::Downstream, errno)
+    }
+}
