@@ -1,0 +1,100 @@
+//! The shape of the command line; the help text is made from these comments.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
+
+use crate::endpoint::Endpoint;
+
+/// Relays connections between Linux network namespaces, configured like HAProxy.
+#[derive(Debug, Parser)]
+#[command(name = "nsproxy", version, about, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Relay what a HAProxy-syntax configuration says, until SIGTERM or SIGINT.
+    ///
+    /// The first signal closes the listeners and lets sessions finish for up to 30 seconds; a second one ends at once.
+    Run(Run),
+    /// Check a configuration and say everything that is wrong with it. Exits with 0 or 1.
+    Check(Check),
+    /// Relay one address to another, in whichever namespaces they are.
+    ///
+    /// An endpoint is ADDR:PORT, PORT (on 127.0.0.1) or unix:PATH, each with @NETNS behind it if it is in another network
+    /// namespace: a name of `ip netns`, a path, or pid:N. For example:
+    ///
+    ///     nsproxy forward 127.0.0.1:8080 10.0.0.5:80@tenant1
+    #[command(verbatim_doc_comment)]
+    Forward(Forward),
+    /// Show what nsproxy does, on networks that it makes for the purpose and removes again. Needs no set-up.
+    Demo,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Files {
+    /// Configuration file; several are read as one, in this order.
+    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Log every session, not only those that failed.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
+#[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(group(ArgGroup::new("header-out").args(["send_proxy", "send_proxy_v2"])))]
+pub(crate) struct Forward {
+    /// Where to listen.
+    #[arg(value_name = "LISTEN")]
+    pub(crate) listen: Endpoint,
+    /// Where to connect.
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Endpoint,
+    /// Each connection begins with a PROXY header, v1 or v2.
+    #[arg(long)]
+    pub(crate) accept_proxy: bool,
+    /// Begin each connection to the target with a PROXY v1 header.
+    #[arg(long)]
+    pub(crate) send_proxy: bool,
+    /// Begin each connection to the target with a PROXY v2 header, which carries the listener's namespace.
+    #[arg(long)]
+    pub(crate) send_proxy_v2: bool,
+    /// Connect from the client's own address (HAProxy's `usesrc clientip`); the target's namespace has to route replies
+    /// back to nsproxy.
+    #[arg(long)]
+    pub(crate) source_client: bool,
+    /// Give up connecting to the target after this time.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub(crate) connect_timeout: Duration,
+    /// Log every connection, not only those that failed.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

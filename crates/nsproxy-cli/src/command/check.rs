@@ -1,0 +1,62 @@
+//! `nsproxy check`: what is wrong with a configuration, all of it at once.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use nsproxy_config::{Config, RenderOptions, Report, Severity};
+
+use crate::args::{Check, Files};
+use crate::log;
+
+pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
+    let Some(config) = load(&args.files) else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let listeners: usize = config.frontends.iter().map(|frontend| frontend.binds.len()).sum();
+    let servers: usize = config.backends.iter().map(|backend| backend.servers.len()).sum();
+    writeln!(
+        io::stdout(),
+        "The configuration is valid: {}, {}, {} that a PROXY header may select.",
+        counted(listeners, "listener"),
+        counted(servers, "server"),
+        counted(config.namespace_list.len(), "namespace"),
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the files, and says on standard error whatever is to be said about them. `None` when they are of no use.
+pub(crate) fn load(files: &Files) -> Option<Config> {
+    match nsproxy_config::load(&files.files) {
+        Ok(loaded) => {
+            show(&loaded.warnings);
+            Some(loaded.config)
+        }
+        Err(report) => {
+            show(&report);
+            let errors = counted(report.count(Severity::Error), "error");
+            log::complain(&format!("nsproxy: the configuration is not valid: {errors}"));
+            None
+        }
+    }
+}
+
+fn show(report: &Report) {
+    if !report.is_empty() {
+        log::complain(
+            report
+                .render(RenderOptions {
+                    colour: io::stderr().is_terminal(),
+                    ..RenderOptions::default()
+                })
+                .trim_end(),
+        );
+    }
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    match count {
+        0 => format!("no {thing}"),
+        1 => format!("1 {thing}"),
+        _ => format!("{count} {thing}s"),
+    }
+}

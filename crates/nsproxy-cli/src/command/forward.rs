@@ -1,0 +1,95 @@
+//! `nsproxy forward`: one relay, from the command line.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use nsproxy_engine::{
+    Endpoint, Engine, HeaderVersion, InProcess, ListenerPlan, Plan, ServerPlan, Settings, SourcePlan, Stats,
+    Target, UpstreamNetns,
+};
+
+use crate::args::Forward;
+use crate::log::{self, Level, Log};
+use crate::{limits, signals};
+
+pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
+    limits::raise_open_files();
+    let level = if args.verbose {
+        Level::Sessions
+    } else {
+        Level::Failures
+    };
+    let (log, writer) = Log::start(level).context("cannot start the log")?;
+    let engine = Engine::start(&Settings::default(), Arc::new(InProcess), Arc::new(log))?;
+    signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
+    let plan = plan(args)?;
+    for listener in engine.handle().apply(&plan)? {
+        let from = crate::endpoint::Endpoint {
+            address: listener.address,
+            netns: listener.netns,
+        };
+        log::complain(&format!("relaying {from} to {} (Ctrl-C ends)", args.target));
+    }
+    let stats = engine.wait()?;
+    writer.finish();
+    log::complain(&summary(&stats));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plan(args: &Forward) -> anyhow::Result<Plan> {
+    let target = match &args.target.address {
+        Endpoint::Ip(address) if address.port() == 0 => anyhow::bail!("port 0 is no target"),
+        Endpoint::Ip(address) => Target::Ip {
+            address: address.ip(),
+            port: Some(address.port()),
+        },
+        Endpoint::Unix(path) => Target::Unix(path.clone()),
+    };
+    let listener = ListenerPlan {
+        address: args.listen.address.clone(),
+        netns: args.listen.netns.clone(),
+        accept_proxy: args.accept_proxy,
+        transparent: false,
+    };
+    let server = ServerPlan {
+        name: args.target.address.to_string(),
+        target,
+        netns: args
+            .target
+            .netns
+            .clone()
+            .map_or(UpstreamNetns::Default, UpstreamNetns::Named),
+        send_header: match (args.send_proxy, args.send_proxy_v2) {
+            (true, _) => Some(HeaderVersion::V1),
+            (_, true) => Some(HeaderVersion::V2),
+            _ => None,
+        },
+    };
+    let source = args
+        .source_client
+        .then_some(SourcePlan::Client { with_port: false });
+    let mut plan = Plan::forward(listener, server, source);
+    for pool in &mut plan.pools {
+        pool.connect_timeout = args.connect_timeout;
+    }
+    Ok(plan)
+}
+
+fn summary(stats: &Stats) -> String {
+    let Stats {
+        accepted,
+        failed,
+        bytes_up,
+        bytes_down,
+        ..
+    } = stats;
+    let failures = if *failed > 0 {
+        format!(" ({failed} failed)")
+    } else {
+        String::new()
+    };
+    format!(
+        "relayed {accepted} connections{failures}: {bytes_up} bytes to the target, {bytes_down} bytes back"
+    )
+}

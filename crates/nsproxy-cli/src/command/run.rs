@@ -1,0 +1,57 @@
+//! `nsproxy run`: relays what a configuration says.
+
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use nsproxy_engine::{Engine, InProcess, Settings};
+
+use super::check;
+use crate::args::Run;
+use crate::log::{self, Level, Log};
+use crate::{limits, plan, signals};
+
+pub(crate) fn run(args: &Run) -> anyhow::Result<ExitCode> {
+    let Some(config) = check::load(&args.files) else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let plan = plan::plan(&config);
+    anyhow::ensure!(
+        !plan.relays.is_empty(),
+        "the configuration has no listener: nothing to relay"
+    );
+    limits::raise_open_files();
+    let settings = Settings {
+        workers: config
+            .global
+            .nbthread
+            .and_then(|count| NonZeroUsize::new(count as usize)),
+        max_sessions: config.global.maxconn.map(|count| count as usize),
+    };
+    let level = if args.verbose {
+        Level::Sessions
+    } else {
+        Level::Failures
+    };
+    let (log, writer) = Log::start(level).context("cannot start the log")?;
+    let engine = Engine::start(&settings, Arc::new(InProcess), Arc::new(log))?;
+    signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
+    for listener in engine.handle().apply(&plan)? {
+        let netns = listener
+            .netns
+            .map(|netns| format!(" in netns {netns}"))
+            .unwrap_or_default();
+        log::complain(&format!(
+            "nsproxy: {} listens at {}{netns}",
+            listener.relay, listener.address
+        ));
+    }
+    let stats = engine.wait()?;
+    writer.finish();
+    log::complain(&format!(
+        "nsproxy: ended after {} sessions ({} failed), {} bytes up, {} bytes down",
+        stats.accepted, stats.failed, stats.bytes_up, stats.bytes_down
+    ));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,156 @@
+//! What the tenants run: a small HTTP service each, one that shows the PROXY header it gets, and a sink.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use proxy_proto::ParseError;
+
+use super::network::{Network, Place, tenant};
+
+/// No peer of the demo takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What is sent in bulk, over and over. Its length divides the amount, and it does not divide any power of two but those.
+pub(super) const BLOCK: usize = 64 * 1024;
+
+/// The running services.
+pub(super) struct Services {
+    threads: Vec<(TcpListener, JoinHandle<()>)>,
+    /// Each PROXY header that arrived.
+    pub(super) headers: Receiver<Vec<u8>>,
+    /// Each amount that arrived at the sink, or why it did not.
+    pub(super) received: Receiver<io::Result<u64>>,
+}
+
+pub(super) fn start(network: &Network) -> anyhow::Result<Services> {
+    let (header_arrived, headers) = channel();
+    let (bytes_arrived, received) = channel();
+    let Network { red, blue, .. } = network;
+    let greeting = |place: &Place| {
+        format!(
+            "I am tenant {}, and my address is {}",
+            place.name,
+            tenant(80).ip()
+        )
+    };
+    let (from_red, from_blue, also_from_blue) = (greeting(red), greeting(blue), greeting(blue));
+    let threads = vec![
+        serve(red, 80, move |client| answer(client, &from_red))?,
+        serve(blue, 80, move |client| answer(client, &from_blue))?,
+        serve(blue, 81, move |mut client| {
+            // Nobody waits for a header that did not come.
+            let _ = header_arrived.send(take_header(&mut client)?);
+            answer(client, &also_from_blue)
+        })?,
+        serve(red, 82, move |client| {
+            let _ = bytes_arrived.send(count(client));
+            Ok(())
+        })?,
+    ];
+    Ok(Services {
+        threads,
+        headers,
+        received,
+    })
+}
+
+impl Services {
+    pub(super) fn end(self) {
+        for (listener, thread) in self.threads {
+            // It wakes the thread, whose accept fails then.
+            let _ = socket2::SockRef::from(&listener).shutdown(Shutdown::Both);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Serves one connection after the other, in that namespace.
+fn serve(
+    place: &Place,
+    port: u16,
+    mut each: impl FnMut(TcpStream) -> io::Result<()> + Send + 'static,
+) -> anyhow::Result<(TcpListener, JoinHandle<()>)> {
+    let listener = netns_core::tcp_listener(&place.netns, tenant(port))?;
+    let accepting = listener.try_clone()?;
+    let thread = thread::Builder::new()
+        .name("demo-service".to_owned())
+        .spawn(move || {
+            while let Ok((client, _)) = accepting.accept() {
+                // A client that leaves early concerns nobody but itself.
+                let _ = client
+                    .set_read_timeout(Some(PATIENCE))
+                    .and_then(|()| each(client));
+            }
+        })?;
+    Ok((listener, thread))
+}
+
+/// Answers one HTTP request, whatever it asks for.
+fn answer(mut client: TcpStream, text: &str) -> io::Result<()> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 1024];
+    while !request.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
+        match client.read(&mut buffer)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            bytes => request.extend_from_slice(&buffer[..bytes]),
+        }
+    }
+    let length = text.len();
+    write!(
+        client,
+        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{text}"
+    )
+}
+
+/// Takes a PROXY header off a connection, and nothing behind it.
+fn take_header(client: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    loop {
+        let wanted = match proxy_proto::parse(&header) {
+            Ok(parsed) => {
+                header.truncate(parsed.consumed);
+                return Ok(header);
+            }
+            Err(ParseError::Incomplete { at_least }) => at_least.max(header.len() + 1),
+            Err(ParseError::Invalid(invalid)) => return Err(io::Error::other(invalid.to_string())),
+        };
+        let before = header.len();
+        header.resize(wanted, 0);
+        client.read_exact(&mut header[before..])?;
+    }
+}
+
+/// Byte `index` of what is sent in bulk: every byte depends on its place, so that one lost or moved is noticed.
+pub(super) fn block() -> Vec<u8> {
+    (0..BLOCK)
+        .map(|index| (index ^ (index >> 8)).to_le_bytes()[0])
+        .collect()
+}
+
+/// Receives until the end, and compares every byte.
+fn count(mut client: TcpStream) -> io::Result<u64> {
+    let expected = block();
+    let mut buffer = vec![0; 4 * BLOCK];
+    let mut total = 0;
+    loop {
+        let bytes = client.read(&mut buffer)?;
+        if bytes == 0 {
+            return Ok(total as u64);
+        }
+        let mut compared = 0;
+        while compared < bytes {
+            let at = (total + compared) % BLOCK;
+            let next = (BLOCK - at).min(bytes - compared);
+            if buffer[compared..compared + next] != expected[at..at + next] {
+                return Err(io::Error::other(format!(
+                    "wrong bytes after {}",
+                    total + compared
+                )));
+            }
+            compared += next;
+        }
+        total += bytes;
+    }
+}

@@ -1,0 +1,178 @@
+//! What is said on standard error: one line an event, `key=value`, written by a thread of its own.
+//!
+//! The workers only try to put a line into a queue. When whoever reads standard error is slow, lines are dropped and
+//! counted; relaying is never held up.
+
+use std::fmt::{self, Display};
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
+
+use nsproxy_engine::{CloseReason, Notice, Observer, SessionSummary};
+
+/// Lines that may wait to be written.
+const QUEUE: usize = 4096;
+
+/// Which sessions are worth a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Those that failed.
+    Failures,
+    /// All.
+    Sessions,
+}
+
+/// Says something for which there is no log yet, or no more.
+pub(crate) fn complain(text: &str) {
+    // With standard error gone there is nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Writes lines to standard error.
+#[derive(Debug)]
+pub(crate) struct Log {
+    level: Level,
+    lines: SyncSender<String>,
+    dropped: AtomicU64,
+}
+
+/// Waits until everything was written.
+#[derive(Debug)]
+pub(crate) struct Writer(JoinHandle<()>);
+
+impl Log {
+    pub(crate) fn start(level: Level) -> io::Result<(Self, Writer)> {
+        let (lines, queue) = sync_channel(QUEUE);
+        let writer = thread::Builder::new()
+            .name("nsproxy-log".to_owned())
+            .spawn(move || write_lines(&queue))?;
+        Ok((
+            Self {
+                level,
+                lines,
+                dropped: AtomicU64::new(0),
+            },
+            Writer(writer),
+        ))
+    }
+
+    fn put(&self, line: impl Display) {
+        let time = humantime::format_rfc3339_millis(SystemTime::now());
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        let lost = if dropped > 0 {
+            format!("{time} log dropped={dropped}\n")
+        } else {
+            String::new()
+        };
+        if self.lines.try_send(format!("{lost}{time} {line}\n")).is_err() {
+            self.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Writer {
+    /// The log has to be dropped before.
+    pub(crate) fn finish(self) {
+        // A writer that panicked has written what it could.
+        let _ = self.0.join();
+    }
+}
+
+impl Observer for Log {
+    fn session_ended(&self, summary: &SessionSummary<'_>) {
+        if self.level == Level::Sessions || summary.reason != CloseReason::Finished {
+            self.put(SessionLine(summary));
+        }
+    }
+
+    fn notice(&self, notice: &Notice<'_>) {
+        match notice {
+            Notice::NetnsUnlisted {
+                relay,
+                peer,
+                name,
+                closed,
+            } => {
+                let (peer, name) = (Maybe(*peer), name.escape_ascii());
+                let then = if *closed {
+                    "connection closed"
+                } else {
+                    "the listener's namespace applies"
+                };
+                self.put(format_args!(
+                    "netns-refused relay={relay} peer={peer} name=\"{name}\" action=\"{then}\""
+                ));
+            }
+            Notice::SocketFailed { relay, server, error } => {
+                self.put(format_args!(
+                    "socket-failed relay={relay} server={server} error=\"{error}\""
+                ));
+            }
+            Notice::AcceptFailed { relay, error } => {
+                self.put(format_args!(
+                    "accept-failed relay={relay} error=\"{error}\" action=\"tried again shortly\""
+                ));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn write_lines(queue: &Receiver<String>) {
+    for line in queue {
+        // A line that nobody can read is lost; the relay goes on.
+        let _ = io::stderr().lock().write_all(line.as_bytes());
+    }
+}
+
+/// One session, as a line.
+struct SessionLine<'a>(&'a SessionSummary<'a>);
+
+impl Display for SessionLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let session = self.0;
+        write!(
+            f,
+            "session relay={} client={}",
+            session.relay,
+            Maybe(session.client)
+        )?;
+        if let Some(peer) = session.peer {
+            write!(f, " peer={peer}")?;
+        }
+        write!(
+            f,
+            " netns={} backend={}",
+            Maybe(session.client_netns),
+            session.pool
+        )?;
+        write!(
+            f,
+            " server={} upstream={}",
+            Maybe(session.server),
+            Maybe(session.upstream)
+        )?;
+        write!(f, " upstream_netns={}", Maybe(session.upstream_netns))?;
+        write!(f, " up={} down={}", session.bytes_up, session.bytes_down)?;
+        write!(
+            f,
+            " ms={} reason=\"{}\"",
+            session.duration.as_millis(),
+            session.reason
+        )
+    }
+}
+
+/// A value, or a dash.
+struct Maybe<T>(Option<T>);
+
+impl<T: Display> Display for Maybe<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(value) => value.fmt(f),
+            None => f.write_str("-"),
+        }
+    }
+}

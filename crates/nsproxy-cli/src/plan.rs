@@ -1,0 +1,122 @@
+//! A checked configuration, as the plan of an engine.
+
+use std::time::Duration;
+
+use netns_core::NetnsSpec;
+use nsproxy_config::model::{
+    Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyVersion, Server, ServerAddress,
+    ServerNetns, SourceAddress, UseSource,
+};
+use nsproxy_engine::{
+    Endpoint, HeaderVersion, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target,
+    UpstreamNetns,
+};
+
+/// What the engine has to do for this configuration.
+pub(crate) fn plan(config: &Config) -> Plan {
+    let mut pools: Vec<_> = config.backends.iter().map(pool).collect();
+    // A frontend without a backend is allowed, and warned about: its connections find no server.
+    let nowhere = pools.len();
+    if config.frontends.iter().any(|frontend| frontend.backend.is_none()) {
+        pools.push(PoolPlan {
+            name: "<no backend>".to_owned(),
+            servers: Vec::new(),
+            source: None,
+            connect_timeout: Duration::ZERO,
+            server_timeout: Duration::ZERO,
+        });
+    }
+    let listening = config
+        .frontends
+        .iter()
+        .filter(|frontend| !frontend.binds.is_empty());
+    Plan {
+        relays: listening.map(|frontend| relay(frontend, nowhere)).collect(),
+        pools,
+        selectable: config
+            .namespace_list
+            .iter()
+            .filter_map(|name| NetnsSpec::new(name).ok())
+            .collect(),
+    }
+}
+
+fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
+    RelayPlan {
+        name: frontend.name.clone(),
+        listeners: frontend.binds.iter().flat_map(listeners).collect(),
+        pool: frontend
+            .backend
+            .map_or(nowhere, nsproxy_config::model::BackendId::index),
+        client_timeout: frontend.timeouts.client.unwrap_or_default(),
+        header_timeout: frontend.timeouts.client_hs,
+        max_sessions: frontend.maxconn,
+    }
+}
+
+/// One for each port of a range.
+fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
+    let addresses = match &bind.address {
+        BindAddress::Ip { .. } => bind.address.socket_addrs().map(Endpoint::Ip).collect(),
+        BindAddress::Unix(path) => vec![Endpoint::Unix(path.clone())],
+    };
+    let listener = |address| ListenerPlan {
+        address,
+        netns: bind.netns.clone(),
+        accept_proxy: bind.accept_proxy,
+        transparent: bind.transparent,
+    };
+    addresses.into_iter().map(listener).collect()
+}
+
+fn pool(backend: &Backend) -> PoolPlan {
+    let Balance::RoundRobin = backend.balance;
+    PoolPlan {
+        name: backend.name.clone(),
+        servers: backend.servers.iter().map(server).collect(),
+        source: backend.source.and_then(source),
+        connect_timeout: backend.timeouts.connect.unwrap_or_default(),
+        server_timeout: backend.timeouts.server.unwrap_or_default(),
+    }
+}
+
+fn server(server: &Server) -> ServerPlan {
+    ServerPlan {
+        name: server.name.clone(),
+        target: match &server.address {
+            ServerAddress::Ip { ip, port: fixed } => Target::Ip {
+                address: *ip,
+                port: port(*fixed),
+            },
+            ServerAddress::Client { port: fixed } => Target::ClientDestination { port: port(*fixed) },
+            ServerAddress::Unix(path) => Target::Unix(path.clone()),
+        },
+        netns: match &server.netns {
+            ServerNetns::Home => UpstreamNetns::Default,
+            ServerNetns::Named(netns) => UpstreamNetns::Named(netns.clone()),
+            ServerNetns::Client => UpstreamNetns::Client,
+        },
+        send_header: server.send_proxy.map(|version| match version {
+            ProxyVersion::V1 => HeaderVersion::V1,
+            ProxyVersion::V2 => HeaderVersion::V2,
+        }),
+    }
+}
+
+/// `None` is the port that the client connected to.
+fn port(rule: PortRule) -> Option<u16> {
+    match rule {
+        PortRule::Fixed(port) => Some(port),
+        PortRule::Client => None,
+    }
+}
+
+/// `None` leaves the address to the kernel, as `source 0.0.0.0` does.
+fn source(source: SourceAddress) -> Option<SourcePlan> {
+    match source.usesrc {
+        Some(UseSource::ClientIp) => Some(SourcePlan::Client { with_port: false }),
+        Some(UseSource::Client) => Some(SourcePlan::Client { with_port: true }),
+        None if source.address.ip().is_unspecified() && source.address.port() == 0 => None,
+        None => Some(SourcePlan::Address(source.address)),
+    }
+}
