@@ -9,7 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use netns_core::{Home, Netns};
+use netns_core::{Home, Netns, NetnsSpec};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -29,17 +29,15 @@ pub struct InProcess;
 
 impl OpenerFactory for InProcess {
     fn opener(&self) -> io::Result<Box<dyn SocketOpener>> {
-        let home = Home::of_this_thread().map_err(io::Error::other)?;
-        Ok(Box::new(InProcessOpener {
-            home,
-            queue: Vec::new(),
-            made: Vec::new(),
-        }))
+        Ok(Box::<InProcessOpener>::default())
     }
 }
 
+#[derive(Default)]
 struct InProcessOpener {
-    home: Home,
+    /// The way back. Found when it is first needed, since that takes the privilege to enter a namespace, and a relay
+    /// without one needs no privilege at all.
+    home: Option<Home>,
     queue: Vec<(OpenToken, SocketRequest)>,
     /// What a visit has made; kept so that a visit allocates nothing.
     made: Vec<io::Result<Socket>>,
@@ -76,10 +74,7 @@ impl InProcessOpener {
                 create();
                 Ok(())
             }
-            Some(spec) => match Netns::open(spec) {
-                Ok(netns) => self.home.visit(&netns, &mut create).map_err(Shared::new),
-                Err(error) => Err(Shared::new(error)),
-            },
+            Some(spec) => visit(&mut self.home, spec, create),
         };
         if let Err(error) = entered {
             answers.extend(requests.iter().map(|(token, _)| OpenAnswer {
@@ -112,6 +107,16 @@ impl InProcessOpener {
                 }),
         );
     }
+}
+
+/// Calls `body` in that namespace, as it is named now.
+fn visit(home: &mut Option<Home>, spec: &NetnsSpec, body: impl FnOnce()) -> Result<(), Shared> {
+    let netns = Netns::open(spec).map_err(Shared::new)?;
+    let home = match home {
+        Some(home) => home,
+        None => home.insert(Home::of_this_thread().map_err(Shared::new)?),
+    };
+    home.visit(&netns, body).map_err(Shared::new)
 }
 
 /// An error that several answers share.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use socket2::SockAddr;
 
-use super::Resources;
 use super::entry::{Address, Chosen, Entry};
 use super::header;
+use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::session::Connect;
 use crate::core::side::Side;

@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Read as _};
 use std::net::Shutdown;
 
 use super::entry::{Entry, Holding};
-use super::{Resources, connector, header};
+use super::resources::Resources;
+use super::{connector, header};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::flow::{Fill, Flush, Path};
 use crate::core::session::{Connect, Step};

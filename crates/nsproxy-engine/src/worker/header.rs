@@ -7,9 +7,9 @@ use std::sync::Arc;
 use netns_core::NetnsSpec;
 use proxy_proto::{Addresses, ParseError, Parsed, Transport, v1, v2};
 
-use super::Resources;
 use super::buffers::Waiting;
 use super::entry::{Entry, Holding, Received};
+use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::policy::{ClientNetns, HeaderNetns};
 use crate::core::session::HeaderRead;

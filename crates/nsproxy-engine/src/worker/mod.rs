@@ -8,6 +8,7 @@
 //! | `connector.rs` | chooses a server, makes the upstream connection |
 //! | `entry.rs` | what is kept of one session |
 //! | `buffers.rs`, `pipes.rs` | where bytes wait, pooled and bounded |
+//! | `resources.rs` | what the sessions share, the opener and the clock among them |
 //! | `timers.rs` | deadlines |
 //! | `token.rs` | what a readiness event is about |
 
@@ -18,6 +19,7 @@ mod driver;
 mod entry;
 mod header;
 mod pipes;
+mod resources;
 mod timers;
 mod token;
 
@@ -25,33 +27,28 @@ pub(crate) use entry::Accepted;
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry};
+use mio::{Events, Poll};
 use slab::Slab;
-use socket2::Socket;
 
 use self::acceptor::Acceptor;
-use self::buffers::{BufferPool, SCRATCH};
 use self::driver::Turn;
 use self::entry::Entry;
-use self::pipes::PipePool;
+use self::resources::{Resources, split};
 use self::timers::Timers;
 use self::token::About;
 use crate::admission::Gate;
 use crate::core::close::{CloseReason, Errno};
-use crate::core::moment::Moment;
 use crate::core::readiness::Readiness;
 use crate::core::side::Side;
 use crate::inbox::{Command, Mailbox};
 use crate::listeners::ListenerId;
-use crate::observer::{Notice, Observer, SessionSummary};
-use crate::opener::{OpenAnswer, OpenToken, OpenerFactory, SocketOpener, SocketRequest};
+use crate::observer::{Notice, Observer};
+use crate::opener::{OpenAnswer, OpenerFactory, SocketOpener};
 use crate::stats::WorkerStats;
 
 /// Events taken from the poller at a time: few, so that new work is seen soon (HAProxy gained 18 % by the same step).
@@ -73,19 +70,6 @@ pub(crate) struct Seed {
 
 /// The token under which a worker hears of its inbox.
 pub(crate) const INBOX: mio::Token = About::Inbox.token();
-
-/// What the sessions of a worker share.
-struct Resources {
-    registry: Registry,
-    scratch: Box<[u8]>,
-    buffers: BufferPool,
-    pipes: PipePool,
-    opener: Box<dyn SocketOpener>,
-    stats: Arc<WorkerStats>,
-    observer: Arc<dyn Observer>,
-    started: Instant,
-    now: Moment,
-}
 
 /// One worker.
 pub(crate) struct Worker {
@@ -126,17 +110,7 @@ impl Worker {
         } = seed;
         let mut opener = factory.opener()?;
         opener.register(poll.registry(), About::Opener.token())?;
-        let resources = Resources {
-            registry: poll.registry().try_clone()?,
-            scratch: vec![0; SCRATCH].into(),
-            buffers: BufferPool::default(),
-            pipes: PipePool::new(pipes),
-            opener,
-            stats,
-            observer,
-            started: Instant::now(),
-            now: Moment::default(),
-        };
+        let resources = Resources::new(poll.registry().try_clone()?, opener, stats, observer, pipes);
         Ok(Self {
             poll,
             commands,
@@ -238,7 +212,7 @@ impl Worker {
         let mut accepted = std::mem::take(&mut self.accepted);
         let batch = self
             .acceptor
-            .accept(&self.poll, id, &self.gate, self.resources.now, &mut accepted);
+            .accept(&self.poll, id, &self.gate, self.resources.now(), &mut accepted);
         self.resources.stats.accepted.add(accepted.len() as u64);
         if let Err(error) = batch.result {
             self.resources.observer.notice(&Notice::AcceptFailed {
@@ -284,7 +258,7 @@ impl Worker {
         self.generation = self.generation.wrapping_add(1);
         let slot = self.sessions.vacant_entry();
         let key = slot.key();
-        let entry = slot.insert(Entry::new(accepted, self.generation, self.resources.now));
+        let entry = slot.insert(Entry::new(accepted, self.generation, self.resources.now()));
         if let Some(socket) = entry.socket(Side::Downstream)
             && let Err(error) = self.resources.watch(socket, key, Side::Downstream)
         {
@@ -308,7 +282,7 @@ impl Worker {
                 let _ = socket.set_linger(Some(Duration::ZERO));
             }
         }
-        let summary = entry.summary(reason, self.resources.now);
+        let summary = entry.summary(reason, self.resources.now());
         self.resources.count(&summary);
         self.resources.observer.session_ended(&summary);
         if let Some(chosen) = &entry.server {
@@ -367,7 +341,7 @@ impl Worker {
     }
 
     fn on_time(&mut self) {
-        let now = self.resources.now;
+        let now = self.resources.now();
         let mut due = std::mem::take(&mut self.due);
         self.timers.expire(now, &mut due);
         for key in due.drain(..) {
@@ -438,7 +412,7 @@ impl Worker {
         if !self.run_queue.is_empty() {
             return Some(Duration::ZERO);
         }
-        let now = self.resources.now;
+        let now = self.resources.now();
         [
             self.timers.idle_for(now),
             self.acceptor.resume_at().map(|resume_at| resume_at.since(now)),
@@ -465,51 +439,6 @@ impl Worker {
     }
 }
 
-impl Resources {
-    /// The time at the start of this round of the loop.
-    #[inline]
-    fn now(&self) -> Moment {
-        self.now
-    }
-
-    fn tick(&mut self) {
-        self.now = Moment::from_millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
-    }
-
-    /// Registers a socket once for its whole life: edge-triggered, both ways, urgent marks included.
-    fn watch(&self, socket: &Socket, key: usize, side: Side) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        self.registry.register(
-            &mut SourceFd(&socket.as_raw_fd()),
-            About::Session(key, side).token(),
-            interest,
-        )
-    }
-
-    fn request_socket(&mut self, key: usize, generation: u32, request: SocketRequest) {
-        self.opener.request(join(key, generation), request);
-    }
-
-    fn count(&self, summary: &SessionSummary<'_>) {
-        let stats = &self.stats;
-        let reason = summary.reason;
-        if reason == CloseReason::Finished {
-            &stats.finished
-        } else {
-            &stats.failed
-        }
-        .add(1);
-        if reason.is_header_refused() {
-            stats.header_refused.add(1);
-        }
-        if reason.is_upstream_failure() {
-            stats.upstream_failed.add(1);
-        }
-        stats.bytes_up.add(summary.bytes_up);
-        stats.bytes_down.add(summary.bytes_down);
-    }
-}
-
 /// What an event says of a socket.
 #[inline]
 fn edge(event: &Event) -> Readiness {
@@ -523,17 +452,4 @@ fn edge(event: &Event) -> Readiness {
         edge |= Readiness::READABLE | Readiness::WRITABLE | Readiness::PENDING_MARK | Readiness::ERROR;
     }
     edge
-}
-
-/// A slab key is below the limit of open files, far below 2^32.
-fn join(key: usize, generation: u32) -> OpenToken {
-    OpenToken((key as u64) << 32 | u64::from(generation))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "both halves are of 32 bits by construction"
-)]
-fn split(OpenToken(token): OpenToken) -> (usize, u32) {
-    ((token >> 32) as usize, token as u32)
 }

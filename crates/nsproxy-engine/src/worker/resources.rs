@@ -1,0 +1,114 @@
+//! What the sessions of a worker share: places for bytes to wait, the opener, the clock, and whom to tell.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use socket2::Socket;
+
+use super::buffers::{BufferPool, SCRATCH};
+use super::pipes::PipePool;
+use super::token::About;
+use crate::core::close::CloseReason;
+use crate::core::moment::Moment;
+use crate::core::side::Side;
+use crate::observer::{Observer, SessionSummary};
+use crate::opener::{OpenToken, SocketOpener, SocketRequest};
+use crate::stats::WorkerStats;
+
+/// What the sessions of a worker share.
+pub(super) struct Resources {
+    registry: Registry,
+    pub(super) scratch: Box<[u8]>,
+    pub(super) buffers: BufferPool,
+    pub(super) pipes: PipePool,
+    pub(super) opener: Box<dyn SocketOpener>,
+    pub(super) stats: Arc<WorkerStats>,
+    pub(super) observer: Arc<dyn Observer>,
+    started: Instant,
+    now: Moment,
+}
+
+impl Resources {
+    pub(super) fn new(
+        registry: Registry,
+        opener: Box<dyn SocketOpener>,
+        stats: Arc<WorkerStats>,
+        observer: Arc<dyn Observer>,
+        pipes: usize,
+    ) -> Self {
+        Self {
+            registry,
+            scratch: vec![0; SCRATCH].into(),
+            buffers: BufferPool::default(),
+            pipes: PipePool::new(pipes),
+            opener,
+            stats,
+            observer,
+            started: Instant::now(),
+            now: Moment::default(),
+        }
+    }
+
+    /// The time at the start of this round of the loop.
+    #[inline]
+    pub(super) fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Looks at the clock.
+    pub(super) fn tick(&mut self) {
+        self.now = Moment::from_millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+    }
+
+    /// Registers a socket once for its whole life: edge-triggered, both ways, urgent marks included.
+    pub(super) fn watch(&self, socket: &Socket, key: usize, side: Side) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+        self.registry.register(
+            &mut SourceFd(&socket.as_raw_fd()),
+            About::Session(key, side).token(),
+            interest,
+        )
+    }
+
+    /// Asks the opener for a session's upstream socket.
+    pub(super) fn request_socket(&mut self, key: usize, generation: u32, request: SocketRequest) {
+        self.opener.request(join(key, generation), request);
+    }
+
+    /// Counts the end of a session.
+    pub(super) fn count(&self, summary: &SessionSummary<'_>) {
+        let stats = &self.stats;
+        let reason = summary.reason;
+        if reason == CloseReason::Finished {
+            &stats.finished
+        } else {
+            &stats.failed
+        }
+        .add(1);
+        if reason.is_header_refused() {
+            stats.header_refused.add(1);
+        }
+        if reason.is_upstream_failure() {
+            stats.upstream_failed.add(1);
+        }
+        stats.bytes_up.add(summary.bytes_up);
+        stats.bytes_down.add(summary.bytes_down);
+    }
+}
+
+/// A slab key is below the limit of open files, far below 2^32.
+fn join(key: usize, generation: u32) -> OpenToken {
+    OpenToken((key as u64) << 32 | u64::from(generation))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "both halves are of 32 bits by construction"
+)]
+pub(super) fn split(OpenToken(token): OpenToken) -> (usize, u32) {
+    ((token >> 32) as usize, token as u32)
+}
