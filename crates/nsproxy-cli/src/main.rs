@@ -7,6 +7,7 @@ mod endpoint;
 mod header_dump;
 mod limits;
 mod log;
+mod namespaces;
 mod plan;
 mod signals;
 

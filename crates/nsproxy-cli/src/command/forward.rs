@@ -11,7 +11,7 @@ use nsproxy_engine::{
 
 use crate::args::Forward;
 use crate::log::{self, Level, Log};
-use crate::{limits, signals};
+use crate::{limits, namespaces, signals};
 
 pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
     limits::raise_open_files();
@@ -24,6 +24,7 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
     let engine = Engine::start(&Settings::default(), Arc::new(InProcess), Arc::new(log))?;
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
     let plan = plan(args)?;
+    namespaces::warn_about_missing(&plan);
     for listener in engine.handle().apply(&plan)? {
         let from = crate::endpoint::Endpoint {
             address: listener.address,

@@ -10,7 +10,7 @@ use nsproxy_engine::{Engine, InProcess, Settings};
 use super::check;
 use crate::args::Run;
 use crate::log::{self, Level, Log};
-use crate::{limits, plan, signals};
+use crate::{limits, namespaces, plan, signals};
 
 pub(crate) fn run(args: &Run) -> anyhow::Result<ExitCode> {
     let Some(config) = check::load(&args.files) else {
@@ -37,6 +37,7 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<ExitCode> {
     let (log, writer) = Log::start(level).context("cannot start the log")?;
     let engine = Engine::start(&settings, Arc::new(InProcess), Arc::new(log))?;
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
+    namespaces::warn_about_missing(&plan);
     for listener in engine.handle().apply(&plan)? {
         let netns = listener
             .netns

@@ -48,7 +48,7 @@ use crate::core::side::Side;
 use crate::inbox::{Command, Mailbox};
 use crate::listeners::ListenerId;
 use crate::observer::{Notice, Observer};
-use crate::opener::{OpenAnswer, OpenerFactory, SocketOpener};
+use crate::opener::{OpenAnswer, OpenerFactory};
 use crate::stats::WorkerStats;
 
 /// Events taken from the poller at a time: few, so that new work is seen soon (HAProxy gained 18 % by the same step).

@@ -1,0 +1,212 @@
+//! What the tests of the binary share: start nsproxy, or HAProxy in its place, and catch PROXY headers.
+//!
+//! Configurations name fixed ports, because HAProxy and the configurations of its documentation do. Each test has network
+//! namespaces of its own, so no port can be taken.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use nsproxy_testkit::{
+    Address, DEFAULT_DEADLINE, Deadline, MissingProgram, Netns, Peer, Program, Running, World, eventually,
+};
+use socket2::{Domain, Socket, Type};
+
+/// A `defaults` section: HAProxy warns without timeouts.
+pub(crate) const DEFAULTS: &str =
+    "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 20s\n  timeout server 20s\n";
+
+/// How long nothing happens before a test believes that nothing will.
+pub(crate) const SILENCE: Duration = Duration::from_millis(150);
+
+pub(crate) fn soon() -> Deadline {
+    Deadline::after(DEFAULT_DEADLINE)
+}
+
+/// `nsproxy` with these arguments.
+pub(crate) fn nsproxy(arguments: &[&str]) -> Command {
+    let mut command = Program::at(env!("CARGO_BIN_EXE_nsproxy")).command();
+    command.args(arguments);
+    command
+}
+
+/// `nsproxy run --verbose` with this configuration.
+#[track_caller]
+pub(crate) fn run_command(w: &World, config: &str) -> Command {
+    let path = w.write("nsproxy.cfg", config);
+    let mut command = nsproxy(&["run", "--verbose", "-f"]);
+    command.arg(path);
+    command
+}
+
+/// Starts `nsproxy run` in `netns` and waits until it listens everywhere.
+#[track_caller]
+pub(crate) fn run(w: &World, netns: &Netns, config: &str) -> Running {
+    let running = netns.spawn(run_command(w, config));
+    // It opens all listeners before it names the first.
+    running.wait_for_output(" listens at ", soon());
+    running
+}
+
+/// Waits for a line of standard error that has all of these in it, and returns it.
+#[track_caller]
+pub(crate) fn line_with(running: &Running, parts: &[&str]) -> String {
+    eventually(DEFAULT_DEADLINE, &format!("a line with {parts:?}"), || {
+        let printed = running.stderr();
+        let found = printed.lines().find(|line| parts.iter().all(|part| line.contains(part)));
+        found.map(str::to_owned)
+    })
+}
+
+/// What runs a configuration.
+#[derive(Clone, Debug)]
+pub(crate) enum Proxy {
+    Haproxy(Program),
+    Nsproxy,
+}
+
+impl Proxy {
+    /// HAProxy and nsproxy, in this order.
+    pub(crate) fn both() -> Result<[Self; 2], MissingProgram> {
+        Ok([Self::Haproxy(Program::find("haproxy")?), Self::Nsproxy])
+    }
+
+    /// Starts it in `netns` and waits until something listens in all of these places.
+    #[track_caller]
+    pub(crate) fn start(&self, w: &World, netns: &Netns, config: &str, places: &[(&Netns, &str)]) -> Running {
+        match self {
+            Self::Nsproxy => run(w, netns, config),
+            Self::Haproxy(program) => {
+                let running = netns.spawn(w.haproxy(program, "haproxy", config));
+                for (netns, address) in places {
+                    netns.wait_listening(*address, soon());
+                }
+                running
+            }
+        }
+    }
+}
+
+/// Plays `scene` with HAProxy and then with nsproxy in its place, and returns what both did.
+///
+/// # Panics
+///
+/// When they did not do the same.
+#[track_caller]
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
+    proxies: &[Proxy; 2],
+    w: &World,
+    (netns, config): (&Netns, &str),
+    places: &[(&Netns, &str)],
+    scene: impl Fn() -> T,
+) -> T {
+    let [haproxy, nsproxy] = proxies.each_ref().map(|proxy| {
+        let _running = proxy.start(w, netns, config, places);
+        scene()
+    });
+    assert_eq!(nsproxy, haproxy, "nsproxy (left) differs from HAProxy (right)");
+    nsproxy
+}
+
+/// Two namespaces joined by a pair of links, `one` with the first address and `other` with the second.
+pub(crate) fn joined(w: &World, (one, address): (&str, &str), (other, its): (&str, &str)) -> (Netns, Netns) {
+    let both = (w.add_netns(one), w.add_netns(other));
+    w.veth((one, &format!("to-{other}"), address), (other, &format!("to-{one}"), its));
+    both
+}
+
+/// Receives a PROXY header of either version, and nothing behind it.
+#[track_caller]
+pub(crate) fn read_header(peer: &Peer) -> Vec<u8> {
+    let mut header = peer.read_exact(12);
+    if header == proxy_proto::v2::SIGNATURE {
+        header.extend(peer.read_exact(4));
+        let length = u16::from_be_bytes([header[14], header[15]]);
+        header.extend(peer.read_exact(usize::from(length)));
+    } else {
+        while !header.ends_with(b"\n") {
+            header.extend(peer.read_exact(1));
+        }
+    }
+    header
+}
+
+/// The parts of a header that tests ask for: source and destination, and the namespace.
+#[track_caller]
+pub(crate) fn meaning(header: &[u8]) -> (Option<(SocketAddr, SocketAddr)>, Option<String>) {
+    let parsed = proxy_proto::parse(header).expect("a header that the specification allows");
+    assert_eq!(parsed.consumed, header.len());
+    let netns = parsed.header.netns().map(|name| String::from_utf8_lossy(name).into_owned());
+    (parsed.header.socket_addrs(), netns)
+}
+
+/// A version 2 header for a connection from `source` to `destination`.
+pub(crate) fn v2_header(source: &str, destination: &str, netns: Option<&str>) -> Vec<u8> {
+    let [source, destination] = [source, destination].map(|text| text.parse().expect("an address with port"));
+    let addresses =
+        proxy_proto::Addresses::from_socket_addrs(proxy_proto::Transport::Stream, source, destination)
+            .expect("both of one family");
+    let mut buffer = [0; 512];
+    let mut builder = proxy_proto::v2::Builder::proxy(&mut buffer, addresses);
+    if let Some(name) = netns {
+        builder.netns(name.as_bytes());
+    }
+    let length = builder.finish().expect("the buffer has room");
+    buffer[..length].to_vec()
+}
+
+/// Connects from an address and port of the test's choice, so that two runs have the same header.
+#[track_caller]
+pub(crate) fn connect_from(netns: &Netns, source: &str, to: &str) -> Peer {
+    let [source, to]: [SocketAddr; 2] = [source, to].map(|text| text.parse().expect("an address with port"));
+    netns.run(|| {
+        let connect = || {
+            let socket = Socket::new(Domain::for_address(source), Type::STREAM, None)?;
+            socket.set_reuse_address(true)?;
+            socket.bind(&source.into())?;
+            socket.connect_timeout(&to.into(), DEFAULT_DEADLINE)?;
+            Ok::<_, std::io::Error>(socket)
+        };
+        Peer::new(connect().unwrap_or_else(|error| panic!("cannot connect from {source} to {to}: {error}")))
+    })
+}
+
+/// Sends `request` one way and `reply` the other, which shows that the two are connected in both directions.
+#[track_caller]
+pub(crate) fn exchange(one: &Peer, other: &Peer) {
+    one.send("a request");
+    other.expect("a request");
+    other.send("its reply");
+    one.expect("its reply");
+}
+
+/// The IP address of the other end.
+#[track_caller]
+pub(crate) fn peer_ip(peer: &Peer) -> String {
+    match peer.peer_addr() {
+        Address::Inet(address) => address.ip().to_string(),
+        Address::Unix(path) => panic!("{} is no internet address", path.display()),
+    }
+}
+
+/// Delivers every packet that comes in by `link` to this namespace, whatever its destination: the way back for
+/// connections that were made from foreign addresses.
+#[track_caller]
+pub(crate) fn take_all(netns: &Netns, link: &str) {
+    netns.ip(&format!("rule add iif {link} lookup 100"));
+    netns.ip("route add local 0.0.0.0/0 dev lo table 100");
+}
+
+/// Diverts connections to `port` that come in by `link` to the transparent listener `to` (TPROXY).
+#[track_caller]
+pub(crate) fn divert(w: &World, nft: &Program, netns: &Netns, (link, port): (&str, u16), to: &str) {
+    let rules = format!(
+        "table ip divert {{ chain incoming {{ type filter hook prerouting priority mangle;\n\
+         iifname \"{link}\" tcp dport {port} tproxy to {to} meta mark set 1 accept\n}} }}\n"
+    );
+    let mut command = nft.command();
+    command.arg("-f").arg(w.write("divert.nft", rules));
+    netns.output(command).expect_success();
+    netns.ip("rule add fwmark 1 lookup 100");
+    netns.ip("route add local 0.0.0.0/0 dev lo table 100");
+}
