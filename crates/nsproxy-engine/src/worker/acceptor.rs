@@ -53,6 +53,11 @@ impl Acceptor {
     ) -> io::Result<()> {
         if let Some(known) = self.find(listener.id) {
             known.route = route;
+            // The new route may have room where the old one had none.
+            if !known.watched {
+                sys::add_exclusive(poll, &*known.listener, About::Listener(known.listener.id).token())?;
+                known.watched = true;
+            }
             return Ok(());
         }
         sys::add_exclusive(poll, &*listener, About::Listener(listener.id).token())?;

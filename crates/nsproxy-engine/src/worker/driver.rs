@@ -42,7 +42,7 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 return Turn::Waits;
             }
             Step::Close(reason) => return Turn::Ended(reason),
-            Step::Fill(direction, Path::Copy) => fill_by_copy(entry, direction, resources),
+            Step::Fill(direction, Path::Copy) => bytes += copy(entry, direction, resources),
             Step::Fill(direction, Path::Splice) => fill_by_splice(entry, direction, resources),
             Step::Flush(direction) => bytes += flush(entry, direction, resources),
             Step::ShutdownWrite(direction) => shutdown_write(entry, direction),
@@ -83,27 +83,34 @@ fn start_watching(entry: &mut Entry, key: usize, connect: Connect, resources: &R
     }
 }
 
-fn fill_by_copy(entry: &mut Entry, direction: Direction, resources: &mut Resources) {
+/// Fills and flushes in one go: the scratch buffer belongs to all sessions of the worker, so nothing may be left in it when
+/// a step is over. Returns how much has moved on.
+fn copy(entry: &mut Entry, direction: Direction, resources: &mut Resources) -> usize {
     let Some(mut socket) = entry.socket(direction.from()) else {
-        return;
+        return 0;
     };
     let asked = resources.buffers.fill_limit();
     let fill = match socket.read(&mut resources.scratch[..asked]) {
         Ok(0) => Fill::Eof,
-        Ok(bytes) => {
-            // A pipe that a demoted flow has left behind is empty.
-            let holding = entry.holding(direction);
-            if let Holding::Pipe(_) = holding {
-                holding.release(true, &mut resources.buffers, &mut resources.pipes);
-            }
-            *holding = Holding::Scratch;
-            Fill::Copied { bytes, asked }
-        }
+        Ok(bytes) => Fill::Copied { bytes, asked },
         Err(error) if error.kind() == ErrorKind::WouldBlock => Fill::WouldBlock,
-        Err(error) if error.kind() == ErrorKind::Interrupted => return,
-        Err(error) => return entry.core.on_read_failed(direction.from(), Errno::from(&error)),
+        Err(error) if error.kind() == ErrorKind::Interrupted => return 0,
+        Err(error) => {
+            entry.core.on_read_failed(direction.from(), Errno::from(&error));
+            return 0;
+        }
     };
     entry.core.on_fill(direction, fill, resources.now());
+    if let Fill::Copied { .. } = fill {
+        // A pipe that a demoted flow has left behind is empty.
+        entry
+            .holding(direction)
+            .release(true, &mut resources.buffers, &mut resources.pipes);
+        *entry.holding(direction) = Holding::Scratch;
+        flush(entry, direction, resources)
+    } else {
+        0
+    }
 }
 
 fn fill_by_splice(entry: &mut Entry, direction: Direction, resources: &mut Resources) {

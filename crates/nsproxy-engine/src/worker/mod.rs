@@ -144,11 +144,17 @@ impl Worker {
                 _ => self.resources.tick(),
             }
             for event in &events {
+                if let About::Session(key, side) = About::from(event.token()) {
+                    self.on_edge(key, side, event);
+                }
+            }
+            // Sessions begin only after that: one that took the key of a session that has just ended would otherwise be
+            // told what had happened to the other.
+            for event in &events {
                 match About::from(event.token()) {
-                    About::Session(key, side) => self.on_edge(key, side, event),
                     About::Listener(id) => self.accept(id),
                     About::Inbox => self.read_inbox(),
-                    About::Opener => {}
+                    About::Session(..) | About::Opener => {}
                 }
             }
             self.continue_unfinished();
@@ -160,8 +166,7 @@ impl Worker {
     }
 
     fn on_edge(&mut self, key: usize, side: Side, event: &Event) {
-        // A session that has ended in this very batch of events may still be named in it; so may, by its key, one that
-        // has just begun. An edge that is not there is found out by the first attempt.
+        // A session that has ended in this very batch of events may still be named in it.
         if let Some(entry) = self.sessions.get_mut(key) {
             entry.core.on_edge(side, edge(event));
             self.drive(key);
