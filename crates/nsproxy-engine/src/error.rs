@@ -1,52 +1,10 @@
-//! What can go wrong with a plan or a start, as sentences. What goes wrong with one session is a
+//! What can go wrong when a plan is applied or an engine is started, as sentences. What goes wrong with one session is a
 //! [`CloseReason`](crate::CloseReason).
 
 use std::io;
 
 use crate::opener::OpenError;
-use crate::plan::Endpoint;
-
-/// A plan that does not hold together. Whoever made it has a mistake.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// A relay refers to a pool that is not there.
-    #[error("relay `{relay}` refers to pool {pool}, which is not in the plan")]
-    NoSuchPool {
-        /// The relay's name.
-        relay: String,
-        /// The index.
-        pool: usize,
-    },
-    /// A relay that listens nowhere.
-    #[error("relay `{relay}` has no listener")]
-    NoListener {
-        /// The relay's name.
-        relay: String,
-    },
-    /// Two pools of one name.
-    #[error("two pools are called `{pool}`")]
-    DuplicatePool {
-        /// The name.
-        pool: String,
-    },
-    /// Two servers of one name in a pool.
-    #[error("pool `{pool}` has two servers called `{server}`")]
-    DuplicateServer {
-        /// The pool's name.
-        pool: String,
-        /// The server's name.
-        server: String,
-    },
-    /// Two listeners in one place.
-    #[error("relay `{relay}` listens at {address} in the same namespace as another listener of the plan")]
-    DuplicateListener {
-        /// The relay's name.
-        relay: String,
-        /// The address.
-        address: Endpoint,
-    },
-}
+use crate::plan::{Endpoint, PlanError};
 
 /// The engine could not do what a plan says. Listeners that the plan before it had are untouched.
 #[derive(Debug, thiserror::Error)]

@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use mio::{Registry, Token, Waker};
 
+use crate::accepted::Accepted;
 use crate::listeners::{Listener, ListenerId};
 use crate::route::Route;
-use crate::worker::Accepted;
 
 /// What a worker can be told.
 #[derive(Debug)]

@@ -40,6 +40,7 @@
 //! Linux 5.14 or later (`SO_NETNS_COOKIE`). `SIGPIPE` has to be ignored, as it is in every Rust program unless it changes
 //! that: `splice` into a reset connection raises it. A panic in an [`Observer`] or [`SocketOpener`] ends the engine.
 
+mod accepted;
 mod admission;
 mod control;
 pub mod core;
@@ -63,7 +64,7 @@ mod worker;
 pub use self::core::close::{CloseReason, Errno};
 pub use self::core::side::{Direction, Side};
 pub use engine::{Engine, Settings, WaitError};
-pub use error::{ApplyError, PlanError, StartError};
+pub use error::{ApplyError, StartError};
 pub use handle::{Handle, ListenerStatus};
 pub use observer::{Notice, Observer, SessionSummary, Silent};
 pub use opener::{
@@ -71,8 +72,8 @@ pub use opener::{
     SocketRequest, SourceBind,
 };
 pub use plan::{
-    Endpoint, HeaderVersion, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target,
-    UpstreamNetns,
+    Endpoint, HeaderVersion, ListenerPlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourcePlan,
+    Target, UpstreamNetns,
 };
 pub use servers::ServerStatus;
 pub use stats::Stats;

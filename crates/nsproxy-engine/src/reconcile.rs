@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::control::{self, Control};
-use crate::error::{ApplyError, PlanError};
+use crate::error::ApplyError;
 use crate::listeners::{Listener, ListenerKey, ListenerRegistry};
 use crate::opener::{SocketKind, SocketRequest};
-use crate::plan::{Endpoint, ListenerPlan, Plan, RelayPlan};
+use crate::plan::{Endpoint, ListenerPlan, Plan, PlanError, RelayPlan};
 
 /// A listener that a plan wants, and where that is.
 pub(crate) struct Wanted<'a> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mio::Poll;
 
-use super::entry::Accepted;
 use super::token::About;
+use crate::accepted::Accepted;
 use crate::admission::Gate;
 use crate::core::moment::{Moment, Span};
 use crate::inbox::{Command, Mailbox};

@@ -119,7 +119,9 @@ mod tests {
         let mut pool = BufferPool::default();
         let held: Vec<_> = (0..LARGE_OUT).map(|_| pool.hold(&[0; SMALL + 1])).collect();
         assert_eq!(pool.fill_limit(), SMALL);
-        held.into_iter().for_each(|waiting| pool.take_back(waiting));
+        for waiting in held {
+            pool.take_back(waiting);
+        }
         assert_eq!(pool.fill_limit(), SCRATCH);
         assert_eq!(pool.out(), 0);
     }

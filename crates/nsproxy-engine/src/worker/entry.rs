@@ -8,6 +8,7 @@ use socket2::Socket;
 
 use super::buffers::{BufferPool, Waiting};
 use super::pipes::{Pipe, PipePool};
+use crate::accepted::Accepted;
 use crate::core::close::CloseReason;
 use crate::core::moment::Moment;
 use crate::core::policy::ClientNetns;
@@ -17,15 +18,6 @@ use crate::observer::SessionSummary;
 use crate::plan::NetnsRef;
 use crate::route::Route;
 use crate::servers::Server;
-
-/// A connection that was accepted, counted at every gate, and belongs to no worker yet.
-#[derive(Debug)]
-pub(crate) struct Accepted {
-    pub(crate) socket: Socket,
-    /// `None` on a unix socket.
-    pub(crate) peer: Option<SocketAddr>,
-    pub(crate) route: Arc<Route>,
-}
 
 /// One session of a worker.
 #[derive(Debug)]

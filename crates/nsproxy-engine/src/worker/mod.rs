@@ -23,8 +23,6 @@ mod resources;
 mod timers;
 mod token;
 
-pub(crate) use entry::Accepted;
-
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -41,6 +39,7 @@ use self::entry::Entry;
 use self::resources::{Resources, split};
 use self::timers::Timers;
 use self::token::About;
+use crate::accepted::Accepted;
 use crate::admission::Gate;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::readiness::Readiness;

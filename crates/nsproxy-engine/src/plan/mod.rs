@@ -1,6 +1,10 @@
 //! What the engine is to do: listeners, the pools of servers behind them, and the limits. Plain data, made by whoever
 //! embeds the engine; `nsproxy` makes it from a HAProxy-syntax configuration.
 
+mod check;
+
+pub use check::PlanError;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -8,8 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use netns_core::NetnsSpec;
-
-use crate::error::PlanError;
 
 /// Everything that [`Engine::apply`](crate::Engine::apply) brings into being.
 #[derive(Debug, Clone, Default)]
@@ -172,85 +174,7 @@ impl Plan {
             selectable: BTreeSet::new(),
         }
     }
-
-    /// Checks what the types leave open.
-    ///
-    /// # Errors
-    ///
-    /// A pool index out of range, two servers of one name in a pool, two pools of one name, a relay without a listener.
-    pub fn check(&self) -> Result<(), PlanError> {
-        for relay in &self.relays {
-            if relay.pool >= self.pools.len() {
-                return Err(PlanError::NoSuchPool {
-                    relay: relay.name.clone(),
-                    pool: relay.pool,
-                });
-            }
-            if relay.listeners.is_empty() {
-                return Err(PlanError::NoListener {
-                    relay: relay.name.clone(),
-                });
-            }
-        }
-        let mut pools = BTreeSet::new();
-        for pool in &self.pools {
-            if !pools.insert(&pool.name) {
-                return Err(PlanError::DuplicatePool {
-                    pool: pool.name.clone(),
-                });
-            }
-            let mut servers = BTreeSet::new();
-            if let Some(server) = pool.servers.iter().find(|server| !servers.insert(&server.name)) {
-                let (pool, server) = (pool.name.clone(), server.name.clone());
-                return Err(PlanError::DuplicateServer { pool, server });
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A namespace as configured, shared by everything that refers to it; `None` is the default one.
 pub(crate) type NetnsRef = Option<Arc<NetnsSpec>>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan() -> Plan {
-        let listener = ListenerPlan {
-            address: Endpoint::Ip(([127, 0, 0, 1], 0).into()),
-            netns: None,
-            accept_proxy: false,
-            transparent: false,
-        };
-        let server = ServerPlan {
-            name: "s".to_owned(),
-            target: Target::ClientDestination { port: None },
-            netns: UpstreamNetns::Default,
-            send_header: None,
-        };
-        Plan::forward(listener, server, None)
-    }
-
-    #[test]
-    fn a_plan_that_refers_to_a_missing_pool_is_refused() {
-        let mut plan = plan();
-        plan.relays[0].pool = 1;
-        assert!(matches!(plan.check(), Err(PlanError::NoSuchPool { pool: 1, .. })));
-    }
-
-    #[test]
-    fn two_servers_of_one_name_are_refused() {
-        let mut plan = plan();
-        let twin = plan.pools[0].servers[0].clone();
-        plan.pools[0].servers.push(twin);
-        assert!(matches!(plan.check(), Err(PlanError::DuplicateServer { .. })));
-    }
-
-    #[test]
-    fn a_relay_without_a_listener_is_refused() {
-        let mut plan = plan();
-        plan.relays[0].listeners.clear();
-        assert!(matches!(plan.check(), Err(PlanError::NoListener { .. })));
-    }
-}

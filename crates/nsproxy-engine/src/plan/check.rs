@@ -1,0 +1,128 @@
+//! What the types of a plan leave open.
+
+use std::collections::BTreeSet;
+
+use super::{Endpoint, Plan};
+
+/// A plan that does not hold together. Whoever made it has a mistake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A relay refers to a pool that is not there.
+    #[error("relay `{relay}` refers to pool {pool}, which is not in the plan")]
+    NoSuchPool {
+        /// The relay's name.
+        relay: String,
+        /// The index.
+        pool: usize,
+    },
+    /// A relay that listens nowhere.
+    #[error("relay `{relay}` has no listener")]
+    NoListener {
+        /// The relay's name.
+        relay: String,
+    },
+    /// Two pools of one name.
+    #[error("two pools are called `{pool}`")]
+    DuplicatePool {
+        /// The name.
+        pool: String,
+    },
+    /// Two servers of one name in a pool.
+    #[error("pool `{pool}` has two servers called `{server}`")]
+    DuplicateServer {
+        /// The pool's name.
+        pool: String,
+        /// The server's name.
+        server: String,
+    },
+    /// Two listeners in one place.
+    #[error("relay `{relay}` listens at {address} in the same namespace as another listener of the plan")]
+    DuplicateListener {
+        /// The relay's name.
+        relay: String,
+        /// The address.
+        address: Endpoint,
+    },
+}
+
+impl Plan {
+    /// Checks what the types leave open.
+    ///
+    /// # Errors
+    ///
+    /// A pool index out of range, two servers of one name in a pool, two pools of one name, a relay without a listener.
+    pub fn check(&self) -> Result<(), PlanError> {
+        for relay in &self.relays {
+            if relay.pool >= self.pools.len() {
+                return Err(PlanError::NoSuchPool {
+                    relay: relay.name.clone(),
+                    pool: relay.pool,
+                });
+            }
+            if relay.listeners.is_empty() {
+                return Err(PlanError::NoListener {
+                    relay: relay.name.clone(),
+                });
+            }
+        }
+        let mut pools = BTreeSet::new();
+        for pool in &self.pools {
+            if !pools.insert(&pool.name) {
+                return Err(PlanError::DuplicatePool {
+                    pool: pool.name.clone(),
+                });
+            }
+            let mut servers = BTreeSet::new();
+            if let Some(server) = pool.servers.iter().find(|server| !servers.insert(&server.name)) {
+                let (pool, server) = (pool.name.clone(), server.name.clone());
+                return Err(PlanError::DuplicateServer { pool, server });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{ListenerPlan, ServerPlan, Target, UpstreamNetns};
+
+    fn plan() -> Plan {
+        let listener = ListenerPlan {
+            address: Endpoint::Ip(([127, 0, 0, 1], 0).into()),
+            netns: None,
+            accept_proxy: false,
+            transparent: false,
+        };
+        let server = ServerPlan {
+            name: "s".to_owned(),
+            target: Target::ClientDestination { port: None },
+            netns: UpstreamNetns::Default,
+            send_header: None,
+        };
+        Plan::forward(listener, server, None)
+    }
+
+    #[test]
+    fn a_plan_that_refers_to_a_missing_pool_is_refused() {
+        let mut plan = plan();
+        plan.relays[0].pool = 1;
+        assert!(matches!(plan.check(), Err(PlanError::NoSuchPool { pool: 1, .. })));
+    }
+
+    #[test]
+    fn two_servers_of_one_name_are_refused() {
+        let mut plan = plan();
+        let twin = plan.pools[0].servers[0].clone();
+        plan.pools[0].servers.push(twin);
+        assert!(matches!(plan.check(), Err(PlanError::DuplicateServer { .. })));
+    }
+
+    #[test]
+    fn a_relay_without_a_listener_is_refused() {
+        let mut plan = plan();
+        plan.relays[0].listeners.clear();
+        assert!(matches!(plan.check(), Err(PlanError::NoListener { .. })));
+    }
+}
