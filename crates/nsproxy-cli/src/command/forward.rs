@@ -71,6 +71,10 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
         .source_client
         .then_some(SourcePlan::Client { with_port: false });
     let mut plan = Plan::forward(listener, server, source);
+    for relay in &mut plan.relays {
+        // There is only one, and a value of the log has no spaces.
+        "forward".clone_into(&mut relay.name);
+    }
     for pool in &mut plan.pools {
         pool.connect_timeout = args.connect_timeout;
     }

@@ -54,7 +54,16 @@ fn a_valid_configuration_is_counted_and_exits_with_0() {
 #[test]
 fn the_seed_is_refused_as_written_and_the_slip_is_obvious() {
     let errors = check(&[("haproxy.cfg", SEED)]).expect_code(1);
-    has_all(&errors, &["`scb`", "/haproxy.cfg:3:19", "^^^", "backend server", "write `default_backend server`"]);
+    has_all(
+        &errors,
+        &[
+            "`scb`",
+            "/haproxy.cfg:3:19",
+            "^^^",
+            "backend server",
+            "write `default_backend server`",
+        ],
+    );
 }
 
 #[test]
@@ -93,7 +102,10 @@ backend b
             "the configuration is not valid: 6 errors",
         ],
     );
-    let carets = errors.lines().filter(|line| line.trim_start_matches([' ', '|']).starts_with('^')).count();
+    let carets = errors
+        .lines()
+        .filter(|line| line.trim_start_matches([' ', '|']).starts_with('^'))
+        .count();
     assert!(carets >= 6, "{carets} lines with a caret in:\n{errors}");
 }
 

@@ -3,6 +3,7 @@
 //! Configurations name fixed ports, because HAProxy and the configurations of its documentation do. Each test has network
 //! namespaces of its own, so no port can be taken.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
@@ -53,7 +54,9 @@ pub(crate) fn run(w: &World, netns: &Netns, config: &str) -> Running {
 pub(crate) fn line_with(running: &Running, parts: &[&str]) -> String {
     eventually(DEFAULT_DEADLINE, &format!("a line with {parts:?}"), || {
         let printed = running.stderr();
-        let found = printed.lines().find(|line| parts.iter().all(|part| line.contains(part)));
+        let found = printed
+            .lines()
+            .find(|line| parts.iter().all(|part| line.contains(part)));
         found.map(str::to_owned)
     })
 }
@@ -111,7 +114,8 @@ pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
 /// Two namespaces joined by a pair of links, `one` with the first address and `other` with the second.
 pub(crate) fn joined(w: &World, (one, address): (&str, &str), (other, its): (&str, &str)) -> (Netns, Netns) {
     let both = (w.add_netns(one), w.add_netns(other));
-    w.veth((one, &format!("to-{other}"), address), (other, &format!("to-{one}"), its));
+    let (to_other, to_one) = (format!("to-{other}"), format!("to-{one}"));
+    w.veth((one, &*to_other, address), (other, &*to_one, its));
     both
 }
 
@@ -136,7 +140,10 @@ pub(crate) fn read_header(peer: &Peer) -> Vec<u8> {
 pub(crate) fn meaning(header: &[u8]) -> (Option<(SocketAddr, SocketAddr)>, Option<String>) {
     let parsed = proxy_proto::parse(header).expect("a header that the specification allows");
     assert_eq!(parsed.consumed, header.len());
-    let netns = parsed.header.netns().map(|name| String::from_utf8_lossy(name).into_owned());
+    let netns = parsed
+        .header
+        .netns()
+        .map(|name| String::from_utf8_lossy(name).into_owned());
     (parsed.header.socket_addrs(), netns)
 }
 
@@ -155,20 +162,40 @@ pub(crate) fn v2_header(source: &str, destination: &str, netns: Option<&str>) ->
     buffer[..length].to_vec()
 }
 
+/// Waits until connections are refused. One that comes about before is reset, so that it does not hold a relay up.
+///
+/// A listener that a test drops may live a moment longer, in a process that another test's thread is just starting.
+#[track_caller]
+pub(crate) fn wait_until_refused(netns: &Netns, address: &str) {
+    eventually(DEFAULT_DEADLINE, "a refused connection", || {
+        match netns.run(|| Peer::try_connect(address)) {
+            Ok(early) => {
+                early.reset();
+                None
+            }
+            Err(error) => (error.kind() == ErrorKind::ConnectionRefused).then_some(()),
+        }
+    });
+}
+
 /// Connects from an address and port of the test's choice, so that two runs have the same header.
 #[track_caller]
 pub(crate) fn connect_from(netns: &Netns, source: &str, to: &str) -> Peer {
     let [source, to]: [SocketAddr; 2] = [source, to].map(|text| text.parse().expect("an address with port"));
-    netns.run(|| {
-        let connect = || {
-            let socket = Socket::new(Domain::for_address(source), Type::STREAM, None)?;
-            socket.set_reuse_address(true)?;
-            socket.bind(&source.into())?;
-            socket.connect_timeout(&to.into(), DEFAULT_DEADLINE)?;
-            Ok::<_, std::io::Error>(socket)
-        };
-        Peer::new(connect().unwrap_or_else(|error| panic!("cannot connect from {source} to {to}: {error}")))
-    })
+    let connect = || {
+        let socket = Socket::new(Domain::for_address(source), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&source.into())?;
+        socket.connect_timeout(&to.into(), DEFAULT_DEADLINE)?;
+        Ok::<_, std::io::Error>(socket)
+    };
+    let attempt = || match connect() {
+        Ok(socket) => Some(Peer::new(socket)),
+        // The connection before from there may live a moment longer, as in `wait_until_refused`.
+        Err(error) if matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable) => None,
+        Err(error) => panic!("cannot connect from {source} to {to}: {error}"),
+    };
+    netns.run(|| eventually(DEFAULT_DEADLINE, "the use of an address", attempt))
 }
 
 /// Sends `request` one way and `reply` the other, which shows that the two are connected in both directions.
@@ -201,8 +228,8 @@ pub(crate) fn take_all(netns: &Netns, link: &str) {
 #[track_caller]
 pub(crate) fn divert(w: &World, nft: &Program, netns: &Netns, (link, port): (&str, u16), to: &str) {
     let rules = format!(
-        "table ip divert {{ chain incoming {{ type filter hook prerouting priority mangle;\n\
-         iifname \"{link}\" tcp dport {port} tproxy to {to} meta mark set 1 accept\n}} }}\n"
+        "table ip divert {{\n chain incoming {{\n  type filter hook prerouting priority mangle;\n\
+         \x20 iifname \"{link}\" tcp dport {port} tproxy to {to} meta mark set 1 accept\n }}\n}}\n"
     );
     let mut command = nft.command();
     command.arg("-f").arg(w.write("divert.nft", rules));

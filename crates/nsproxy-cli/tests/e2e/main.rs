@@ -1,6 +1,6 @@
 //! The built `nsproxy` between real namespaces, next to real programs: one file for each subject.
 //!
-//! One test binary rather than one for each file, so that the helpers are compiled and linked once. What a library does
+//! One test binary rather than one for each file, so that what they share is compiled and linked once. What a library does
 //! by itself is tested there; here is only what the whole program promises.
 
 mod check;
@@ -9,6 +9,9 @@ mod forward;
 mod headers;
 mod lifecycle;
 mod peers;
+mod refusals;
+mod sections;
 mod seeds;
 mod tenants;
+mod timeouts;
 mod transfer;

@@ -27,8 +27,14 @@ fn first_corrected() -> String {
 /// network of the server. Returns both, and a host in each of their networks.
 fn first_networks(w: &World) -> [Netns; 4] {
     let names = ["1", "2", "net1", "net2"].map(|name| w.add_netns(name));
-    w.veth(("1", "eth1.1", "192.168.91.2/24"), ("net1", "eth0", "192.168.91.7/24"));
-    w.veth(("2", "eth1.2", "192.168.122.2/24"), ("net2", "eth0", "192.168.122.4/24"));
+    w.veth(
+        ("1", "eth1.1", "192.168.91.2/24"),
+        ("net1", "eth0", "192.168.91.7/24"),
+    );
+    w.veth(
+        ("2", "eth1.2", "192.168.122.2/24"),
+        ("net2", "eth0", "192.168.122.4/24"),
+    );
     names
 }
 
@@ -40,7 +46,12 @@ fn the_first_configuration_is_refused_as_written_and_both_names_are_shown() {
         let mut command = nsproxy(&["run", "-f"]);
         command.arg(path);
         let errors = w.home().output(command).expect_code(1);
-        for part in ["`scb`", "/haproxy.cfg:3:19", "backend server", "write `default_backend server`"] {
+        for part in [
+            "`scb`",
+            "/haproxy.cfg:3:19",
+            "backend server",
+            "write `default_backend server`",
+        ] {
             assert!(errors.contains(part), "no {part:?} in:\n{errors}");
         }
     });
@@ -52,21 +63,34 @@ fn the_first_configuration_sends_the_header_that_haproxy_sends() {
     world("seed-first", |w| {
         let [one, _two, _net1, net2] = first_networks(w);
         let server = net2.listen("192.168.122.4:2222");
-        let header = same(&both, w, (w.home(), &first_corrected()), &[(&one, "127.0.0.1:50022")], || {
-            let client = connect_from(&one, "127.0.0.1:40000", "127.0.0.1:50022");
-            let accepted = server.accept();
-            assert_eq!(peer_ip(&accepted), "192.168.122.2");
-            let header = read_header(&accepted);
-            exchange(&client, &accepted);
-            client.reset();
-            header
-        });
+        let header = same(
+            &both,
+            w,
+            (w.home(), &first_corrected()),
+            &[(&one, "127.0.0.1:50022")],
+            || {
+                let client = connect_from(&one, "127.0.0.1:40000", "127.0.0.1:50022");
+                let accepted = server.accept();
+                assert_eq!(peer_ip(&accepted), "192.168.122.2");
+                let header = read_header(&accepted);
+                exchange(&client, &accepted);
+                client.reset();
+                header
+            },
+        );
         let (addresses, netns) = meaning(&header);
         assert_eq!(
             addresses,
-            Some(("127.0.0.1:40000".parse().unwrap(), "127.0.0.1:50022".parse().unwrap()))
+            Some((
+                "127.0.0.1:40000".parse().unwrap(),
+                "127.0.0.1:50022".parse().unwrap()
+            ))
         );
-        assert_eq!(netns.as_deref(), Some("1"), "the client's namespace, not the server's");
+        assert_eq!(
+            netns.as_deref(),
+            Some("1"),
+            "the client's namespace, not the server's"
+        );
     });
 }
 
@@ -79,18 +103,27 @@ fn the_first_configuration_takes_connections_that_are_diverted_to_it() {
         net1.ip("route add default via 192.168.91.2");
         divert(w, &nft, &one, ("eth1.1", 22), "127.0.0.1:50022");
         let server = net2.listen("192.168.122.4:2222");
-        let header = same(&both, w, (w.home(), &first_corrected()), &[(&one, "127.0.0.1:50022")], || {
-            let client = connect_from(&net1, "192.168.91.7:40000", "198.51.100.7:22");
-            let accepted = server.accept();
-            let header = read_header(&accepted);
-            exchange(&client, &accepted);
-            client.reset();
-            header
-        });
+        let header = same(
+            &both,
+            w,
+            (w.home(), &first_corrected()),
+            &[(&one, "127.0.0.1:50022")],
+            || {
+                let client = connect_from(&net1, "192.168.91.7:40000", "198.51.100.7:22");
+                let accepted = server.accept();
+                let header = read_header(&accepted);
+                exchange(&client, &accepted);
+                client.reset();
+                header
+            },
+        );
         let (addresses, netns) = meaning(&header);
         assert_eq!(
             addresses,
-            Some(("192.168.91.7:40000".parse().unwrap(), "198.51.100.7:22".parse().unwrap()))
+            Some((
+                "192.168.91.7:40000".parse().unwrap(),
+                "198.51.100.7:22".parse().unwrap()
+            ))
         );
         assert_eq!(netns.as_deref(), Some("1"));
     });
@@ -111,32 +144,36 @@ backend b_example
     );
     world("seed-bind-and-server", |w| {
         let [netns2, lan] = ["netns2", "lan"].map(|name| w.add_netns(name));
-        w.veth(("netns2", "eth7", "192.168.1.1/24"), ("lan", "eth0", "192.168.1.100/24"));
+        w.veth(
+            ("netns2", "eth7", "192.168.1.1/24"),
+            ("lan", "eth0", "192.168.1.100/24"),
+        );
         let server = lan.listen("192.168.1.100:80");
-        let seen = same(&both, w, (w.home(), &config), &[(&netns2, "192.168.1.1:80")], || {
-            let client = lan.connect("192.168.1.1:80");
-            let accepted = server.accept();
-            exchange(&client, &accepted);
-            client.half_close();
-            accepted.expect_eof();
-            accepted.send("after the half-close");
-            accepted.close();
-            client.expect("after the half-close");
-            client.expect_eof();
-            peer_ip(&server_side(&lan, &server))
-        });
+        let seen = same(
+            &both,
+            w,
+            (w.home(), &config),
+            &[(&netns2, "192.168.1.1:80")],
+            || {
+                let client = lan.connect("192.168.1.1:80");
+                let accepted = server.accept();
+                let source = peer_ip(&accepted);
+                exchange(&client, &accepted);
+                client.half_close();
+                accepted.expect_eof();
+                accepted.send("after the half-close");
+                accepted.close();
+                client.expect("after the half-close");
+                client.expect_eof();
+                source
+            },
+        );
         assert_eq!(seen, "192.168.1.1");
-        assert!(Peer::try_connect("192.168.1.1:80").is_err(), "the listener is in netns2 only");
+        assert!(
+            Peer::try_connect("192.168.1.1:80").is_err(),
+            "the listener is in netns2 only"
+        );
     });
-}
-
-/// The accepted end of a further connection through the relay, closed by its client.
-fn server_side(lan: &Netns, server: &nsproxy_testkit::Listener) -> Peer {
-    let client = lan.connect("192.168.1.1:80");
-    let accepted = server.accept();
-    client.close();
-    accepted.expect_eof();
-    accepted
 }
 
 #[test]
@@ -160,7 +197,10 @@ backend b_example
     );
     world("seed-selected", |w| {
         let [relay, front] = ["relay", "front"].map(|name| w.add_netns(name));
-        w.veth(("relay", "eth0", "192.168.1.1/24"), ("front", "eth0", "192.168.1.2/24"));
+        w.veth(
+            ("relay", "eth0", "192.168.1.1/24"),
+            ("front", "eth0", "192.168.1.2/24"),
+        );
         let hosts = ["1", "2"].map(|number| overlapping_tenant(w, number));
         let _services = hosts.each_ref().map(|host| {
             let name = host.name().to_owned();
@@ -170,15 +210,21 @@ backend b_example
                 peer.expect_eof();
             })
         });
-        let answers = same(&both, w, (&relay, &config), &[(&relay, "192.168.1.1:9990")], || {
-            ["netns1", "netns2"].map(|netns| {
-                let peer = front.connect("192.168.1.1:9990");
-                peer.send(v2_header("203.0.113.9:40000", "10.0.0.5:80", Some(netns)));
-                let answer = peer.read_to_end(100);
-                peer.half_close();
-                String::from_utf8(answer).unwrap()
-            })
-        });
+        let answers = same(
+            &both,
+            w,
+            (&relay, &config),
+            &[(&relay, "192.168.1.1:9990")],
+            || {
+                ["netns1", "netns2"].map(|netns| {
+                    let peer = front.connect("192.168.1.1:9990");
+                    peer.send(v2_header("203.0.113.9:40000", "10.0.0.5:80", Some(netns)));
+                    let answer = peer.read_to_end(100);
+                    peer.half_close();
+                    String::from_utf8(answer).unwrap()
+                })
+            },
+        );
         assert_eq!(answers, ["host1 sees 203.0.113.9", "host2 sees 203.0.113.9"]);
     });
 }

@@ -4,7 +4,7 @@ use std::thread;
 
 use nsproxy_testkit::{Checksum, Peer, Rng, pattern, world};
 
-use crate::common::{DEFAULTS, exchange, joined, run, v2_header};
+use crate::common::{DEFAULTS, SILENCE, exchange, joined, run, v2_header};
 
 /// Each way.
 const LENGTH: usize = 16 * 1024 * 1024;
@@ -23,7 +23,11 @@ fn send(peer: &Peer, seed: u64) -> Checksum {
 fn receive(peer: &Peer, expected: Checksum, length: usize) {
     let tally = peer.tally_to_end();
     assert_eq!(tally.bytes, length as u64);
-    assert_eq!(tally.checksum, expected, "{} bytes came, but other ones", tally.bytes);
+    assert_eq!(
+        tally.checksum, expected,
+        "{} bytes came, but other ones",
+        tally.bytes
+    );
 }
 
 #[test]
@@ -31,8 +35,7 @@ fn sixteen_mebibytes_each_way_at_once_arrive_whole() {
     world("transfer-both-ways", |w| {
         let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
         let server = tenant.listen("10.0.0.1:9000");
-        let config =
-            format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
+        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
         let _running = run(w, &relay, &config);
         let client = relay.connect("127.0.0.1:9000");
         let accepted = server.accept();
@@ -54,8 +57,7 @@ fn the_response_still_flows_after_the_client_has_half_closed() {
     world("transfer-half-close", |w| {
         let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
         let server = tenant.listen("10.0.0.1:9000");
-        let config =
-            format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
+        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
         let _running = run(w, &relay, &config);
         let client = relay.connect("127.0.0.1:9000");
         let accepted = server.accept();
@@ -66,7 +68,10 @@ fn the_response_still_flows_after_the_client_has_half_closed() {
         thread::scope(|scope| {
             let sent = scope.spawn(|| send(&accepted, 3));
             let tally = client.tally_to_end();
-            assert_eq!((tally.bytes, tally.checksum), (LENGTH as u64, sent.join().unwrap()));
+            assert_eq!(
+                (tally.bytes, tally.checksum),
+                (LENGTH as u64, sent.join().unwrap())
+            );
         });
     });
 }
@@ -76,8 +81,7 @@ fn the_last_bytes_arrive_before_the_close() {
     world("transfer-last-bytes", |w| {
         let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
         let server = tenant.listen("10.0.0.1:9000");
-        let config =
-            format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
+        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
         let _running = run(w, &relay, &config);
         for length in [1, 1000, 100_000, 1_000_000] {
             let client = relay.connect("127.0.0.1:9000");
@@ -91,6 +95,54 @@ fn the_last_bytes_arrive_before_the_close() {
                 receive(&accepted, Checksum::of(&bytes), length);
             });
         }
+    });
+}
+
+#[test]
+fn a_reset_of_one_end_resets_the_other() {
+    world("transfer-reset", |w| {
+        let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
+        let server = tenant.listen("10.0.0.1:9000");
+        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
+        let _running = run(w, &relay, &config);
+        for client_resets in [true, false] {
+            let client = relay.connect("127.0.0.1:9000");
+            let accepted = server.accept();
+            exchange(&client, &accepted);
+            let (one, other) = if client_resets {
+                (client, accepted)
+            } else {
+                (accepted, client)
+            };
+            one.reset();
+            other.expect_reset();
+        }
+    });
+}
+
+#[test]
+fn a_writer_is_held_back_by_a_reader_that_pauses_and_nothing_is_lost() {
+    world("transfer-backpressure", |w| {
+        let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
+        let server = tenant.listen("10.0.0.1:9000");
+        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
+        let _running = run(w, &relay, &config);
+        let client = relay.connect("127.0.0.1:9000");
+        let accepted = server.accept();
+        let client = client.with_deadline(SILENCE);
+        let piece = pattern(6, 100_000);
+        let mut sent = 0;
+        // The kernel's buffers on the way hold some megabytes; more than this would have to be in the relay.
+        while client.try_send(&piece).is_ok() {
+            sent += piece.len();
+            assert!(
+                sent < 256 * 1024 * 1024,
+                "{sent} bytes were taken and none was read"
+            );
+        }
+        drop(client);
+        let tally = accepted.tally_to_end();
+        assert!(tally.bytes >= sent as u64, "{} of {sent} bytes came", tally.bytes);
     });
 }
 
@@ -121,13 +173,18 @@ fn payload_in_the_same_segment_as_the_header_is_not_lost() {
     world("transfer-header-and-payload", |w| {
         let relay = w.add_netns("relay");
         let server = relay.listen("127.0.0.1:9001");
-        let config = format!(
-            "{DEFAULTS}listen l\n  bind 127.0.0.1:9000 accept-proxy\n  server s 127.0.0.1:9001\n"
-        );
+        let config =
+            format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000 accept-proxy\n  server s 127.0.0.1:9001\n");
         let _running = run(w, &relay, &config);
         let client = relay.connect("127.0.0.1:9000");
         let payload = pattern(5, 50_000);
-        client.send([v2_header("192.0.2.1:1234", "198.51.100.7:80", None), payload.clone()].concat());
+        client.send(
+            [
+                v2_header("192.0.2.1:1234", "198.51.100.7:80", None),
+                payload.clone(),
+            ]
+            .concat(),
+        );
         client.half_close();
         receive(&server.accept(), Checksum::of(&payload), payload.len());
     });
