@@ -107,7 +107,8 @@ impl Observer for Log {
             }
             Notice::SocketFailed { relay, server, error } => {
                 self.put(format_args!(
-                    "socket-failed relay={relay} server={server} error=\"{error}\""
+                    "socket-failed relay={relay} server={server} error=\"{}\"",
+                    Chain(*error)
                 ));
             }
             Notice::AcceptFailed { relay, error } => {
@@ -162,6 +163,21 @@ impl Display for SessionLine<'_> {
             session.duration.as_millis(),
             session.reason
         )
+    }
+}
+
+/// An error with its causes, on one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

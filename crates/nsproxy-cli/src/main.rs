@@ -19,19 +19,9 @@ fn main() -> ExitCode {
     match command::dispatch(args::Args::parse()) {
         Ok(code) => code,
         Err(error) => {
-            log::complain(&format!("nsproxy: {}", sentence(&error)));
+            // With its causes, on one line.
+            log::complain(&format!("nsproxy: {error:#}"));
             ExitCode::FAILURE
         }
     }
-}
-
-/// What was being done and why it failed. Most errors of the libraries name their cause themselves; it is not said twice.
-fn sentence(error: &anyhow::Error) -> String {
-    let mut said = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !said.contains(&cause) {
-            said = format!("{said}: {cause}");
-        }
-    }
-    said
 }

@@ -1,5 +1,6 @@
 //! The engine: starts its workers, waits for them, and ends with them.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::handle::Handle;
 use crate::inbox::{Command, Mailbox};
 use crate::observer::Observer;
 use crate::opener::OpenerFactory;
+use crate::own::OwnConnections;
 use crate::room::Room;
 use crate::stats::{Stats, WorkerStats};
 use crate::worker::{INBOX, Seed, Worker};
@@ -42,7 +44,7 @@ pub struct Engine {
 #[non_exhaustive]
 pub enum WaitError {
     /// Its event loop failed.
-    #[error("worker {worker} failed: {source}")]
+    #[error("worker {worker} failed")]
     Poll {
         /// Which one, from 0.
         worker: usize,
@@ -99,6 +101,7 @@ impl Engine {
             handle,
             threads: Vec::with_capacity(count),
         };
+        let own = Arc::<OwnConnections>::default();
         let (ready, readies) = channel();
         for (index, ((poll, commands), stats)) in polls.into_iter().zip(stats).enumerate() {
             let seed = Seed {
@@ -107,6 +110,7 @@ impl Engine {
                 index,
                 mailboxes: Arc::clone(&mailboxes),
                 gate: Arc::clone(&gate),
+                own: Arc::clone(&own),
                 stats,
                 observer: Arc::clone(&observer),
                 pipes: room.pipes_per_worker,
@@ -118,8 +122,14 @@ impl Engine {
             })?);
         }
         drop(ready);
+        let mut silent: BTreeSet<_> = (0..count).collect();
         for (worker, result) in readies {
             result.map_err(|source| StartError::Worker { worker, source })?;
+            silent.remove(&worker);
+        }
+        if let Some(&worker) = silent.first() {
+            let source = io::Error::other("it panicked at its start");
+            return Err(StartError::Worker { worker, source });
         }
         Ok(engine)
     }

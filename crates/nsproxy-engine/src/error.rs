@@ -14,7 +14,7 @@ pub enum ApplyError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// A listener could not be opened.
-    #[error("relay `{relay}` cannot listen at {address}: {source}")]
+    #[error("relay `{relay}` cannot listen at {address}")]
     Listen {
         /// The relay's name.
         relay: String,
@@ -34,7 +34,7 @@ pub enum ApplyError {
         seconds: u64,
     },
     /// A system call on a listener failed.
-    #[error("relay `{relay}` cannot use its listener at {address}: {source}")]
+    #[error("relay `{relay}` cannot use its listener at {address}")]
     Listener {
         /// The relay's name.
         relay: String,
@@ -53,7 +53,7 @@ pub enum ApplyError {
 #[non_exhaustive]
 pub enum StartError {
     /// A worker thread or its event loop could not be made.
-    #[error("cannot start worker {worker}: {source}")]
+    #[error("cannot start worker {worker}")]
     Worker {
         /// Which one, from 0.
         worker: usize,
@@ -61,7 +61,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The opener for listeners could not be made.
-    #[error("cannot prepare to open sockets: {0}")]
+    #[error("cannot prepare to open sockets")]
     Opener(#[source] io::Error),
     /// Not enough descriptors for a single session.
     #[error("the limit of {limit} open files leaves no room for a session (ulimit -n)")]

@@ -79,7 +79,9 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// Nothing has changed: the plan does not hold together, a listener cannot be opened, or the engine is ending.
+    /// Nothing has changed: the plan does not hold together, a listener cannot be opened, or the engine is ending. With one
+    /// exception: where only `transparent` differs from the plan before, the old socket has to make way; if the new one is
+    /// then refused, that listener is gone.
     pub fn apply(&self, plan: &Plan) -> Result<Vec<ListenerStatus>, ApplyError> {
         plan.check()?;
         let mut state = self.state();

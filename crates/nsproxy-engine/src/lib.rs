@@ -31,7 +31,7 @@
 //!
 //! # Layers
 //!
-//! - [`core`](crate::core) is pure: a session is a value that is told events and the time, and answers with steps;
+//! - [`core`] is pure: a session is a value that is told events and the time, and answers with steps;
 //! - the workers carry steps out, with one poller each; nothing is shared on the way of a byte;
 //! - sockets come from one seam only, the [`SocketOpener`]; an embedding program can bring its own.
 //!
@@ -51,6 +51,7 @@ mod inbox;
 mod listeners;
 mod observer;
 mod opener;
+mod own;
 mod plan;
 mod reconcile;
 mod room;

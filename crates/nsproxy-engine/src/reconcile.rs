@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use socket2::Socket;
+
 use crate::control::{self, Control};
 use crate::error::ApplyError;
 use crate::listeners::{Listener, ListenerKey, ListenerRegistry};
-use crate::opener::{SocketKind, SocketRequest};
+use crate::opener::{OpenError, SocketKind, SocketRequest};
 use crate::plan::{Endpoint, ListenerPlan, Plan, PlanError, RelayPlan};
 
 /// A listener that a plan wants, and where that is.
@@ -51,64 +53,82 @@ pub(crate) fn identify<'a>(plan: &'a Plan, control: &Control) -> Result<Vec<Want
 }
 
 /// Keeps, or opens, the listening socket of each wanted place.
+///
+/// A socket whose option changes has to make way for the new one, which takes its address. Those come last: when anything
+/// else fails, nothing has changed.
 pub(crate) fn open(
     wanted: &mut [Wanted<'_>],
     control: &Control,
     listeners: &mut ListenerRegistry,
 ) -> Result<Vec<Arc<Listener>>, ApplyError> {
-    let mut known = Vec::with_capacity(wanted.len());
-    let mut requests = Vec::new();
-    for wanted in wanted.iter_mut() {
-        let same = listeners
-            .get(&wanted.key)
-            .filter(|known| known.transparent == wanted.listener.transparent);
+    let mut opened: Vec<Option<Arc<Listener>>> = Vec::with_capacity(wanted.len());
+    let (mut fresh, mut replacing) = (Vec::new(), Vec::new());
+    for (index, wanted) in wanted.iter_mut().enumerate() {
+        let there = listeners.get(&wanted.key);
+        let same = there.filter(|there| there.transparent == wanted.listener.transparent);
         wanted.kept = same.is_some();
-        known.push(same.cloned());
-        if same.is_none() {
-            // The same place with another option: the old socket has to make way.
-            if let Some(old) = listeners.remove(&wanted.key) {
-                old.shut();
-            }
-            let ListenerPlan {
-                address,
-                netns,
-                transparent,
-                ..
-            } = wanted.listener;
-            let kind = SocketKind::Listener {
-                address: address.clone(),
-                transparent: *transparent,
-            };
-            requests.push(SocketRequest {
-                netns: netns.clone().map(Arc::new),
-                kind,
-            });
+        opened.push(same.cloned());
+        match (same, there) {
+            (Some(_), _) => {}
+            (None, Some(_)) => replacing.push(index),
+            (None, None) => fresh.push(index),
         }
     }
-    let mut answers = control.open(requests).into_iter();
-    let opened = wanted
-        .iter()
-        .zip(known)
-        .map(|(Wanted { relay, listener, .. }, known)| {
-            if let Some(known) = known {
-                return Ok(known);
+    for indices in [fresh, replacing] {
+        for index in &indices {
+            if let Some(old) = listeners.remove(&wanted[*index].key) {
+                old.shut();
             }
-            let socket = match answers.next().flatten() {
-                Some(Ok(socket)) => socket,
-                Some(Err(error)) => return Err(control::refused(relay, listener, error)),
-                None => return Err(control::silent(relay, listener)),
-            };
-            let opened = Listener::new(
-                listeners.new_id(),
-                socket,
-                &listener.address,
-                listener.transparent,
-            );
-            opened.map(Arc::new).map_err(|source| ApplyError::Listener {
-                relay: relay.name.clone(),
-                address: listener.address.clone(),
-                source,
-            })
-        });
-    opened.collect()
+        }
+        let requests = indices
+            .iter()
+            .map(|index| request(wanted[*index].listener))
+            .collect();
+        let answers = control.open(requests);
+        // Each answer becomes a listener, also behind one that failed: a listener cleans up after itself.
+        let made: Vec<_> = indices
+            .iter()
+            .zip(answers)
+            .map(|(index, answer)| listener(&wanted[*index], answer, listeners))
+            .collect();
+        for (index, listener) in indices.into_iter().zip(made) {
+            opened[index] = Some(listener?);
+        }
+    }
+    Ok(opened.into_iter().flatten().collect())
+}
+
+fn request(plan: &ListenerPlan) -> SocketRequest {
+    SocketRequest {
+        netns: plan.netns.clone().map(Arc::new),
+        kind: SocketKind::Listener {
+            address: plan.address.clone(),
+            transparent: plan.transparent,
+        },
+    }
+}
+
+/// A listener of the opener's answer.
+fn listener(
+    wanted: &Wanted<'_>,
+    answer: Option<Result<Socket, OpenError>>,
+    listeners: &mut ListenerRegistry,
+) -> Result<Arc<Listener>, ApplyError> {
+    let Wanted { relay, listener, .. } = wanted;
+    let socket = match answer {
+        Some(Ok(socket)) => socket,
+        Some(Err(error)) => return Err(control::refused(relay, listener, error)),
+        None => return Err(control::silent(relay, listener)),
+    };
+    let opened = Listener::new(
+        listeners.new_id(),
+        socket,
+        &listener.address,
+        listener.transparent,
+    );
+    opened.map(Arc::new).map_err(|source| ApplyError::Listener {
+        relay: relay.name.clone(),
+        address: listener.address.clone(),
+        source,
+    })
 }

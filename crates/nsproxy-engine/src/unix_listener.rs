@@ -2,7 +2,7 @@
 //! file goes when the listener does.
 
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,9 @@ pub(crate) fn listen(socket: &Socket, path: &Path, backlog: i32) -> Result<(), (
 
 /// Whether a socket file is left over: nobody listens there any more. Anything but a socket is not ours to remove.
 fn is_stale(path: &Path) -> bool {
-    UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    // Connecting to any other kind of file is refused, too (`ECONNREFUSED`).
+    std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+        && UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
 
 /// The file of a unix listener, removed when the listener is dropped, unless another has taken its place.

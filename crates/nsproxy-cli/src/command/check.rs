@@ -8,11 +8,18 @@ use nsproxy_config::{Config, RenderOptions, Report, Severity};
 use crate::args::{Check, Files};
 use crate::log;
 
+/// A configuration that `run` would have nothing to do with.
+pub(crate) const NOTHING_TO_RELAY: &str = "the configuration has no listener: nothing to relay";
+
 pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     let Some(config) = load(&args.files) else {
         return Ok(ExitCode::FAILURE);
     };
     let listeners: usize = config.frontends.iter().map(|frontend| frontend.binds.len()).sum();
+    if listeners == 0 {
+        log::complain(&format!("nsproxy: {NOTHING_TO_RELAY}"));
+        return Ok(ExitCode::FAILURE);
+    }
     let servers: usize = config.backends.iter().map(|backend| backend.servers.len()).sum();
     writeln!(
         io::stdout(),

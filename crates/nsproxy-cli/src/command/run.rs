@@ -17,10 +17,7 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     };
     let plan = plan::plan(&config);
-    anyhow::ensure!(
-        !plan.relays.is_empty(),
-        "the configuration has no listener: nothing to relay"
-    );
+    anyhow::ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
     limits::raise_open_files();
     let settings = Settings {
         workers: config

@@ -137,11 +137,18 @@ fn version_2() -> Vec<Case> {
             Refused,
             false,
         ),
+        ("two namespaces in one header", v4(both_names), Refused, false),
         (
-            "v2 with two namespaces",
-            v4(both_names),
+            "the same namespace twice",
+            v4(&[&netns2[..], &netns2[..]].concat()),
             Announced("tenant2"),
             true,
+        ),
+        (
+            "addresses of a datagram",
+            v2(0x21, 0x12, &V4),
+            Real("tenant1"),
+            false,
         ),
         ("local", v2(0x20, 0, b""), Real("tenant1"), true),
         (

@@ -19,6 +19,8 @@ pub enum CloseReason {
     HeaderTimeout,
     /// The PROXY header names a namespace that may not be selected, and the server follows the client's namespace.
     NetnsRefused,
+    /// The PROXY header names two different namespaces.
+    NetnsAmbiguous,
     /// The pool has no server.
     NoServer,
     /// The server's address is the client's destination, and the client has none (a unix socket).
@@ -58,7 +60,11 @@ impl CloseReason {
     pub const fn is_header_refused(self) -> bool {
         matches!(
             self,
-            Self::HeaderInvalid(_) | Self::HeaderTooLong(_) | Self::HeaderAborted(_) | Self::HeaderTimeout
+            Self::HeaderInvalid(_)
+                | Self::HeaderTooLong(_)
+                | Self::HeaderAborted(_)
+                | Self::HeaderTimeout
+                | Self::NetnsAmbiguous
         )
     }
 
@@ -82,7 +88,7 @@ impl std::fmt::Display for CloseReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Finished => f.write_str("finished"),
-            Self::HeaderInvalid(invalid) => write!(f, "invalid PROXY header: {invalid}"),
+            Self::HeaderInvalid(invalid) => invalid.fmt(f),
             Self::HeaderTooLong(length) => write!(f, "PROXY header of {length} bytes is too long"),
             Self::HeaderAborted(0) => f.write_str("closed by the client before any PROXY header"),
             Self::HeaderAborted(bytes) => {
@@ -95,6 +101,7 @@ impl std::fmt::Display for CloseReason {
             Self::NetnsRefused => {
                 f.write_str("the PROXY header names a namespace that is not in namespace_list")
             }
+            Self::NetnsAmbiguous => f.write_str("the PROXY header names two different namespaces"),
             Self::NoServer => f.write_str("the backend has no server"),
             Self::NoDestination => {
                 f.write_str("the server takes the client's destination address, and a unix socket has none")

@@ -97,6 +97,13 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// A flow whose first `bytes` the sink has taken already.
+    pub fn after(bytes: usize) -> Self {
+        Self {
+            flushed: bytes as u64,
+            ..Self::default()
+        }
+    }
     /// What to do next, given what is known of both sockets.
     #[inline]
     #[must_use]
@@ -134,6 +141,10 @@ impl Flow {
                 self.add(bytes);
                 self.judge(bytes < SMALL_FILL);
             }
+            // A splice does not get past an urgent mark. Before one it reports "would block" or, after a FIN, the end of
+            // the stream, even when the edge of the mark has yet to be seen. Only a `recv` can tell.
+            Fill::Eof if self.splicing => self.demote(),
+            Fill::WouldBlock if self.splicing && source.contains(Readiness::PENDING_MARK) => self.demote(),
             // With bytes in flight it may be the pipe that is full.
             Fill::WouldBlock if self.in_flight > 0 => {}
             Fill::WouldBlock => source.read_exhausted(),
@@ -254,6 +265,24 @@ mod tests {
         let mut source = READY;
         Flow::default().on_fill(Fill::Spliced(1), &mut source);
         assert!(source.contains(Readiness::READABLE));
+    }
+
+    #[test]
+    fn a_splice_that_may_have_met_an_urgent_mark_is_followed_by_a_recv() {
+        for (fill, marks) in [
+            (Fill::Eof, READY),
+            (Fill::WouldBlock, READY | Readiness::PENDING_MARK),
+        ] {
+            let (mut flow, mut source) = (
+                Flow {
+                    splicing: true,
+                    ..Flow::default()
+                },
+                marks,
+            );
+            flow.on_fill(fill, &mut source);
+            assert_eq!(flow.next_step(source, READY), FlowStep::Fill(Path::Copy));
+        }
     }
 
     #[test]

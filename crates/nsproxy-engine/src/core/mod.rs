@@ -21,3 +21,8 @@ pub mod policy;
 pub mod readiness;
 pub mod session;
 pub mod side;
+
+#[cfg(test)]
+mod flow_properties;
+#[cfg(test)]
+mod sim;

@@ -10,7 +10,8 @@
 //! - [`Session::next_step`] says what to do next; ask again after every `on_*`;
 //! - [`Session::deadline`] says when to call [`Session::on_time`] at the latest; it is a function of the state.
 //!
-//! Once a step is [`Step::Close`] it stays so.
+//! After a [`Step::Close`] the session is over and is told nothing more; one that was closed by an outcome or by
+//! [`Session::close`] stays closed, for the same reason, whatever it is told.
 
 use super::close::{CloseReason, Errno};
 use super::flow::{Fill, Flow, FlowStep, Flush, Path};
@@ -85,6 +86,8 @@ pub enum Connect {
     Established {
         /// Bytes to be written before relaying starts.
         preface: usize,
+        /// How many of them, the last ones, are the client's: they had come together with its header.
+        payload: usize,
     },
     /// Under way: the socket will become writable.
     InProgress,
@@ -105,18 +108,33 @@ pub struct Session {
 /// Named by what the session waits for.
 #[derive(Debug, Clone)]
 enum State {
-    ExpectHeader { since: Moment },
-    AwaitSocket { since: Moment, requested: bool },
-    Connecting { since: Moment, started: bool },
-    SendPreface { since: Moment, left: usize },
+    ExpectHeader {
+        since: Moment,
+    },
+    AwaitSocket {
+        since: Moment,
+        requested: bool,
+    },
+    Connecting {
+        since: Moment,
+        started: bool,
+    },
+    SendPreface {
+        since: Moment,
+        left: usize,
+        payload: usize,
+    },
     Relaying(Relaying),
-    Closed { reason: CloseReason, bytes: [u64; 2] },
+    Closed {
+        reason: CloseReason,
+        bytes: [u64; 2],
+    },
 }
 
 #[derive(Debug, Clone)]
 struct Relaying {
     flows: [Flow; 2],
-    /// When each connection last moved a byte, either way.
+    /// When each connection last moved a byte, either way, or began to be waited for.
     last_active: [Moment; 2],
     /// The direction whose turn it is, so that neither starves the other within a budget.
     turn: Direction,
@@ -207,14 +225,15 @@ impl Session {
     /// Outcome of [`Step::Connect`] and [`Step::FinishConnect`].
     pub fn on_connect(&mut self, connect: Connect, now: Moment) {
         match connect {
-            Connect::Established { preface } => {
+            Connect::Established { preface, payload } => {
                 self.readiness[Side::Upstream.index()].insert(Readiness::UNTRIED);
                 self.state = if preface == 0 {
-                    State::Relaying(Relaying::new(now))
+                    State::Relaying(Relaying::new(0, now))
                 } else {
                     State::SendPreface {
                         since: now,
                         left: preface,
+                        payload,
                     }
                 };
             }
@@ -224,6 +243,8 @@ impl Session {
                     *started = true;
                 }
             }
+            // A server that refuses answers otherwise: this one had accepted, and may have sent something.
+            Connect::Failed(errno) if errno.is_reset() => self.close(CloseReason::Reset(Side::Upstream)),
             Connect::Failed(errno) => self.close(CloseReason::ConnectFailed(errno)),
             Connect::Impossible(reason) => self.close(reason),
         }
@@ -231,14 +252,14 @@ impl Session {
 
     /// Outcome of [`Step::SendPreface`].
     pub fn on_preface(&mut self, flush: Flush, now: Moment) {
-        let State::SendPreface { left, .. } = &mut self.state else {
+        let State::SendPreface { left, payload, .. } = &mut self.state else {
             return;
         };
         match flush {
             Flush::Moved(bytes) => {
                 *left = left.saturating_sub(bytes);
                 if *left == 0 {
-                    self.state = State::Relaying(Relaying::new(now));
+                    self.state = State::Relaying(Relaying::new(*payload, now));
                 }
             }
             Flush::WouldBlock => self.readiness[Side::Upstream.index()].write_exhausted(),
@@ -256,7 +277,8 @@ impl Session {
         flow.on_fill(fill, &mut self.readiness[source.index()]);
         match fill {
             Fill::Copied { .. } | Fill::Spliced(_) => {
-                relaying.last_active[source.index()] = now;
+                // The source was active, and from now on the sink is waited for.
+                relaying.last_active = [now; 2];
                 // What was filled is flushed next, whatever the other direction would like.
                 relaying.turn = direction;
             }
@@ -281,6 +303,8 @@ impl Session {
             relaying.last_active[sink.index()] = now;
         }
         if flow.in_flight() == 0 {
+            // The source was not waited for while its bytes were in flight; now it is again.
+            relaying.last_active[direction.from().index()] = now;
             relaying.turn = sink.outgoing();
         }
     }
@@ -311,7 +335,10 @@ impl Session {
     /// Writing to `side` failed. What that side had sent before is still delivered to the other one.
     pub fn on_write_failed(&mut self, side: Side, errno: Errno) {
         match &mut self.state {
-            State::Relaying(relaying) if !relaying.flows[side.outgoing().index()].has_eof() => {
+            // With both sides broken there is nobody left to deliver to.
+            State::Relaying(relaying)
+                if relaying.broken.is_none() && !relaying.flows[side.outgoing().index()].has_eof() =>
+            {
                 relaying.broken = Some(side);
                 // The failure took the error with it; whatever the source holds ends in "end of stream".
                 self.readiness[side.index()].insert(Readiness::READABLE | Readiness::PENDING_MARK);
@@ -384,7 +411,8 @@ impl Session {
         }
     }
 
-    /// Bytes delivered so far: up, down. The preface counts for neither.
+    /// Bytes delivered so far: up, down. A header that was written to the server counts for neither; what had come
+    /// with the client's header counts once relaying has begun.
     pub fn bytes(&self) -> [u64; 2] {
         match &self.state {
             State::Relaying(relaying) => [relaying.flows[0].flushed(), relaying.flows[1].flushed()],
@@ -395,9 +423,10 @@ impl Session {
 }
 
 impl Relaying {
-    fn new(now: Moment) -> Self {
+    /// `payload` bytes were delivered upstream with the preface.
+    fn new(payload: usize, now: Moment) -> Self {
         Self {
-            flows: [Flow::default(), Flow::default()],
+            flows: [Flow::after(payload), Flow::default()],
             last_active: [now, now],
             turn: Direction::Up,
             broken: None,

@@ -111,7 +111,7 @@ impl InProcessOpener {
 
 /// Calls `body` in that namespace, as it is named now.
 fn visit(home: &mut Option<Home>, spec: &NetnsSpec, body: impl FnOnce()) -> Result<(), Shared> {
-    let netns = Netns::open(spec).map_err(Shared::new)?;
+    let netns = Netns::open(spec).map_err(Shared::unopened)?;
     let home = match home {
         Some(home) => home,
         None => home.insert(Home::of_this_thread().map_err(Shared::new)?),
@@ -126,6 +126,18 @@ struct Shared {
 }
 
 impl Shared {
+    /// Some of these come without an answer of the system's; their kind says as much.
+    fn unopened(error: netns_core::OpenError) -> Self {
+        let kind = match &error {
+            netns_core::OpenError::NotFound { .. } => io::ErrorKind::NotFound,
+            netns_core::OpenError::NotNetns { .. } => io::ErrorKind::InvalidInput,
+            _ => return Self::new(error),
+        };
+        Self {
+            kind,
+            error: Arc::new(error),
+        }
+    }
     fn new(error: impl Error + Send + Sync + 'static) -> Self {
         let kind = system_error(&error).map_or(io::ErrorKind::Other, io::Error::kind);
         Self {

@@ -93,8 +93,8 @@ pub struct OpenAnswer {
 
 /// Makes sockets in namespaces. Each worker has one of its own, and the engine one for listeners.
 pub trait SocketOpener {
-    /// Registers whatever will tell that answers are there, with this token. An opener that answers within
-    /// [`SocketOpener::answers`] needs none.
+    /// Registers whatever will tell that answers are there, with this token: a socket or a pipe. Not a [`mio::Waker`]: a
+    /// poller has only one, and that is the worker's. An opener that answers within [`SocketOpener::answers`] needs none.
     ///
     /// # Errors
     ///
@@ -161,6 +161,7 @@ impl fmt::Display for Operation {
 }
 
 impl fmt::Display for OpenError {
+    /// What was being done, and a hint. The cause is the source.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             operation,
@@ -172,19 +173,14 @@ impl fmt::Display for OpenError {
             (_, Some(netns)) => write!(f, "cannot {operation} in netns `{netns}`")?,
             (_, None) => write!(f, "cannot {operation}")?,
         }
-        write!(f, ": {source}")?;
-        // A wrapped error does not say what the system said; the sentence has to be whole.
-        let mut cause = source.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
         let privilege = matches!(
             operation,
             Operation::SetOption("IP_TRANSPARENT" | "IPV6_TRANSPARENT")
         );
         if privilege && source.kind() == io::ErrorKind::PermissionDenied {
-            f.write_str(" (CAP_NET_ADMIN or CAP_NET_RAW is needed in the user namespace that owns the network namespace)")?;
+            f.write_str(
+                " (CAP_NET_ADMIN or CAP_NET_RAW is needed in the user namespace that owns the network namespace)",
+            )?;
         }
         Ok(())
     }
@@ -209,13 +205,15 @@ pub(crate) fn system_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a i
 }
 
 impl OpenError {
-    /// The system's error number, if it was the system that refused.
+    /// The system's error number, or the one that the system has for this kind of error; 0 when there is none.
     pub fn errno(&self) -> Errno {
-        Errno(
-            system_error(&self.source)
-                .and_then(io::Error::raw_os_error)
-                .unwrap_or(0),
-        )
+        let answer = system_error(&self.source).and_then(io::Error::raw_os_error);
+        Errno(answer.unwrap_or_else(|| match self.source.kind() {
+            io::ErrorKind::NotFound => libc::ENOENT,
+            io::ErrorKind::InvalidInput => libc::EINVAL,
+            io::ErrorKind::PermissionDenied => libc::EPERM,
+            _ => 0,
+        }))
     }
 }
 

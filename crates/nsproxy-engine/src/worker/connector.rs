@@ -6,7 +6,7 @@ use std::sync::Arc;
 use socket2::SockAddr;
 
 use super::entry::{Address, Chosen, Entry};
-use super::header;
+use super::header::{self, Preface};
 use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::session::Connect;
@@ -23,7 +23,7 @@ use crate::servers::{Server, ServerNetns};
 pub(super) fn choose(entry: &mut Entry, resources: &Resources) -> Result<SocketRequest, CloseReason> {
     let server = Arc::clone(entry.route.pool.next_server().ok_or(CloseReason::NoServer)?);
     let netns = netns_of(&server, entry, resources)?;
-    let address = address_of(&server, entry, &netns)?;
+    let address = address_of(&server, entry, &netns, resources)?;
     let kind = match &address {
         Address::Unix => SocketKind::Upstream {
             family: Family::Unix,
@@ -68,7 +68,12 @@ pub(super) fn connect(entry: &mut Entry, resources: &mut Resources) -> Connect {
         },
         (Address::Unix, _) => return Connect::Failed(Errno(libc::EDESTADDRREQ)),
     };
-    match socket.connect(&address) {
+    let result = if entry.suspect {
+        resources.own.connect(socket, &address)
+    } else {
+        socket.connect(&address)
+    };
+    match result {
         Ok(()) => established(entry, resources),
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Connect::InProgress,
         Err(error) => Connect::Failed(Errno::from(&error)),
@@ -86,7 +91,10 @@ pub(super) fn finish(entry: &mut Entry, resources: &mut Resources) -> Connect {
 
 fn established(entry: &mut Entry, resources: &mut Resources) -> Connect {
     match header::prepare_preface(entry, resources) {
-        Ok(preface) => Connect::Established { preface },
+        Ok(Preface { bytes, payload }) => Connect::Established {
+            preface: bytes,
+            payload,
+        },
         Err(reason) => Connect::Impossible(reason),
     }
 }
@@ -109,7 +117,12 @@ fn netns_of(server: &Server, entry: &Entry, resources: &Resources) -> Result<Net
     }
 }
 
-fn address_of(server: &Server, entry: &Entry, netns: &NetnsRef) -> Result<Address, CloseReason> {
+fn address_of(
+    server: &Server,
+    entry: &mut Entry,
+    netns: &NetnsRef,
+    resources: &Resources,
+) -> Result<Address, CloseReason> {
     let client_port = || entry.destination().map(|destination| destination.port());
     match &server.target {
         Target::Unix(_) => Ok(Address::Unix),
@@ -124,31 +137,53 @@ fn address_of(server: &Server, entry: &Entry, netns: &NetnsRef) -> Result<Addres
             }
             // A dual-stack listener reports an IPv4 destination in IPv6 form.
             destination.set_ip(destination.ip().to_canonical());
-            if leads_back(&destination, entry, netns) {
-                Err(CloseReason::Loop)
-            } else {
-                Ok(Address::Ip(destination))
+            match leads_back(&destination, entry, netns) {
+                LeadsBack::Yes => return Err(CloseReason::Loop),
+                LeadsBack::Perhaps if is_own(entry, resources) => return Err(CloseReason::Loop),
+                LeadsBack::Perhaps => entry.suspect = true,
+                LeadsBack::No => {}
             }
+            Ok(Address::Ip(destination))
         }
     }
 }
 
 /// Whether connecting there reaches this very listener, as it happens when a `LOCAL` header or none at all leaves the
 /// listener's own address as the destination.
-fn leads_back(destination: &SocketAddr, entry: &Entry, netns: &NetnsRef) -> bool {
+enum LeadsBack {
+    No,
+    /// It depends on what the host's own addresses are, or on whether two names mean the same namespace.
+    Perhaps,
+    Yes,
+}
+
+fn leads_back(destination: &SocketAddr, entry: &Entry, netns: &NetnsRef) -> LeadsBack {
     let Endpoint::Ip(listener) = &entry.route.address else {
-        return false;
+        return LeadsBack::No;
     };
-    if *netns != entry.route.netns || destination.port() != listener.port() {
-        return false;
+    if destination.port() != listener.port() {
+        return LeadsBack::No;
     }
-    if listener.ip().is_unspecified() {
+    let certain = if listener.ip().is_unspecified() {
         // A transparent one takes any destination; which of them are this host's own is for the routing to know.
         let own = entry.local().map(|local| local.ip().to_canonical()) == Some(destination.ip());
         own && !entry.route.transparent
+    } else if listener.ip().to_canonical() == destination.ip() {
+        true
     } else {
-        listener.ip().to_canonical() == destination.ip()
+        return LeadsBack::No;
+    };
+    if certain && *netns == entry.route.netns {
+        LeadsBack::Yes
+    } else {
+        LeadsBack::Perhaps
     }
+}
+
+/// Whether the client is a connection that this engine has made itself.
+fn is_own(entry: &Entry, resources: &Resources) -> bool {
+    let socket = entry.socket(Side::Downstream);
+    socket.is_some_and(|socket| resources.own.made(socket, entry.peer))
 }
 
 fn source_of(plan: SourcePlan, entry: &Entry, to: &SocketAddr) -> Result<SourceBind, CloseReason> {

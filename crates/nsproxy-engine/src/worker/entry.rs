@@ -34,6 +34,8 @@ pub(super) struct Entry {
     pub(super) accepted_at: Moment,
     /// Tells this session apart from others that had its slab key.
     pub(super) generation: u32,
+    /// Whether its upstream connection may come back to its own listener; it is remembered then.
+    pub(super) suspect: bool,
     /// Whether it waits in the run queue.
     pub(super) queued: bool,
 }
@@ -107,6 +109,7 @@ impl Entry {
             received: None,
             accepted_at: now,
             generation,
+            suspect: false,
             queued: false,
         }
     }

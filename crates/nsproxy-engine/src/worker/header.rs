@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use netns_core::NetnsSpec;
-use proxy_proto::{Addresses, ParseError, Parsed, Transport, v1, v2};
+use proxy_proto::{Addresses, Header, ParseError, Parsed, Tlv, TlvType, Transport, v1, v2};
 
 use super::buffers::Waiting;
 use super::entry::{Entry, Holding, Received};
@@ -51,10 +51,13 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
         )
     } else {
         match proxy_proto::parse(bytes) {
-            Ok(parsed) => {
-                entry.received = Some(Box::new(judge(&parsed, &entry.route)));
-                (HeaderRead::Complete, parsed.consumed)
-            }
+            Ok(parsed) => match judge(&parsed, &entry.route) {
+                Ok(received) => {
+                    entry.received = Some(Box::new(received));
+                    (HeaderRead::Complete, parsed.consumed)
+                }
+                Err(reason) => (HeaderRead::Refused(reason), bytes.len()),
+            },
             Err(ParseError::Incomplete { at_least }) if at_least > MAX_HEADER => (
                 HeaderRead::Refused(CloseReason::HeaderTooLong(at_least)),
                 bytes.len(),
@@ -83,20 +86,40 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
 }
 
 /// Takes from a header what the session needs.
-fn judge(parsed: &Parsed<'_>, route: &Route) -> Received {
+fn judge(parsed: &Parsed<'_>, route: &Route) -> Result<Received, CloseReason> {
     let header = &parsed.header;
-    let (source, destination) = header.socket_addrs().unzip();
-    let named = if header.is_local() { None } else { header.netns() };
+    // A pair of addresses that this connection cannot have is no error, and says nothing (section 2.2 of the specification).
+    let is_stream = header.transport() == Some(Transport::Stream);
+    let (source, destination) = header.socket_addrs().filter(|_| is_stream).unzip();
+    let named = if header.is_local() {
+        None
+    } else {
+        sole_netns(header)?
+    };
     let says = named.map_or(HeaderNetns::Silent, HeaderNetns::Named);
     let netns = ClientNetns::decide(route.netns.as_ref(), says, |name| {
         route.selectable.get(name).cloned()
     });
     let unlisted = matches!(netns, ClientNetns::Unlisted { .. }).then(|| named.unwrap_or_default().into());
-    Received {
+    Ok(Received {
         source,
         destination,
         netns,
         unlisted,
+    })
+}
+
+/// The namespace that a header names. Of two different ones, the next relay might take the other: a tenant's connection
+/// must not depend on that.
+fn sole_netns<'a>(header: &Header<'a>) -> Result<Option<&'a [u8]>, CloseReason> {
+    let Some(first) = header.netns() else {
+        return Ok(None);
+    };
+    let same = |tlv: Tlv<'_>| tlv.kind() != TlvType::NETNS || tlv.value() == first;
+    if header.tlvs().all(same) {
+        Ok(Some(first))
+    } else {
+        Err(CloseReason::NetnsAmbiguous)
     }
 }
 
@@ -121,12 +144,21 @@ pub(super) fn report_unlisted(entry: &Entry, closed: bool, resources: &Resources
     });
 }
 
-/// Puts the header that the server wants before whatever waits for it, and returns how many bytes wait in all.
+/// What is written to a server before relaying starts.
+pub(super) struct Preface {
+    /// Its length.
+    pub(super) bytes: usize,
+    /// How much of it, at its end, the client has sent.
+    pub(super) payload: usize,
+}
+
+/// Puts the header that the server wants before whatever waits for it.
 ///
 /// # Errors
 ///
 /// The namespace's name does not fit into a header.
-pub(super) fn prepare_preface(entry: &mut Entry, resources: &mut Resources) -> Result<usize, CloseReason> {
+pub(super) fn prepare_preface(entry: &mut Entry, resources: &mut Resources) -> Result<Preface, CloseReason> {
+    let payload = waiting(entry);
     if let Some(version) = entry.server.as_ref().and_then(|chosen| chosen.server.send_header) {
         let mut header = [0; MAX_WRITTEN];
         let length = write(
@@ -141,10 +173,18 @@ pub(super) fn prepare_preface(entry: &mut Entry, resources: &mut Resources) -> R
             holding => *holding = Holding::Buffer(resources.buffers.hold(header)),
         }
     }
-    Ok(match entry.holding(Direction::Up) {
+    Ok(Preface {
+        bytes: waiting(entry),
+        payload,
+    })
+}
+
+/// Bytes that wait for the server.
+fn waiting(entry: &mut Entry) -> usize {
+    match entry.holding(Direction::Up) {
         Holding::Buffer(waiting) => waiting.bytes().len(),
         _ => 0,
-    })
+    }
 }
 
 /// Writes a header for a server. A client without an IP address is announced as unknown (v1) or local (v2), as HAProxy does.

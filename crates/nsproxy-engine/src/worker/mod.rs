@@ -48,6 +48,7 @@ use crate::inbox::{Command, Mailbox};
 use crate::listeners::ListenerId;
 use crate::observer::{Notice, Observer};
 use crate::opener::{OpenAnswer, OpenerFactory};
+use crate::own::OwnConnections;
 use crate::stats::WorkerStats;
 
 /// Events taken from the poller at a time: few, so that new work is seen soon (HAProxy gained 18 % by the same step).
@@ -62,6 +63,7 @@ pub(crate) struct Seed {
     /// Of all workers.
     pub(crate) mailboxes: Arc<[Mailbox]>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) own: Arc<OwnConnections>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) pipes: usize,
@@ -103,13 +105,14 @@ impl Worker {
             index,
             mailboxes,
             gate,
+            own,
             stats,
             observer,
             pipes,
         } = seed;
         let mut opener = factory.opener()?;
         opener.register(poll.registry(), About::Opener.token())?;
-        let resources = Resources::new(poll.registry().try_clone()?, opener, stats, observer, pipes);
+        let resources = Resources::new(poll.registry().try_clone()?, opener, own, stats, observer, pipes);
         Ok(Self {
             poll,
             commands,
@@ -279,6 +282,11 @@ impl Worker {
         let mut entry = self.sessions.remove(key);
         for holding in &mut entry.holdings {
             holding.release(false, &mut self.resources.buffers, &mut self.resources.pipes);
+        }
+        if entry.suspect
+            && let Some(socket) = entry.socket(Side::Upstream)
+        {
+            self.resources.own.forget(socket);
         }
         if reason.aborts() {
             for socket in Side::BOTH.iter().filter_map(|side| entry.socket(*side)) {

@@ -17,6 +17,7 @@ use crate::core::moment::Moment;
 use crate::core::side::Side;
 use crate::observer::{Observer, SessionSummary};
 use crate::opener::{OpenToken, SocketOpener, SocketRequest};
+use crate::own::OwnConnections;
 use crate::stats::WorkerStats;
 
 /// What the sessions of a worker share.
@@ -26,6 +27,7 @@ pub(super) struct Resources {
     pub(super) buffers: BufferPool,
     pub(super) pipes: PipePool,
     pub(super) opener: Box<dyn SocketOpener>,
+    pub(super) own: Arc<OwnConnections>,
     pub(super) stats: Arc<WorkerStats>,
     pub(super) observer: Arc<dyn Observer>,
     started: Instant,
@@ -36,6 +38,7 @@ impl Resources {
     pub(super) fn new(
         registry: Registry,
         opener: Box<dyn SocketOpener>,
+        own: Arc<OwnConnections>,
         stats: Arc<WorkerStats>,
         observer: Arc<dyn Observer>,
         pipes: usize,
@@ -46,6 +49,7 @@ impl Resources {
             buffers: BufferPool::default(),
             pipes: PipePool::new(pipes),
             opener,
+            own,
             stats,
             observer,
             started: Instant::now(),

@@ -1,0 +1,102 @@
+//! What must be true of a session that has ended.
+
+use super::Sim;
+use super::socket::{ECONNREFUSED, Phase};
+use crate::core::close::{CloseReason, Errno};
+use crate::core::flow::{Fill, Flush};
+use crate::core::moment::Moment;
+use crate::core::readiness::Readiness;
+use crate::core::session::{Connect, HeaderRead, Step};
+use crate::core::side::{Direction, Side};
+
+impl Sim {
+    pub(super) fn check_end(&mut self, reason: CloseReason) {
+        let reset = |side: Side| self.sockets[side.index()].phase == Phase::Dead;
+        match reason {
+            CloseReason::Finished => self.check_finished(),
+            CloseReason::Reset(side) => assert!(reset(side), "{side} did not reset"),
+            CloseReason::IdleTimeout(side) => {
+                let span = if side == Side::Downstream {
+                    self.timeouts.client
+                } else {
+                    self.timeouts.server
+                };
+                let since = if self.relaying {
+                    self.last_moved[side.index()]
+                } else {
+                    self.began
+                };
+                let idle = self.now.since(since);
+                assert!(
+                    idle >= span.unwrap().as_duration(),
+                    "{side} was idle for {idle:?} only"
+                );
+            }
+            CloseReason::ConnectTimeout => {
+                let waited = self.now.since(self.began);
+                assert!(
+                    waited >= self.timeouts.connect.unwrap().as_duration(),
+                    "{waited:?} is too early"
+                );
+            }
+            CloseReason::HeaderTimeout => assert!(self.header_read < self.header),
+            CloseReason::HeaderAborted(_) => assert!(self.sockets[0].fin),
+            // A server that had accepted has reset, which is another thing.
+            CloseReason::ConnectFailed(errno) => assert_eq!(errno, Errno(ECONNREFUSED)),
+            CloseReason::HeaderTooLong(_) | CloseReason::HeaderUnwritable => {}
+            other => panic!("a session cannot end as {other:?}"),
+        }
+        if self.relaying && reason != CloseReason::Finished {
+            assert!(reason.aborts(), "{reason:?} would look like a clean end");
+        }
+        self.check_closed_for_good(reason);
+    }
+
+    fn check_finished(&self) {
+        for direction in Direction::BOTH {
+            let (from, to) = (
+                &self.sockets[direction.from().index()],
+                &self.sockets[direction.to().index()],
+            );
+            assert!(from.fin, "finished without an end from the {}", direction.from());
+            assert!(to.shut, "finished without telling the {}", direction.to());
+            assert_eq!(to.sent.tail, from.received.tail, "finished with bytes missing");
+            let header = if direction == Direction::Up {
+                self.header
+            } else {
+                0
+            };
+            let delivered = from.received.tail - super::START - header;
+            assert_eq!(self.session.bytes()[direction.index()], delivered);
+        }
+    }
+
+    /// Whatever is still told, a closed session stays closed, for the same reason.
+    fn check_closed_for_good(&mut self, reason: CloseReason) {
+        assert_eq!(self.session.next_step(), Step::Close(reason));
+        let late = Moment::from_millis(u64::MAX);
+        let bytes = self.session.bytes();
+        self.session.close(reason);
+        for side in Side::BOTH {
+            self.session.on_edge(side, Readiness::all());
+            self.session.on_read_failed(side, Errno(1));
+            self.session.on_write_failed(side, Errno(1));
+        }
+        self.session
+            .on_header(HeaderRead::Refused(CloseReason::Stopped), late);
+        self.session.on_socket();
+        self.session.on_connect(Connect::Failed(Errno(1)), late);
+        self.session.on_preface(Flush::Moved(1), late);
+        for direction in Direction::BOTH {
+            self.session.on_fill(direction, Fill::Spliced(1), late);
+            self.session.on_flush(direction, Flush::Moved(1), late);
+            self.session.on_shutdown(direction);
+            self.session.on_no_pipe(direction);
+        }
+        self.session.on_time(late);
+        self.session.close(CloseReason::Stopped);
+        assert_eq!(self.session.next_step(), Step::Close(reason));
+        assert_eq!(self.session.bytes(), bytes);
+        assert_eq!(self.session.deadline(), None);
+    }
+}

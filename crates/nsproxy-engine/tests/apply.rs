@@ -1,0 +1,203 @@
+//! One plan after the other: what stays, stays untouched; what goes, goes; what fails changes nothing.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use common::{A_WHILE, Relay, listener, listener_at, plan, relay_to, server, settings};
+use nsproxy_engine::{ApplyError, InProcess, ListenerPlan, Plan, PlanError, RelayPlan, ServerPlan, Settings};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Peer, Service, eventually};
+
+const LOOPBACK: &str = "127.0.0.1:0";
+
+fn ask(relay: &Relay) -> Vec<u8> {
+    let client = relay.connect();
+    client.half_close();
+    client.read_to_end(100)
+}
+
+#[test]
+fn a_listener_in_both_plans_is_the_same_socket_with_the_new_plans_server() {
+    let services = ["old", "new"].map(|name| Service::reply(Listener::bind(LOOPBACK), name));
+    let relay = relay_to(services[0].address());
+    assert!(!relay.listeners[0].kept);
+    assert_eq!(ask(&relay), b"old");
+    let listeners = relay.handle.apply(&plan(services[1].address())).unwrap();
+    assert!(listeners[0].kept);
+    assert_eq!(listeners[0].address, relay.listeners[0].address);
+    // Workers are told one after the other.
+    eventually(DEFAULT_DEADLINE, "the new plan to be in force", || {
+        (ask(&relay) == b"new").then_some(())
+    });
+}
+
+#[test]
+fn a_session_goes_on_under_the_plan_that_it_began_with() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let relay = relay_to(echo.address());
+    let client = relay.connect();
+    client.send("before");
+    client.expect("before");
+    relay.handle.apply(&Plan::default()).unwrap();
+    client.send("after");
+    client.expect("after");
+}
+
+#[test]
+fn connections_in_the_backlog_of_a_kept_listener_survive() {
+    let services = ["old", "new"].map(|name| Service::reply(Listener::bind(LOOPBACK), name));
+    let settings = Settings {
+        max_sessions: Some(1),
+        ..settings(2)
+    };
+    let relay = Relay::start_with(&settings, Arc::new(InProcess), &plan(services[0].address()));
+    let first = relay.connect();
+    first.expect("old");
+    let waiting = relay.connect();
+    waiting.expect_silence(A_WHILE);
+    relay.handle.apply(&plan(services[1].address())).unwrap();
+    waiting.expect_silence(A_WHILE);
+    first.half_close();
+    first.expect_eof();
+    waiting.expect("new");
+}
+
+#[test]
+fn a_raised_limit_lets_a_waiting_client_in() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let mut plan = plan(echo.address());
+    plan.relays[0].max_sessions = Some(1);
+    let relay = Relay::start(&plan);
+    let first = relay.connect();
+    first.send("one");
+    first.expect("one");
+    let second = relay.connect();
+    second.send("two");
+    second.expect_silence(A_WHILE);
+    plan.relays[0].max_sessions = Some(2);
+    relay.handle.apply(&plan).unwrap();
+    second.expect("two");
+}
+
+#[test]
+fn a_listener_that_is_not_in_the_new_plan_is_closed() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let relay = relay_to(echo.address());
+    let address = relay.address();
+    assert!(relay.handle.apply(&Plan::default()).unwrap().is_empty());
+    let error = Peer::try_connect(address).expect_err("nobody was to listen any more");
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}
+
+#[test]
+fn a_plan_that_fails_changes_nothing() {
+    let services = ["old", "new"].map(|name| Service::reply(Listener::bind(LOOPBACK), name));
+    let relay = relay_to(services[0].address());
+    let taken = Listener::bind(LOOPBACK);
+    let mut failing = plan(services[1].address());
+    failing.relays.push(RelayPlan {
+        name: "taken".to_owned(),
+        listeners: vec![listener(), listener_at(&taken.address().to_string())],
+        ..failing.relays[0].clone()
+    });
+    let error = relay.handle.apply(&failing).unwrap_err();
+    assert!(
+        matches!(&error, ApplyError::Listen { relay, .. } if relay == "taken"),
+        "{error}"
+    );
+    let text = common::whole(&error);
+    assert!(text.contains("in use"), "{text}");
+    assert_eq!(ask(&relay), b"old");
+    assert!(relay.handle.apply(&plan(services[0].address())).unwrap()[0].kept);
+    assert_eq!(ask(&relay), b"old");
+}
+
+#[test]
+fn servers_in_both_plans_keep_their_counts() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let relay = relay_to(echo.address());
+    let client = relay.connect();
+    client.send("x");
+    client.expect("x");
+    let mut next = plan(echo.address());
+    next.pools[0].servers.push(ServerPlan {
+        name: "second".to_owned(),
+        ..server(echo.address())
+    });
+    relay.handle.apply(&next).unwrap();
+    let counts = |relay: &Relay| -> Vec<_> {
+        let servers = relay.handle.servers();
+        servers
+            .into_iter()
+            .map(|status| (status.server, status.sessions, status.total))
+            .collect()
+    };
+    assert_eq!(
+        counts(&relay),
+        [("s".to_owned(), 1, 1), ("second".to_owned(), 0, 0)]
+    );
+    client.half_close();
+    client.expect_eof();
+    relay.expect_idle();
+    assert_eq!(counts(&relay)[0], ("s".to_owned(), 0, 1));
+}
+
+#[test]
+fn two_listeners_in_one_place_are_refused() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let relay = relay_to(echo.address());
+    let mut doubled = plan(echo.address());
+    // A port of this engine's own, so that it is nobody else's.
+    let place = listener_at(&relay.address().to_string());
+    doubled.relays[0].listeners = vec![place.clone(), place];
+    let error = relay.handle.apply(&doubled).unwrap_err();
+    assert!(
+        matches!(error, ApplyError::Plan(PlanError::DuplicateListener { .. })),
+        "{error}"
+    );
+}
+
+#[test]
+fn several_listeners_that_leave_the_port_open_have_ports_of_their_own_and_keep_them() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let mut plan = plan(echo.address());
+    plan.relays[0].listeners = vec![listener(), listener(), listener()];
+    let relay = Relay::start(&plan);
+    let ports: std::collections::BTreeSet<_> = (0..3).map(|index| relay.address_of(index).port()).collect();
+    assert_eq!(ports.len(), 3);
+    let again = relay.handle.apply(&plan).unwrap();
+    assert!(
+        again
+            .iter()
+            .zip(&relay.listeners)
+            .all(|(now, before)| now.kept && now.address == before.address)
+    );
+}
+
+#[test]
+fn a_plan_that_fails_leaves_a_listener_alone_whose_option_it_would_change() {
+    let service = Service::reply(Listener::bind("127.0.0.1:0"), "old");
+    let place = Listener::bind("127.0.0.1:0").address().to_string();
+    let relay = Relay::start(&Plan::forward(
+        listener_at(&place),
+        server(service.address()),
+        None,
+    ));
+    let taken = Listener::bind("127.0.0.1:0");
+    let changed = ListenerPlan {
+        transparent: true,
+        ..listener_at(&place)
+    };
+    let mut failing = Plan::forward(changed, server(service.address()), None);
+    failing.relays.push(RelayPlan {
+        name: "taken".into(),
+        listeners: vec![listener_at(&taken.address().to_string())],
+        ..failing.relays[0].clone()
+    });
+    assert!(relay.handle.apply(&failing).is_err());
+    let client = Peer::connect(relay.address());
+    client.expect("old");
+    client.expect_eof();
+}
