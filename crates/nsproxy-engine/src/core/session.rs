@@ -50,8 +50,11 @@ pub enum Step {
     OpenSocket,
     /// Start connecting, then [`Session::on_connect`].
     Connect,
-    /// The connection attempt has ended: ask how, then [`Session::on_connect`].
-    FinishConnect,
+    /// The connection attempt has ended, then [`Session::on_connect`].
+    FinishConnect {
+        /// An error is pending: ask which. Without one the connection is established.
+        failed: bool,
+    },
     /// Write what is left of the preface, then [`Session::on_preface`].
     SendPreface,
     /// Move bytes in, then [`Session::on_fill`].
@@ -145,17 +148,20 @@ struct Relaying {
 impl Session {
     /// A session for a connection that was just accepted.
     pub fn new(expects_header: bool, timeouts: Timeouts, now: Moment) -> Self {
-        let state = if expects_header {
-            State::ExpectHeader { since: now }
+        let (state, downstream) = if expects_header {
+            // A header mostly comes along with the connection: it is looked for at once.
+            (State::ExpectHeader { since: now }, Readiness::UNTRIED)
         } else {
-            State::AwaitSocket {
+            let state = State::AwaitSocket {
                 since: now,
                 requested: false,
-            }
+            };
+            // Whether there are bytes is known by the time that somebody takes them: registering brings the edge.
+            (state, Readiness::WRITABLE)
         };
         Self {
             state,
-            readiness: [Readiness::UNTRIED, Readiness::empty()],
+            readiness: [downstream, Readiness::empty()],
             timeouts,
         }
     }
@@ -180,7 +186,8 @@ impl Session {
             State::AwaitSocket { requested: false, .. } => Step::OpenSocket,
             State::Connecting { started: false, .. } => Step::Connect,
             State::Connecting { .. } if upstream.intersects(Readiness::WRITABLE | Readiness::ERROR) => {
-                Step::FinishConnect
+                let failed = upstream.contains(Readiness::ERROR);
+                Step::FinishConnect { failed }
             }
             State::SendPreface { .. } if upstream.contains(Readiness::WRITABLE) => Step::SendPreface,
             State::ExpectHeader { .. }
@@ -226,7 +233,8 @@ impl Session {
     pub fn on_connect(&mut self, connect: Connect, now: Moment) {
         match connect {
             Connect::Established { preface, payload } => {
-                self.readiness[Side::Upstream.index()].insert(Readiness::UNTRIED);
+                // What the server may have sent already brings an edge of its own.
+                self.readiness[Side::Upstream.index()].insert(Readiness::WRITABLE);
                 self.state = if preface == 0 {
                     State::Relaying(Relaying::new(0, now))
                 } else {
@@ -286,7 +294,14 @@ impl Session {
             Fill::WouldBlock => relaying.turn = source.other().outgoing(),
             // After a reset the kernel reports an end to whoever reads: the reset must not pass for one.
             Fill::Eof if relaying.broken == Some(source) => self.close(CloseReason::Reset(source)),
-            Fill::Eof => {}
+            // The second end needs no `shutdown`: closing the socket sends it.
+            Fill::Eof => {
+                let [flow, other] =
+                    [direction, source.other().outgoing()].map(|flow| &relaying.flows[flow.index()]);
+                if flow.has_eof() && flow.in_flight() == 0 && other.is_done() {
+                    self.close(CloseReason::Finished);
+                }
+            }
         }
     }
 

@@ -285,7 +285,8 @@ impl Sim {
     /// An edge of an earlier change, or of another session that had this place: the first attempt tells.
     fn spurious_edge(&mut self) {
         let side = *pick(&mut self.rng, &Side::BOTH);
-        if side == Side::Downstream || (self.watched && self.sockets[1].phase != Phase::Connecting) {
+        // What is reported of a socket is how it stands when the event is taken: an attempt that has failed shows its error.
+        if side == Side::Downstream || self.relaying {
             let edges = [Readiness::READABLE, Readiness::WRITABLE, Readiness::UNTRIED];
             self.session.on_edge(side, *pick(&mut self.rng, &edges));
             self.fruitless = 0;

@@ -80,8 +80,11 @@ pub(super) fn connect(entry: &mut Entry, resources: &mut Resources) -> Connect {
     }
 }
 
-/// Asks how a connection attempt has ended.
-pub(super) fn finish(entry: &mut Entry, resources: &mut Resources) -> Connect {
+/// After a connection attempt: goes on, or asks why it `failed`.
+pub(super) fn finish(entry: &mut Entry, failed: bool, resources: &mut Resources) -> Connect {
+    if !failed {
+        return established(entry, resources);
+    }
     match entry.socket(Side::Upstream).map(socket2::Socket::take_error) {
         Some(Ok(None)) => established(entry, resources),
         Some(Ok(Some(error)) | Err(error)) => Connect::Failed(Errno::from(&error)),

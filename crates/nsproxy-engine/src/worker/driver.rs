@@ -62,8 +62,8 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 let connect = connector::connect(entry, resources);
                 start_watching(entry, key, connect, resources);
             }
-            Step::FinishConnect => {
-                let connect = connector::finish(entry, resources);
+            Step::FinishConnect { failed } => {
+                let connect = connector::finish(entry, failed, resources);
                 entry.core.on_connect(connect, resources.now());
             }
             Step::SendPreface => send_preface(entry, resources),

@@ -32,8 +32,13 @@ impl Sim {
                     self.session.on_socket_requested();
                 }
                 Step::Connect => self.connect(),
-                Step::FinishConnect => {
-                    let connect = match self.sockets[1].take_error() {
+                Step::FinishConnect { failed } => {
+                    let error = if failed {
+                        self.sockets[1].take_error()
+                    } else {
+                        None
+                    };
+                    let connect = match error {
                         Some(errno) => Connect::Failed(Errno(errno)),
                         None => self.established(),
                     };
