@@ -30,7 +30,10 @@ pub enum Addresses<'a> {
 }
 
 /// A pair of IPv4 addresses with ports.
+///
+/// Aligned so that in an [`Addresses`] no number lies across two of the words by which it is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(align(4))]
 pub struct Inet {
     /// Address of the client.
     pub source: Ipv4Addr,
@@ -43,7 +46,10 @@ pub struct Inet {
 }
 
 /// A pair of IPv6 addresses with ports.
+///
+/// Aligned so that in an [`Addresses`] no number lies across two of the words by which it is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(align(4))]
 pub struct Inet6 {
     /// Address of the client.
     pub source: Ipv6Addr,
@@ -133,6 +139,18 @@ impl Addresses<'_> {
 }
 
 impl Inet {
+    /// The address block of version 2 (specification, section 2.2).
+    #[inline]
+    pub(crate) const fn from_block(block: &[u8; 12]) -> Self {
+        let [s0, s1, s2, s3, d0, d1, d2, d3, sp0, sp1, dp0, dp1] = *block;
+        Self {
+            source: Ipv4Addr::new(s0, s1, s2, s3),
+            destination: Ipv4Addr::new(d0, d1, d2, d3),
+            source_port: u16::from_be_bytes([sp0, sp1]),
+            destination_port: u16::from_be_bytes([dp0, dp1]),
+        }
+    }
+
     /// A pair from socket addresses.
     #[inline]
     pub const fn new(source: SocketAddrV4, destination: SocketAddrV4) -> Self {
@@ -158,6 +176,28 @@ impl Inet {
 }
 
 impl Inet6 {
+    /// The address block of version 2 (specification, section 2.2).
+    #[inline]
+    pub(crate) const fn from_block(block: &[u8; 36]) -> Self {
+        // Two addresses and four bytes are all that 36 bytes can be.
+        let ([source, destination], [sp0, sp1, dp0, dp1]) = block.as_chunks::<16>() else {
+            return Self::UNSPECIFIED;
+        };
+        Self {
+            source: Ipv6Addr::from_bits(u128::from_be_bytes(*source)),
+            destination: Ipv6Addr::from_bits(u128::from_be_bytes(*destination)),
+            source_port: u16::from_be_bytes([*sp0, *sp1]),
+            destination_port: u16::from_be_bytes([*dp0, *dp1]),
+        }
+    }
+
+    const UNSPECIFIED: Self = Self {
+        source: Ipv6Addr::UNSPECIFIED,
+        destination: Ipv6Addr::UNSPECIFIED,
+        source_port: 0,
+        destination_port: 0,
+    };
+
     /// A pair from socket addresses, without their scope and flow label.
     #[inline]
     pub const fn new(source: SocketAddrV6, destination: SocketAddrV6) -> Self {
@@ -183,6 +223,19 @@ impl Inet6 {
 }
 
 impl<'a> Unix<'a> {
+    /// The address block of version 2 (specification, section 2.2).
+    #[inline]
+    pub(crate) const fn from_block(block: &'a [u8; 216]) -> Self {
+        // Two names are all that 216 bytes can be.
+        let ([source, destination], []) = block.as_chunks::<108>() else {
+            return Self {
+                source: &[0; 108],
+                destination: &[0; 108],
+            };
+        };
+        Self { source, destination }
+    }
+
     /// The source without the NUL bytes that fill the field. Empty for an unnamed socket.
     pub fn source_name(&self) -> &'a [u8] {
         trimmed(self.source)

@@ -1,8 +1,9 @@
 //! A parsed header: a small `Copy` value that borrows the TLVs and UNIX addresses from the input.
 
+use core::fmt;
 use core::net::SocketAddr;
 
-use crate::addresses::{Addresses, Transport};
+use crate::addresses::{Addresses, Inet, Inet6, Transport, Unix};
 use crate::ssl::Ssl;
 use crate::text::{Text, TextError};
 use crate::tlv::{Chain, TlvType, Tlvs};
@@ -17,12 +18,26 @@ pub struct Parsed<'a> {
 }
 
 /// A valid PROXY protocol header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Header<'a> {
     pub(crate) version: Version,
     pub(crate) checksum: Checksum,
-    pub(crate) command: Command<'a>,
+    pub(crate) ends: Ends<'a>,
     pub(crate) tlvs: Chain<'a>,
+}
+
+/// Command and addresses as the parser leaves them. Those of version 2 stay where they stand until somebody asks: who only
+/// wants the namespace, or passes the header on, never pays for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ends<'a> {
+    Local,
+    Unspec,
+    /// Version 1: read on the way to the end of the line.
+    LineInet(Inet),
+    LineInet6(Inet6),
+    BlockInet(Transport, &'a [u8; 12]),
+    BlockInet6(Transport, &'a [u8; 36]),
+    BlockUnix(Transport, &'a [u8; 216]),
 }
 
 /// Version of the protocol.
@@ -54,6 +69,16 @@ pub enum Checksum {
 }
 
 impl<'a> Header<'a> {
+    #[inline]
+    pub(crate) const fn of_line(ends: Ends<'static>) -> Self {
+        Self {
+            version: Version::V1,
+            checksum: Checksum::Absent,
+            ends,
+            tlvs: Chain::EMPTY,
+        }
+    }
+
     /// Version of the protocol in which the header was written.
     #[inline]
     pub const fn version(&self) -> Version {
@@ -63,28 +88,41 @@ impl<'a> Header<'a> {
     /// The command, with the addresses where they mean something. Version 1 knows only PROXY.
     #[inline]
     pub const fn command(&self) -> Command<'a> {
-        self.command
+        match self.ends {
+            Ends::Local => Command::Local,
+            _ => Command::Proxy(self.addresses()),
+        }
     }
 
     /// Whether the connection is the sender's own.
     #[inline]
     pub const fn is_local(&self) -> bool {
-        matches!(self.command, Command::Local)
+        matches!(self.ends, Ends::Local)
     }
 
     /// The addresses; [`Addresses::Unspec`] under LOCAL.
     #[inline]
     pub const fn addresses(&self) -> Addresses<'a> {
-        match self.command {
-            Command::Local => Addresses::Unspec,
-            Command::Proxy(addresses) => addresses,
+        match self.ends {
+            Ends::Local | Ends::Unspec => Addresses::Unspec,
+            Ends::LineInet(inet) => Addresses::Inet(Transport::Stream, inet),
+            Ends::LineInet6(inet) => Addresses::Inet6(Transport::Stream, inet),
+            Ends::BlockInet(transport, block) => Addresses::Inet(transport, Inet::from_block(block)),
+            Ends::BlockInet6(transport, block) => Addresses::Inet6(transport, Inet6::from_block(block)),
+            Ends::BlockUnix(transport, block) => Addresses::Unix(transport, Unix::from_block(block)),
         }
     }
 
     /// The transport of the relayed connection; `None` when unspecified, and under LOCAL.
     #[inline]
     pub const fn transport(&self) -> Option<Transport> {
-        self.addresses().transport()
+        match self.ends {
+            Ends::Local | Ends::Unspec => None,
+            Ends::LineInet(_) | Ends::LineInet6(_) => Some(Transport::Stream),
+            Ends::BlockInet(transport, _)
+            | Ends::BlockInet6(transport, _)
+            | Ends::BlockUnix(transport, _) => Some(transport),
+        }
     }
 
     /// Source and destination of the relayed connection.
@@ -92,10 +130,7 @@ impl<'a> Header<'a> {
     /// `None` when the real ends of the connection are to be used (LOCAL, UNKNOWN, unspecified), and for UNIX addresses.
     #[inline]
     pub const fn socket_addrs(&self) -> Option<(SocketAddr, SocketAddr)> {
-        match &self.command {
-            Command::Local => None,
-            Command::Proxy(addresses) => addresses.socket_addrs(),
-        }
+        self.addresses().socket_addrs()
     }
 
     /// All TLVs in order, padding included. None in version 1.
@@ -161,5 +196,28 @@ impl<'a> Header<'a> {
     #[inline]
     pub fn ssl(&self) -> Option<Ssl<'a>> {
         Ssl::new(self.tlvs.find_value(TlvType::SSL)?)
+    }
+}
+
+/// Equal headers say the same, wherever their bytes are.
+impl PartialEq for Header<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.version == other.version
+            && self.checksum == other.checksum
+            && self.command() == other.command()
+            && self.tlvs == other.tlvs
+    }
+}
+
+impl Eq for Header<'_> {}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Header")
+            .field("version", &self.version)
+            .field("command", &self.command())
+            .field("crc32c", &self.checksum)
+            .field("tlvs", &self.tlvs)
+            .finish()
     }
 }

@@ -136,6 +136,7 @@ impl<'a> Tlv<'a> {
     }
 
     /// The value by the meaning that its type has at the top level of a header.
+    #[inline]
     pub fn decode(&self) -> TlvValue<'a> {
         match self.kind {
             TlvType::ALPN => TlvValue::Alpn(self.value),

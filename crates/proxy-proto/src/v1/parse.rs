@@ -6,10 +6,9 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{MAX_LEN, MIN_LEN, ip};
-use crate::addresses::{Addresses, Inet, Inet6, Transport};
+use crate::addresses::{Inet, Inet6};
 use crate::error::{ParseError, Reason};
-use crate::header::{Checksum, Command, Header, Parsed, Version};
-use crate::tlv::Chain;
+use crate::header::Ends;
 
 /// What a line can begin with. `UNKNOWN` is followed by a space or the end of the line.
 const TCP4: &[u8] = b"PROXY TCP4 ";
@@ -20,9 +19,16 @@ const UNKNOWN: &[u8] = b"PROXY UNKNOWN";
 const TCP4_MIN_LEN: usize = 32;
 const TCP6_MIN_LEN: usize = 22;
 
-/// A line that begins with `P`.
-#[inline]
-pub(crate) fn parse(bytes: &[u8], max_len: usize) -> Result<Parsed<'_>, ParseError> {
+/// A valid line.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) ends: Ends<'static>,
+    pub(crate) consumed: usize,
+}
+
+/// A line that begins with `P`. A function of its own, so that what [`crate::parse`] brings into its caller stays small.
+#[inline(never)]
+pub(crate) fn parse(bytes: &[u8], max_len: usize) -> Result<Found, ParseError> {
     let line = Line { bytes, max_len };
     match bytes {
         [
@@ -39,7 +45,7 @@ pub(crate) fn parse(bytes: &[u8], max_len: usize) -> Result<Parsed<'_>, ParseErr
             b' ',
             rest @ ..,
         ] => match fields(rest, ip::ipv4) {
-            Ok((fields, rest)) => line.parsed(fields.inet(), rest, TCP4_MIN_LEN),
+            Ok((fields, rest)) => line.found(fields.inet(), rest, TCP4_MIN_LEN),
             Err(fault) => Err(line.fault(fault, TCP4_MIN_LEN)),
         },
         [
@@ -56,7 +62,7 @@ pub(crate) fn parse(bytes: &[u8], max_len: usize) -> Result<Parsed<'_>, ParseErr
             b' ',
             rest @ ..,
         ] => match fields(rest, ip::ipv6) {
-            Ok((fields, rest)) => line.parsed(fields.inet6(), rest, TCP6_MIN_LEN),
+            Ok((fields, rest)) => line.found(fields.inet6(), rest, TCP6_MIN_LEN),
             Err(fault) => Err(line.fault(fault, TCP6_MIN_LEN)),
         },
         [
@@ -89,43 +95,37 @@ struct Fields<A> {
 
 impl Fields<Ipv4Addr> {
     #[inline]
-    fn inet(self) -> Addresses<'static> {
+    fn inet(self) -> Ends<'static> {
         let Self {
             source,
             destination,
             source_port,
             destination_port,
         } = self;
-        Addresses::Inet(
-            Transport::Stream,
-            Inet {
-                source,
-                destination,
-                source_port,
-                destination_port,
-            },
-        )
+        Ends::LineInet(Inet {
+            source,
+            destination,
+            source_port,
+            destination_port,
+        })
     }
 }
 
 impl Fields<Ipv6Addr> {
     #[inline]
-    fn inet6(self) -> Addresses<'static> {
+    fn inet6(self) -> Ends<'static> {
         let Self {
             source,
             destination,
             source_port,
             destination_port,
         } = self;
-        Addresses::Inet6(
-            Transport::Stream,
-            Inet6 {
-                source,
-                destination,
-                source_port,
-                destination_port,
-            },
-        )
+        Ends::LineInet6(Inet6 {
+            source,
+            destination,
+            source_port,
+            destination_port,
+        })
     }
 }
 
@@ -168,15 +168,10 @@ struct Line<'a> {
     max_len: usize,
 }
 
-impl<'a> Line<'a> {
+impl Line<'_> {
     /// All fields are read; `rest` has to be the CRLF.
     #[inline]
-    fn parsed(
-        &self,
-        addresses: Addresses<'a>,
-        rest: &'a [u8],
-        min_len: usize,
-    ) -> Result<Parsed<'a>, ParseError> {
+    fn found(&self, ends: Ends<'static>, rest: &[u8], min_len: usize) -> Result<Found, ParseError> {
         let [b'\r', b'\n', payload @ ..] = rest else {
             return Err(self.fault((Reason::DestinationPort, rest), min_len));
         };
@@ -184,20 +179,14 @@ impl<'a> Line<'a> {
         if consumed > self.limit() {
             return Err(self.too_long());
         }
-        let header = Header {
-            version: Version::V1,
-            checksum: Checksum::Absent,
-            command: Command::Proxy(addresses),
-            tlvs: Chain::EMPTY,
-        };
-        Ok(Parsed { header, consumed })
+        Ok(Found { ends, consumed })
     }
 
     /// Whatever stands between `UNKNOWN` and the CRLF is ignored.
-    fn unknown(&self, rest: &'a [u8]) -> Result<Parsed<'a>, ParseError> {
+    fn unknown(&self, rest: &[u8]) -> Result<Found, ParseError> {
         match rest {
             [] | [b'\r'] => Err(self.incomplete(MIN_LEN)),
-            [b'\r', b'\n', ..] => self.parsed(Addresses::Unspec, rest, MIN_LEN),
+            [b'\r', b'\n', ..] => self.found(Ends::Unspec, rest, MIN_LEN),
             [b'\r', ..] => Err(ParseError::invalid(Reason::BareCr, self.offset_of(rest))),
             [b'\n', ..] => Err(ParseError::invalid(Reason::BareLf, self.offset_of(rest))),
             [b' ', ..] => {
@@ -205,7 +194,7 @@ impl<'a> Line<'a> {
                     .get(..self.limit().saturating_sub(UNKNOWN.len()))
                     .unwrap_or(rest);
                 match window.windows(2).position(|pair| pair == b"\r\n") {
-                    Some(at) => self.parsed(Addresses::Unspec, rest.get(at..).unwrap_or_default(), MIN_LEN),
+                    Some(at) => self.found(Ends::Unspec, rest.get(at..).unwrap_or_default(), MIN_LEN),
                     None => Err(self.incomplete(MIN_LEN)),
                 }
             }
@@ -216,7 +205,7 @@ impl<'a> Line<'a> {
     /// A fault counts only once the line is whole; a lone CR or LF, or a line with no room left for its end,
     /// is one before that.
     #[cold]
-    fn fault(&self, (reason, at): Fault<'a>, min_len: usize) -> ParseError {
+    fn fault(&self, (reason, at): Fault<'_>, min_len: usize) -> ParseError {
         let window = self.bytes.get(..self.limit()).unwrap_or(self.bytes);
         let Some(end) = window.iter().position(|byte| matches!(byte, b'\r' | b'\n')) else {
             return self.incomplete(min_len);

@@ -7,75 +7,109 @@ use crate::header::Checksum;
 use crate::ssl;
 use crate::tlv::{self, TlvType};
 
-/// Checks the TLVs that end the `header`, which is exactly the header, and the checksum if there is one among them.
+/// Bytes of a checksum.
+const CHECKSUM_LEN: usize = 4;
+
+/// Checks the TLVs that end the header, and the checksum if there is one among them. The header is the first `consumed` of the
+/// `bytes`.
 #[inline]
-pub(super) fn check(header: &[u8], tlvs: &[u8]) -> Result<Checksum, ParseError> {
-    let offset_of = |rest: &[u8]| header.len().saturating_sub(rest.len());
-    let mut checksum = None;
+pub(super) fn check(bytes: &[u8], consumed: usize, tlvs: &[u8]) -> Result<Checksum, ParseError> {
+    // What is left behind the checksum.
+    let mut behind_checksum = None;
     let mut rest = tlvs;
     while let Some((tlv, next)) = tlv::split_first(rest) {
-        let fault = |reason| Err(ParseError::invalid(reason, offset_of(rest)));
         match tlv.kind() {
             TlvType::CRC32C => {
-                let Ok(value) = <[u8; 4]>::try_from(tlv.value()) else {
-                    return fault(Reason::ChecksumLength);
-                };
-                if checksum.is_some() {
-                    return fault(Reason::ChecksumRepeated);
+                if tlv.value().len() != CHECKSUM_LEN {
+                    return Err(fault(consumed, rest, Reason::ChecksumLength));
                 }
-                checksum = Some((u32::from_be_bytes(value), next.len().wrapping_add(4)));
+                if behind_checksum.is_some() {
+                    return Err(fault(consumed, rest, Reason::ChecksumRepeated));
+                }
+                behind_checksum = Some(next.len());
             }
-            TlvType::UNIQUE_ID if tlv.value().len() > UNIQUE_ID_MAX => return fault(Reason::UniqueIdLength),
-            TlvType::SSL if !is_ssl_value(tlv.value()) => {
-                let short = tlv.value().len() < ssl::FIXED_LEN;
-                return fault(if short {
-                    Reason::SslLength
-                } else {
-                    Reason::SslChain
-                });
+            TlvType::UNIQUE_ID if tlv.value().len() > UNIQUE_ID_MAX => {
+                return Err(fault(consumed, rest, Reason::UniqueIdLength));
+            }
+            TlvType::SSL => {
+                if let Err(reason) = check_ssl(tlv.value()) {
+                    return Err(fault(consumed, rest, reason));
+                }
             }
             _ => {}
         }
         rest = next;
     }
-    match rest {
-        [] => {}
-        [_] | [_, _] => return Err(ParseError::invalid(Reason::StrayBytes, offset_of(rest))),
-        [kind, ..] => {
-            return Err(ParseError::invalid(
-                Reason::TlvOverrun(TlvType(*kind)),
-                offset_of(rest),
-            ));
-        }
+    if !rest.is_empty() {
+        return Err(unfinished(consumed, rest));
     }
-    match checksum {
+    match behind_checksum {
         None => Ok(Checksum::Absent),
-        Some((stored, from_end)) => {
-            let at = header.len().saturating_sub(from_end);
-            if of_header(header, at) == stored {
-                Ok(Checksum::Verified)
-            } else {
-                Err(ParseError::invalid(Reason::ChecksumMismatch, at))
-            }
-        }
+        Some(behind) => verify(bytes, consumed, behind),
     }
 }
 
 /// Whether the value of an SSL TLV is its fixed part and then sub-TLVs to its end.
-#[inline]
-pub(crate) fn is_ssl_value(value: &[u8]) -> bool {
-    value
-        .split_first_chunk::<{ ssl::FIXED_LEN }>()
-        .is_some_and(|(_, rest)| tlv::is_chain(rest))
+#[inline(never)]
+fn check_ssl(value: &[u8]) -> Result<(), Reason> {
+    match value.split_first_chunk::<{ ssl::FIXED_LEN }>() {
+        None => Err(Reason::SslLength),
+        Some((_, sub_tlvs)) if tlv::is_chain(sub_tlvs) => Ok(()),
+        Some(_) => Err(Reason::SslChain),
+    }
 }
 
-/// The checksum of a header, with zeros for the four bytes at `at` where it stands (2.2.3).
-pub(super) fn of_header(header: &[u8], at: usize) -> u32 {
-    let (before, rest) = header.split_at_checked(at).unwrap_or((header, &[]));
-    let after = rest.get(4..).unwrap_or_default();
-    Crc32c::new()
-        .update(before)
-        .update(&[0; 4])
-        .update(after)
-        .finish()
+/// Computes the checksum, and compares it with the one that has so many bytes of the header behind it.
+#[inline(never)]
+fn verify(bytes: &[u8], consumed: usize, behind: usize) -> Result<Checksum, ParseError> {
+    let header = bytes.get(..consumed).unwrap_or(bytes);
+    let at = consumed.saturating_sub(behind).saturating_sub(CHECKSUM_LEN);
+    let stored = header.get(at..).and_then(<[u8]>::first_chunk);
+    if stored.is_some_and(|stored| u32::from_be_bytes(*stored) == blanked(header, at)) {
+        Ok(Checksum::Verified)
+    } else {
+        Err(ParseError::invalid(Reason::ChecksumMismatch, at))
+    }
+}
+
+/// Bytes at the end that are no TLV.
+#[cold]
+fn unfinished(consumed: usize, rest: &[u8]) -> ParseError {
+    let reason = match rest {
+        [kind, _, _, ..] => Reason::TlvOverrun(TlvType(*kind)),
+        _ => Reason::StrayBytes,
+    };
+    fault(consumed, rest, reason)
+}
+
+/// A fault where `rest`, the end of the header, begins.
+#[cold]
+fn fault(consumed: usize, rest: &[u8], reason: Reason) -> ParseError {
+    ParseError::invalid(reason, consumed.saturating_sub(rest.len()))
+}
+
+/// Whether an SSL TLV may have this value.
+pub(crate) fn is_ssl_value(value: &[u8]) -> bool {
+    check_ssl(value).is_ok()
+}
+
+/// The checksum of a header whose four bytes at `at`, where it stands, count as zeros (2.2.3).
+///
+/// They are blanked in a copy of the few bytes around them; what is before is whole steps of the checksum.
+fn blanked(header: &[u8], at: usize) -> u32 {
+    const STEP: usize = 16;
+    let offset = at % STEP;
+    let (before, rest) = header
+        .split_at_checked(at.wrapping_sub(offset))
+        .unwrap_or((header, &[]));
+    let (around, after) = rest.split_at_checked(2 * STEP).unwrap_or((rest, &[]));
+    let mut copy = [0; 2 * STEP];
+    if let Some(copy) = copy.get_mut(..around.len()) {
+        copy.copy_from_slice(around);
+    }
+    if let Some(checksum) = copy.get_mut(offset..offset.wrapping_add(CHECKSUM_LEN)) {
+        checksum.fill(0);
+    }
+    let around = copy.get(..around.len()).unwrap_or_default();
+    Crc32c::new().update(before).update(around).update(after).finish()
 }

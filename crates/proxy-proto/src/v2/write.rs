@@ -1,7 +1,8 @@
 //! The writer of version 2.
 
-use super::{FIXED_LEN, MAX_LEN, SIGNATURE, SslBuilder, UNIQUE_ID_MAX, chain, field, is_ssl_value};
+use super::{FIXED_LEN, MAX_LEN, SIGNATURE, SslBuilder, UNIQUE_ID_MAX, field, is_ssl_value};
 use crate::addresses::{Addresses, Transport};
+use crate::crc32c::Crc32c;
 use crate::header::Command;
 use crate::out::Out;
 use crate::ssl::SslClient;
@@ -215,11 +216,13 @@ impl<'b> Builder<'b> {
                 len: len.saturating_sub(FIXED_LEN),
             })?;
         self.out.patch(field::LENGTH, block_len.to_be_bytes());
-        let header = self.out.written()?;
         if let Some(at) = self.checksum {
-            let checksum = chain::of_header(header, at);
+            // Computed with zeros in its own place (2.2.3).
+            self.out.patch(at, [0; 4]);
+            let checksum = Crc32c::new().update(self.out.written()?).finish();
             self.out.patch(at, checksum.to_be_bytes());
         }
+        self.out.written()?;
         Ok(len)
     }
 
