@@ -1,11 +1,12 @@
 //! Open, identify, enter, create and list Linux network namespaces, and wire them together.
 //!
 //! - [`NetnsName`], [`NetnsSpec`]: which namespace is meant, as text. [`Netns`]: an open one. [`NetnsId`]:
-//!   which one it is.
+//!   which one it is. [`UserNamespace`]: who owns it.
 //! - [`run`], [`Netns::enter`], [`Home::visit`]: being inside. [`socket()`], [`tcp_listener`],
-//!   [`tcp_stream`], [`udp_socket`]: a socket from inside.
-//! - [`Registry`]: names, in `/run/netns` as `ip netns` does or elsewhere.
-//! - [`links`]: veth pairs, addresses, routes.
+//!   [`tcp_stream`], [`udp_socket`]: a socket from inside. [`SocketPool`]: many.
+//! - [`Registry`]: names, in `/run/netns` as `ip netns` does or elsewhere. [`Watch`]: when they change.
+//! - [`enter_for_exec`], [`ExecEnvironment`]: what a program needs around it that knows nothing of namespaces.
+//! - [`links`]: interfaces, addresses, routes, and the numbers that namespaces have for each other.
 //!
 //! # Threads
 //!
@@ -61,18 +62,29 @@
 //!
 //! # Kernels
 //!
-//! Linux 5.14 or later is needed for [`NetnsId`], 4.11 for the rest. From 6.18 on an id is one system call.
+//! Linux 5.14 or later is needed for [`NetnsId`] and all that tells namespaces apart, 5.2 to keep mounts in an
+//! [`ExecEnvironment`], 4.11 for the rest. From 6.18 on an id is one system call.
+//!
+//! # Features
+//!
+//! `mio` makes [`Watch`] an event source of [mio](https://docs.rs/mio). Without it nothing of mio is built.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("network namespaces exist on Linux only");
 
 mod enter;
 pub mod error;
+mod exec;
+mod file_id;
 mod id;
 mod kind;
 pub mod links;
+mod mountinfo;
 mod name;
 mod netns;
+mod owner;
+mod pool;
+mod process;
 mod registry;
 mod scoped;
 mod socket;
@@ -81,12 +93,16 @@ mod sys;
 
 pub use enter::{EnterGuard, Home};
 pub use error::{EnterError, OpenError, SocketError};
+pub use exec::{ExecEnvironment, ExecError, ExecOperation, ExecWarning, enter_for_exec};
 pub use id::NetnsId;
 pub use kind::NamespaceType;
 pub use links::{LinkError, Links};
 pub use name::{NameError, NetnsName};
 pub use netns::Netns;
-pub use registry::{Entry, EntryState, Registry, RegistryError, RegistryOperation};
+pub use owner::UserNamespace;
+pub use pool::{PoolError, SocketPool};
+pub use process::Thread;
+pub use registry::{Entry, EntryState, Reach, Registry, RegistryError, RegistryOperation, Watch, WatchEvent};
 pub use scoped::run;
 pub use socket::{socket, tcp_listener, tcp_stream, udp_socket};
 pub use spec::{NetnsSpec, SpecError};

@@ -16,8 +16,9 @@ use nix::sys::stat::Mode;
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 use crate::error::{Found, OpenError, OpenOperation, Target};
+use crate::file_id::FileId;
 use crate::spec::Form;
-use crate::{NamespaceType, NetnsId, NetnsName, NetnsSpec, Registry, scoped, sys};
+use crate::{NamespaceType, NetnsId, NetnsName, NetnsSpec, Registry, UserNamespace, process, scoped, sys};
 
 /// The calling thread's own network namespace. `/proc/self/ns/net` would be the main thread's.
 const THREAD_NETNS: &str = "/proc/thread-self/ns/net";
@@ -73,6 +74,26 @@ impl Netns {
         Self::open_file(&PathBuf::from(format!("/proc/{pid}/ns/net")), || Target::Pid(pid))
     }
 
+    /// Opens the network namespace in which thread `tid` of process `pid` is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Netns::open_pid`].
+    pub fn open_tid(pid: u32, tid: u32) -> Result<Self, OpenError> {
+        let path = PathBuf::from(format!("/proc/{pid}/task/{tid}/ns/net"));
+        Self::open_file(&path, || Target::Thread { pid, tid })
+    }
+
+    /// Opens the network namespace in which the main thread of a process is, given by a descriptor
+    /// (`pidfd_open(2)`). It is that of this process, and not of another one that has got its number.
+    ///
+    /// # Errors
+    ///
+    /// The process has ended, `pidfd` is not the descriptor of one, or the kernel refuses.
+    pub fn open_pidfd(pidfd: impl AsFd) -> Result<Self, OpenError> {
+        process::open_pidfd(pidfd.as_fd())
+    }
+
     /// Opens the network namespace in which the calling thread is now.
     ///
     /// # Errors
@@ -122,17 +143,14 @@ impl Netns {
     ///
     /// The caller lacks `CAP_SYS_ADMIN`, or a limit is reached.
     pub fn create() -> Result<Self, OpenError> {
-        scoped::on_own_thread(|| {
-            unshare(CloneFlags::CLONE_NEWNET)?;
-            open_thread_netns()
-        })
-        .and_then(|made| made)
-        .map(|fd| Self { fd })
-        .map_err(|source| OpenError::System {
-            operation: OpenOperation::Create,
-            target: Target::New,
-            source,
-        })
+        scoped::on_own_thread(Self::create_here).map_err(cannot_create)?
+    }
+
+    /// Makes a new network namespace, and leaves the calling thread in it, which must be one that ends.
+    pub(crate) fn create_here() -> Result<Self, OpenError> {
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| cannot_create(errno.into()))?;
+        let fd = open_thread_netns().map_err(cannot_create)?;
+        Ok(Self { fd })
     }
 
     /// The namespace's identity.
@@ -151,6 +169,25 @@ impl Netns {
         })
     }
 
+    /// The number of the namespace's file, which `ls -i` and `/proc/PID/ns/net` show. It tells namespaces from
+    /// each other as long as both are open; the kernel uses it again when one has died.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn inode(&self) -> Result<u64, OpenError> {
+        self.file_id().map(|file| file.inode)
+    }
+
+    /// Opens the user namespace that owns this network namespace: privileges count that one has there.
+    ///
+    /// # Errors
+    ///
+    /// It is outside of the caller's user namespace.
+    pub fn owner(&self) -> Result<UserNamespace, OpenError> {
+        UserNamespace::of_netns(self)
+    }
+
     /// Another handle of the same namespace.
     ///
     /// # Errors
@@ -165,6 +202,20 @@ impl Netns {
                 target: Target::Descriptor,
                 source,
             })
+    }
+
+    /// What tells this namespace's file from others as long as this handle is held.
+    pub(crate) fn file_id(&self) -> Result<FileId, OpenError> {
+        FileId::of(&self.fd).map_err(|source| OpenError::System {
+            operation: OpenOperation::Inspect,
+            target: Target::Handle,
+            source,
+        })
+    }
+
+    /// Takes over a descriptor which the kernel has just made for the network namespace of something.
+    pub(crate) fn trusted(fd: OwnedFd) -> Self {
+        Self { fd }
     }
 
     pub(crate) fn open_file(path: &Path, target: impl Fn() -> Target) -> Result<Self, OpenError> {
@@ -220,6 +271,14 @@ impl TryFrom<OwnedFd> for Netns {
 
     fn try_from(fd: OwnedFd) -> Result<Self, OpenError> {
         Self::from_fd(fd)
+    }
+}
+
+fn cannot_create(source: io::Error) -> OpenError {
+    OpenError::System {
+        operation: OpenOperation::Create,
+        target: Target::New,
+        source,
     }
 }
 

@@ -7,10 +7,13 @@
 mod util;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 
-use netns_core::links::Links;
-use netns_core::{Home, Netns, NetnsId, run, tcp_listener};
+use netns_core::links::{Destination, Links, NsidChoice, Route};
+use netns_core::{ExecEnvironment, Home, Netns, NetnsId, SocketPool, run, tcp_listener};
+use socket2::{Domain, Type};
 use util::{eventually, in_private_namespaces, mount_points, name, registry};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ fn use_everything(other: &Netns, home: &Home) {
     registry().list().unwrap();
     registry().remove(&name("foo")).unwrap();
     registry().remove(&name("bar")).unwrap();
+    assert!(registry().add_each(&[name("foo"), name("first")])[1].is_err());
+    registry().remove(&name("foo")).unwrap();
     registry().remove(&name("bar")).unwrap_err();
 
     Netns::create().unwrap().id().unwrap();
@@ -74,4 +79,50 @@ fn use_everything(other: &Netns, home: &Home) {
     let listener = tcp_listener(other, "127.0.0.1:0".parse().unwrap()).unwrap();
     assert_eq!(NetnsId::of_socket(&listener).unwrap(), other.id().unwrap());
     tcp_listener(other, "192.0.2.1:0".parse().unwrap()).unwrap_err();
+
+    use_processes_and_changes(other);
+    wire(other);
+}
+
+fn use_processes_and_changes(other: &Netns) {
+    let mut watch = registry().watch().unwrap();
+    registry().add(&name("foo")).unwrap();
+    assert_eq!(watch.events().unwrap().len(), 2);
+    registry().remove(&name("foo")).unwrap();
+    assert!(!watch.events().unwrap().is_empty());
+
+    let own = Netns::open_pid(std::process::id()).unwrap();
+    own.owner().unwrap().owner_uid().unwrap();
+    own.pids().unwrap();
+    own.threads().unwrap();
+    registry().identify(std::process::id()).unwrap();
+    registry().reach().unwrap();
+
+    let mut pool = SocketPool::of_this_thread(NonZeroUsize::new(4).unwrap(), 8).unwrap();
+    let spec = "first".parse().unwrap();
+    pool.socket(&spec, Domain::IPV4, Type::STREAM, None).unwrap();
+    assert_eq!(pool.idle(), 3);
+
+    thread::scope(|scope| {
+        let environment = ExecEnvironment::named(&name("first"));
+        scope.spawn(move || environment.enter(other).unwrap());
+    });
+}
+
+fn wire(other: &Netns) {
+    let mut here = Links::here().unwrap();
+    here.create_veth("v0", "v1", None).unwrap();
+    here.add_address("v0", "10.0.0.1".parse().unwrap(), 24).unwrap();
+    here.set_up("v0").unwrap();
+    here.add_route(&Route::on(Destination::Default, "v0")).unwrap();
+    here.list_addresses().unwrap();
+    here.list_routes().unwrap();
+    here.nsid_of(other).unwrap();
+    here.set_nsid(&Netns::create().unwrap(), NsidChoice::Auto)
+        .unwrap();
+    here.list_nsids(None).unwrap();
+    here.move_to("lo", other, Some("v2")).unwrap_err();
+    here.move_to("v1", other, Some("lo")).unwrap_err();
+    here.move_to("v1", other, Some("v2")).unwrap();
+    here.delete("v0").unwrap();
 }

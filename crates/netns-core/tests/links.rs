@@ -7,7 +7,7 @@ mod util;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
 
-use netns_core::links::{Destination, LinkError, Links};
+use netns_core::links::{Destination, LinkError, Links, Route};
 use netns_core::{Netns, tcp_listener, tcp_stream};
 use util::{eventually, in_private_namespaces};
 
@@ -99,7 +99,9 @@ fn a_taken_name_refuses_the_pair_and_neither_end_is_left() {
 fn a_refusal_carries_the_words_of_the_kernel() {
     in_private_namespaces(|| {
         let mut here = Links::here().unwrap();
-        let error = here.add_route(Destination::Default, ip("10.9.9.9")).unwrap_err();
+        let error = here
+            .add_route(&Route::via(Destination::Default, ip("10.9.9.9")))
+            .unwrap_err();
         assert_eq!(
             refusal(&error),
             (Some("Nexthop has invalid gateway"), Some(libc::ENETUNREACH))
@@ -159,7 +161,7 @@ fn a_route_of_two_families_is_refused() {
         };
         let error = Links::here()
             .unwrap()
-            .add_route(network, ip("fe80::1"))
+            .add_route(&Route::via(network, ip("fe80::1")))
             .unwrap_err();
         assert!(matches!(error, LinkError::MixedFamilies { .. }), "{error}");
     });
@@ -192,29 +194,29 @@ fn traffic_crosses_a_pair_and_a_router_in_both_families() {
         let mut left_links = Links::in_netns(&left).unwrap();
         eventually("the pair carries", || left_links.list().unwrap()[1].has_carrier);
         left_links
-            .add_route(Destination::Default, ip("10.1.0.1"))
+            .add_route(&Route::via(Destination::Default, ip("10.1.0.1")))
             .unwrap();
         left_links
-            .add_route(
+            .add_route(&Route::via(
                 Destination::Network {
                     address: ip("fd00:2::"),
                     prefix: 64,
                 },
                 ip("fd00:1::1"),
-            )
+            ))
             .unwrap();
         let mut right_links = Links::in_netns(&right).unwrap();
         right_links
-            .add_route(
+            .add_route(&Route::via(
                 Destination::Network {
                     address: ip("10.1.0.0"),
                     prefix: 24,
                 },
                 ip("10.2.0.1"),
-            )
+            ))
             .unwrap();
         right_links
-            .add_route(Destination::Default, ip("fd00:2::1"))
+            .add_route(&Route::via(Destination::Default, ip("fd00:2::1")))
             .unwrap();
         forward_packets();
 

@@ -46,6 +46,26 @@ fn add_makes_the_directory_and_a_namespace_file() {
 }
 
 #[test]
+fn many_names_are_added_at_once_and_each_has_its_own_outcome_and_namespace() {
+    in_private_namespaces(|| {
+        let before = Netns::current().unwrap().id().unwrap();
+        registry().add(&name("b")).unwrap();
+        let outcomes = registry().add_each(&[name("a"), name("b"), name("c")]);
+        assert!(
+            matches!(outcomes[..], [Ok(()), Err(RegistryError::Exists { .. }), Ok(())]),
+            "{outcomes:?}"
+        );
+        let ids: std::collections::BTreeSet<_> = ["a", "b", "c"]
+            .iter()
+            .map(|text| registry().open(&name(text)).unwrap().id().unwrap())
+            .collect();
+        assert_eq!(ids.len(), 3);
+        assert_eq!(Netns::current().unwrap().id().unwrap(), before);
+        assert!(registry().add_each(&[]).is_empty());
+    });
+}
+
+#[test]
 fn add_never_moves_the_calling_thread() {
     in_private_namespaces(|| {
         let before = Netns::current().unwrap().id().unwrap();

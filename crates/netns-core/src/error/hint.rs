@@ -16,6 +16,8 @@ pub(super) fn not_found(target: &Target) -> &'static str {
         Target::Name { registry, .. } if registry == Path::new("/run/netns") => {
             "; `ip netns` lists the namespaces that do"
         }
+        Target::Pidfd => " (the process has ended)",
+        Target::Thread { .. } => " (the thread has ended, or lives in another pid namespace)",
         Target::Pid(_) => " (the process has ended, or lives in another pid namespace)",
         _ => "",
     }
@@ -42,9 +44,18 @@ pub(super) fn open(operation: OpenOperation, target: &Target, source: &io::Error
         (OpenOperation::Open, Target::Socket, Some(libc::EPERM)) => {
             " (CAP_NET_ADMIN is needed in the user namespace that owns it)"
         }
-        (OpenOperation::Open, Target::Pid(_), Some(libc::EACCES | libc::EPERM)) => {
-            " (the process belongs to another user; CAP_SYS_PTRACE is needed)"
+        (
+            OpenOperation::Open,
+            Target::Pid(_) | Target::Pidfd | Target::Thread { .. },
+            Some(libc::EACCES | libc::EPERM),
+        ) => " (the process belongs to another user; CAP_SYS_PTRACE is needed)",
+        (OpenOperation::Open, Target::Pidfd, Some(libc::ENOTTY)) => {
+            " (the descriptor is not one of a process)"
         }
+        (OpenOperation::ReadOwner, Target::Handle, Some(libc::EPERM)) => {
+            " (it belongs to a user namespace outside of the caller's)"
+        }
+        (OpenOperation::FindProcesses, _, Some(libc::ENOENT)) => " (is /proc mounted?)",
         (OpenOperation::ReadId, _, Some(libc::ENOPROTOOPT)) => " (Linux 5.14 or later is needed)",
         (OpenOperation::ReadId, _, Some(libc::EPERM)) => ENTER_NEEDS,
         (_, _, Some(libc::EMFILE)) => " (the limit of open files is reached; see `ulimit -n`)",

@@ -28,6 +28,15 @@ pub enum Target {
     Path(PathBuf),
     /// The network namespace of a process.
     Pid(u32),
+    /// The network namespace of a thread.
+    Thread {
+        /// Its process.
+        pid: u32,
+        /// Its own number.
+        tid: u32,
+    },
+    /// The network namespace of a process that is given by a descriptor.
+    Pidfd,
     /// The network namespace in which the calling thread is.
     CurrentThread,
     /// The network namespace of a socket.
@@ -36,6 +45,8 @@ pub enum Target {
     Handle,
     /// A descriptor which the caller had opened.
     Descriptor,
+    /// The user namespace that owns a network namespace.
+    UserNamespace,
     /// A namespace which is being made.
     New,
 }
@@ -52,10 +63,15 @@ impl fmt::Display for Target {
             }
             Self::Path(path) => write!(f, "`{}`", path.display()),
             Self::Pid(pid) => write!(f, "the network namespace of process {pid}"),
+            Self::Thread { pid, tid } => {
+                write!(f, "the network namespace of thread {tid} of process {pid}")
+            }
+            Self::Pidfd => f.write_str("the network namespace of the process"),
             Self::CurrentThread => f.write_str("the network namespace of this thread"),
             Self::Socket => f.write_str("the network namespace of the socket"),
             Self::Handle => f.write_str("the network namespace"),
             Self::Descriptor => f.write_str("the given descriptor"),
+            Self::UserNamespace => f.write_str("the owning user namespace"),
             Self::New => f.write_str("a new network namespace"),
         }
     }
@@ -96,6 +112,10 @@ pub enum OpenOperation {
     Inspect,
     /// Reading the namespace's identity.
     ReadId,
+    /// Finding out who owns the namespace.
+    ReadOwner,
+    /// Looking for the processes in the namespace.
+    FindProcesses,
     /// Making a new namespace.
     Create,
     /// Duplicating the descriptor.
@@ -108,6 +128,8 @@ impl fmt::Display for OpenOperation {
             Self::Open => "open",
             Self::Inspect => "inspect",
             Self::ReadId => "read the identity of",
+            Self::ReadOwner => "read the owner of",
+            Self::FindProcesses => "find the processes in",
             Self::Create => "create",
             Self::Duplicate => "duplicate the descriptor of",
         })

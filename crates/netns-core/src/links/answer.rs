@@ -195,15 +195,15 @@ mod tests {
         #[test]
         fn any_datagram_is_read_without_a_panic(bytes: Vec<u8>, kind in 0_u16..20, flags: u16) {
             let mut answer = Answer::to(SEQUENCE);
-            let _ = answer.take_datagram(&bytes, message::link);
-            let _ = answer.take_datagram(&netlink(kind, flags, SEQUENCE, &bytes), message::link);
+            let _ = answer.take_datagram(&bytes, message::link::read);
+            let _ = answer.take_datagram(&netlink(kind, flags, SEQUENCE, &bytes), message::link::read);
         }
 
         #[test]
         fn any_datagram_cut_off_is_read_without_a_panic(cut in 0_usize..60, payload: Vec<u8>) {
             let mut bytes = [netlink(A_LINK, 0, SEQUENCE, &payload), acknowledgement(SEQUENCE, -1)].concat();
             bytes.truncate(bytes.len().saturating_sub(cut));
-            let _ = Answer::to(SEQUENCE).take_datagram(&bytes, message::link_index);
+            let _ = Answer::to(SEQUENCE).take_datagram(&bytes, message::link::read_index);
         }
     }
 }

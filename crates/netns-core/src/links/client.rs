@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage,
@@ -40,6 +41,8 @@ impl Client {
         // 4.12 do without.
         let _ = socket.set_cap_ack(true);
         let _ = socket.set_ext_ack(true);
+        // Without it the kernel (since 4.20) ignores what a request for a list says beside its type.
+        let _ = socket.set_netlink_get_strict_chk(true);
         Ok(Self {
             socket,
             sequence: 0,
@@ -131,6 +134,13 @@ impl Client {
             ));
         }
         Ok(sender.port_number() == 0)
+    }
+}
+
+/// The socket, which tells its namespace.
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

@@ -1,11 +1,11 @@
 //! What can go wrong with interfaces, addresses and routes.
 
-use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
-use super::Destination;
 use super::answer::Failure;
+use super::operation::{Attempt, LinkOperation};
+use super::route::Destination;
 use crate::EnterError;
 
 /// An operation on the interfaces of a namespace failed.
@@ -37,6 +37,12 @@ pub enum LinkError {
         destination: Destination,
         /// By which gateway.
         via: IpAddr,
+    },
+    /// The kernel's numbers for namespaces are not that large.
+    #[error("the nsid {nsid} is too large; the largest is {max}", max = i32::MAX)]
+    NsidTooLarge {
+        /// The refused number.
+        nsid: u32,
     },
     /// The kernel refused.
     #[error("cannot {}{}{}", Attempt(operation, link), kernel_text(message.as_deref()), hint(operation, source))]
@@ -89,58 +95,6 @@ impl LinkError {
     }
 }
 
-/// What was asked of the kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LinkOperation {
-    /// Making a veth pair.
-    CreateVeth {
-        /// The name of the other end.
-        peer: String,
-    },
-    /// Setting an interface up.
-    SetUp,
-    /// Giving an interface an address.
-    AddAddress {
-        /// The address.
-        address: IpAddr,
-        /// The length of its network's prefix, in bits.
-        prefix: u8,
-    },
-    /// Adding a route.
-    AddRoute {
-        /// Where it leads.
-        destination: Destination,
-        /// By which gateway.
-        via: IpAddr,
-    },
-    /// Deleting an interface.
-    Delete,
-    /// Listing the interfaces.
-    List,
-}
-
-/// An operation and the interface that it is about: the words that follow "cannot".
-struct Attempt<'a>(&'a LinkOperation, &'a str);
-
-impl fmt::Display for Attempt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(operation, link) = self;
-        match operation {
-            LinkOperation::CreateVeth { peer } => write!(f, "create the veth pair `{link}` and `{peer}`"),
-            LinkOperation::SetUp => write!(f, "set the interface `{link}` up"),
-            LinkOperation::AddAddress { address, prefix } => {
-                write!(f, "add the address {address}/{prefix} to the interface `{link}`")
-            }
-            LinkOperation::AddRoute { destination, via } => {
-                write!(f, "add the route to {destination} via {via}")
-            }
-            LinkOperation::Delete => write!(f, "delete the interface `{link}`"),
-            LinkOperation::List => f.write_str("list the interfaces"),
-        }
-    }
-}
-
 /// The kernel's sentence; it ends some with a dot and others not.
 fn kernel_text(message: Option<&str>) -> String {
     message.map_or_else(String::new, |message| {
@@ -149,22 +103,42 @@ fn kernel_text(message: Option<&str>) -> String {
 }
 
 fn hint(operation: &LinkOperation, source: &io::Error) -> &'static str {
+    use LinkOperation as O;
     match (operation, source.raw_os_error()) {
         (_, Some(libc::EPERM)) => {
             " (CAP_NET_ADMIN is needed in the user namespaces that own the network namespaces concerned)"
         }
-        (LinkOperation::CreateVeth { .. }, Some(libc::EOPNOTSUPP)) => {
-            " (this kernel has no veth pairs, or its module cannot be loaded from here)"
-        }
-        (LinkOperation::Delete, Some(libc::EOPNOTSUPP)) => " (it is not one that can be deleted)",
-        (LinkOperation::AddAddress { address, .. }, Some(libc::EACCES | libc::EOPNOTSUPP))
-            if address.is_ipv6() =>
-        {
-            " (IPv6 is disabled there; see net.ipv6.conf.*.disable_ipv6)"
-        }
-        (LinkOperation::AddRoute { .. }, Some(libc::ENETUNREACH | libc::EHOSTUNREACH)) => {
+        (operation, Some(libc::EOPNOTSUPP)) => unsupported(operation),
+        (O::AddAddress { address, .. }, Some(libc::EACCES)) if address.is_ipv6() => IPV6_DISABLED,
+        (O::AddRoute { route }, Some(libc::ENETUNREACH | libc::EHOSTUNREACH)) if route.via.is_some() => {
             " (no interface that is up has an address in the gateway's network)"
         }
+        (O::AddRoute { .. }, Some(libc::ENETDOWN)) => " (the interface is down)",
+        (O::RemoveRoute { .. }, Some(libc::ESRCH)) => " (there is no such route)",
+        (O::RemoveAddress { .. }, Some(libc::EADDRNOTAVAIL)) => " (it has no such address)",
+        (O::Rename { .. }, Some(libc::EBUSY)) => " (set it down first)",
+        _ => "",
+    }
+}
+
+const IPV6_DISABLED: &str = " (IPv6 is disabled there; see net.ipv6.conf.*.disable_ipv6)";
+
+fn unsupported(operation: &LinkOperation) -> &'static str {
+    use LinkOperation as O;
+    match operation {
+        O::CreateVeth { .. } => " (this kernel has no veth pairs, or its module cannot be loaded from here)",
+        O::CreateVlan { .. } => {
+            " (this kernel has no VLANs, or its module `8021q` cannot be loaded from here)"
+        }
+        O::CreateMacvlan { .. } => {
+            " (this kernel has no macvlan interfaces, or its module cannot be loaded from here)"
+        }
+        O::CreateVxlan { .. } => {
+            " (this kernel has no VXLAN interfaces, or its module cannot be loaded from here)"
+        }
+        O::CreateBridge => " (this kernel has no bridges, or its module cannot be loaded from here)",
+        O::Delete => " (it is not one that can be deleted)",
+        O::AddAddress { address, .. } if address.is_ipv6() => IPV6_DISABLED,
         _ => "",
     }
 }

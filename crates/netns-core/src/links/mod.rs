@@ -1,24 +1,32 @@
 //! `Links`: the network interfaces of one namespace, over rtnetlink.
 //!
-//! Enough to wire namespaces together: veth pairs, addresses, routes, up, delete, list. It is a blocking
-//! client with one netlink socket. The socket was made inside the namespace and works from any thread, so
-//! nothing here enters one but the constructor. What the kernel says when it refuses (its extended
-//! acknowledgement) is kept in the error.
+//! Enough to wire namespaces together without another tool: interfaces, their addresses, routes, and the
+//! numbers that namespaces have for each other. It is a blocking client with one netlink socket. The socket
+//! was made inside the namespace and works from any thread, so nothing here enters one but the constructor,
+//! and a move with a new name, which looks whether that is taken. What the kernel says when it refuses (its
+//! extended acknowledgement) is kept in the error.
 //!
 //! The types of the netlink crates do not appear in the interface: they change with nearly each of their
 //! releases.
 
+mod address;
 mod answer;
+mod change;
 mod client;
+mod create;
 mod error;
 mod ext_ack;
 mod message;
+mod nsid;
+mod operation;
+mod route;
 
-pub use error::{LinkError, LinkOperation};
-pub use message::Link;
-
-use std::fmt;
-use std::net::IpAddr;
+pub use address::LinkAddress;
+pub use create::{MacvlanMode, MacvlanModeError, Vxlan};
+pub use error::LinkError;
+pub use nsid::{NsidChoice, NsidEntry};
+pub use operation::LinkOperation;
+pub use route::{Destination, Route};
 
 use client::Client;
 
@@ -27,19 +35,45 @@ use crate::{Netns, scoped};
 /// The network interfaces of one namespace, which this keeps alive.
 ///
 /// ```no_run
-/// use netns_core::{Netns, links::{Destination, Links}};
+/// use netns_core::{Netns, links::{Destination, Links, Route}};
 ///
 /// let (left, right) = (Netns::create()?, Netns::create()?);
 /// let mut links = Links::in_netns(&left)?;
 /// links.create_veth("to-right", "to-left", Some(&right))?;
 /// links.add_address("to-right", "10.0.0.1".parse()?, 24)?;
 /// links.set_up("to-right")?;
-/// links.add_route(Destination::Default, "10.0.0.2".parse()?)?;
+/// links.add_route(&Route::via(Destination::Default, "10.0.0.2".parse()?))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Links {
     client: Client,
+}
+
+/// A network interface, as it was when it was listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Link {
+    /// Its number in its namespace.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// It was set up (`IFF_UP`). Whether it carries anything is another question: see `has_carrier`.
+    pub is_up: bool,
+    /// The other end is there and up (`IFF_LOWER_UP`).
+    pub has_carrier: bool,
+    /// The largest packet, in bytes.
+    pub mtu: u32,
+    /// The hardware address, for Ethernet and its like.
+    pub mac: Option<[u8; 6]>,
+    /// What made it: `veth`, `vlan`... Nothing for `lo` and for physical ones.
+    pub kind: Option<String>,
+    /// The index of the interface that it stands on, or of the other end of a pair (`IFLA_LINK`).
+    pub parent: Option<u32>,
+    /// The number of the namespace where `parent` is, if that is another one and has a number here.
+    pub parent_nsid: Option<u32>,
+    /// The index of the bridge, or of another master, to which it belongs.
+    pub master: Option<u32>,
 }
 
 impl Links {
@@ -64,96 +98,6 @@ impl Links {
         })
     }
 
-    /// Makes a pair of linked interfaces: `name` here, and `peer_name` in `peer_netns`, or here too. Both are
-    /// down.
-    ///
-    /// It is one request: both ends exist at once, and the peer is never seen here if it belongs elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// A name is not one of an interface, or is taken, or the kernel refuses. Then there is neither end.
-    pub fn create_veth(
-        &mut self,
-        name: &str,
-        peer_name: &str,
-        peer_netns: Option<&Netns>,
-    ) -> Result<(), LinkError> {
-        let operation = LinkOperation::CreateVeth {
-            peer: peer_name.to_owned(),
-        };
-        check_name(name)?;
-        check_name(peer_name)?;
-        let request = message::create_veth(name, peer_name, peer_netns);
-        self.client
-            .change(&request, client::CREATE)
-            .map_err(LinkError::during(operation, name))
-    }
-
-    /// Sets the interface `name` up.
-    ///
-    /// # Errors
-    ///
-    /// There is none, or the kernel refuses.
-    pub fn set_up(&mut self, name: &str) -> Result<(), LinkError> {
-        check_name(name)?;
-        self.client
-            .change(&message::set_up(name), client::MODIFY)
-            .map_err(LinkError::during(LinkOperation::SetUp, name))
-    }
-
-    /// Gives the interface `name` an address, in a network of `prefix` bits. The kernel adds the route to the
-    /// network when the interface is up.
-    ///
-    /// An IPv6 address can be used at once: duplicate address detection, which takes a second or more, is
-    /// left out.
-    /// A router still waits, for its own link-local address, before it forwards IPv6 over an interface that has
-    /// just come up.
-    ///
-    /// # Errors
-    ///
-    /// There is no such interface, it has the address already, or the kernel refuses.
-    pub fn add_address(&mut self, name: &str, address: IpAddr, prefix: u8) -> Result<(), LinkError> {
-        let operation = LinkOperation::AddAddress { address, prefix };
-        check_name(name)?;
-        let index = self
-            .client
-            .get(&message::get_link(name), message::link_index)
-            .map_err(LinkError::during(operation.clone(), name))?;
-        self.client
-            .change(&message::add_address(index, address, prefix), client::CREATE)
-            .map_err(LinkError::during(operation, name))
-    }
-
-    /// Adds a route to `destination` by the gateway `via`, to the main table.
-    ///
-    /// # Errors
-    ///
-    /// There is such a route already, the gateway is not on a network of an interface that is up, the two are
-    /// of different families, or the kernel refuses.
-    pub fn add_route(&mut self, destination: Destination, via: IpAddr) -> Result<(), LinkError> {
-        let operation = LinkOperation::AddRoute { destination, via };
-        if let Destination::Network { address, .. } = destination
-            && address.is_ipv4() != via.is_ipv4()
-        {
-            return Err(LinkError::MixedFamilies { destination, via });
-        }
-        self.client
-            .change(&message::add_route(destination, via), client::CREATE)
-            .map_err(LinkError::during(operation, ""))
-    }
-
-    /// Deletes the interface `name`, and with it the other end, if it is one of a pair.
-    ///
-    /// # Errors
-    ///
-    /// There is none, it cannot be deleted (`lo`, a physical one), or the kernel refuses.
-    pub fn delete(&mut self, name: &str) -> Result<(), LinkError> {
-        check_name(name)?;
-        self.client
-            .change(&message::delete(name), client::MODIFY)
-            .map_err(LinkError::during(LinkOperation::Delete, name))
-    }
-
     /// All interfaces, in the order of their indices.
     ///
     /// # Errors
@@ -162,34 +106,39 @@ impl Links {
     pub fn list(&mut self) -> Result<Vec<Link>, LinkError> {
         let mut links = self
             .client
-            .dump(&message::all_links(), message::link)
+            .dump(&message::link::all(), message::link::read)
             .map_err(LinkError::during(LinkOperation::List, ""))?;
         links.sort_by_key(|link| link.index);
         Ok(links)
     }
-}
 
-/// Where a route leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Destination {
-    /// Everywhere that no other route leads to, in the gateway's family.
-    Default,
-    /// A network.
-    Network {
-        /// Its address; bits beyond the prefix must be zero.
-        address: IpAddr,
-        /// Its length in bits.
-        prefix: u8,
-    },
-}
+    /// The interface `name`.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or the kernel refuses.
+    pub fn find(&mut self, name: &str) -> Result<Link, LinkError> {
+        check_name(name)?;
+        self.client
+            .get(&message::link::get(name), message::link::read)
+            .map_err(LinkError::during(LinkOperation::Find, name))
+    }
 
-/// As `ip route` writes it: `default`, `10.0.0.0/8`.
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::Network { address, prefix } => write!(f, "{address}/{prefix}"),
-        }
+    /// The number of the interface `name`, which is looked up for `operation` on `link`.
+    fn index_of(&mut self, name: &str, operation: &LinkOperation, link: &str) -> Result<u32, LinkError> {
+        check_name(name)?;
+        self.client
+            .get(&message::link::get(name), message::link::read_index)
+            .map_err(LinkError::during(operation.clone(), link))
+    }
+
+    /// The names of all interfaces, for answers in which only numbers stand.
+    fn names(&mut self) -> Result<impl Fn(u32) -> Option<String> + use<>, LinkError> {
+        let links = self.list()?;
+        Ok(move |index| {
+            let at = links.binary_search_by_key(&index, |link| link.index).ok()?;
+            links.get(at).map(|link| link.name.clone())
+        })
     }
 }
 

@@ -101,6 +101,10 @@ pub enum RegistryOperation {
     RemoveEntry,
     /// Reading the directory.
     List,
+    /// Reading how mounts in the directory spread.
+    ReadPropagation,
+    /// Watching the directory.
+    Watch,
 }
 
 impl fmt::Display for RegistryOperation {
@@ -117,13 +121,16 @@ impl fmt::Display for RegistryOperation {
             Self::Unmount => "unmount",
             Self::RemoveEntry => "remove",
             Self::List => "read the directory",
+            Self::ReadPropagation => "read the mount propagation of the directory",
+            Self::Watch => "watch the directory",
         })
     }
 }
 
 fn hint(operation: RegistryOperation, source: &io::Error) -> &'static str {
     use RegistryOperation::{
-        BindDirectory, CreateDirectory, CreateEntry, MountEntry, RemoveEntry, ShareDirectory, Unmount,
+        BindDirectory, CreateDirectory, CreateEntry, MountEntry, ReadPropagation, RemoveEntry,
+        ShareDirectory, Unmount, Watch,
     };
     match (operation, source.raw_os_error()) {
         (BindDirectory | ShareDirectory | MountEntry | Unmount, Some(libc::EPERM | libc::EACCES)) => {
@@ -133,7 +140,9 @@ fn hint(operation: RegistryOperation, source: &io::Error) -> &'static str {
             " (only root may change this directory)"
         }
         (CreateDirectory, Some(libc::ENOENT)) => " (its parent directory does not exist)",
-        (MountEntry, Some(libc::ENOENT)) => " (is /proc mounted?)",
+        (Watch, Some(libc::EMFILE)) => " (see /proc/sys/fs/inotify/max_user_instances, and `ulimit -n`)",
+        (Watch, Some(libc::ENOSPC)) => " (see /proc/sys/fs/inotify/max_user_watches)",
+        (MountEntry | ReadPropagation | Watch, Some(libc::ENOENT)) => " (is /proc mounted?)",
         (BindDirectory | MountEntry, Some(libc::ENOSPC)) => " (see /proc/sys/fs/mount-max)",
         _ => "",
     }

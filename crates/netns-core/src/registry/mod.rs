@@ -18,14 +18,22 @@
 //! - `remove` does not follow symlinks when it unmounts, and takes away stacked mounts.
 //! - Whatever fails, no half-made entry stays.
 //!
-//! Watching, `identify` and `pids` are not here.
+//! # Files
+//!
+//! This one adds, removes and opens names. [`entry`] says what stands under them, [`identify`] which name a
+//! namespace or a process has, [`reach`] who else sees them, and [`watch`] when they change.
 
 mod directory;
 mod entry;
 mod error;
+mod identify;
+mod reach;
+mod watch;
 
 pub use entry::{Entry, EntryState};
 pub use error::{RegistryError, RegistryOperation};
+pub use reach::Reach;
+pub use watch::{Watch, WatchEvent};
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -36,7 +44,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, lstat};
 
 use crate::error::{OpenError, Target};
-use crate::{Netns, NetnsName};
+use crate::{Netns, NetnsName, scoped};
 
 /// The directory of `ip netns`. Distributions that write `/var/run/netns` have a symlink.
 const SYSTEM_REGISTRY: &str = "/run/netns";
@@ -83,6 +91,26 @@ impl Registry {
         let netns = Netns::create()?;
         self.attach(name, &netns)?;
         Ok(netns)
+    }
+
+    /// [`Registry::add`] for many names, each with an outcome of its own, in their order. A name that cannot be
+    /// added does not stop those behind it.
+    ///
+    /// All are made on one thread, which is several times as fast as one thread for each.
+    ///
+    /// # Errors
+    ///
+    /// Each as [`Registry::add`].
+    pub fn add_each(&self, names: &[NetnsName]) -> Vec<Result<(), RegistryError>> {
+        let on_one_thread = || {
+            names
+                .iter()
+                .map(|name| self.attach(name, &Netns::create_here()?))
+                .collect()
+        };
+        // Without a thread each has to fail in its own words.
+        scoped::on_own_thread(on_one_thread)
+            .unwrap_or_else(|_| names.iter().map(|name| self.add(name).map(drop)).collect())
     }
 
     /// Gives a namespace a name; it may have others, here and elsewhere.

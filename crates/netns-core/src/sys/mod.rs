@@ -4,15 +4,16 @@
 //! in the [`std::io::Error`], and nothing is retried or interpreted. `setns`, `unshare`, `mount` and
 //! `fstatfs` are not here: `nix` has them.
 //!
+//! - [`mount`]: copies of mounts that are not at any place.
 //! - [`nsfs`]: what the kernel tells about an open namespace file.
+//! - [`pidfd`]: what it tells about the namespace of a process.
 //! - [`socket`]: what it tells about the namespace of a socket.
 
-#![allow(
-    unsafe_code,
-    reason = "raw ioctl and getsockopt calls; each block does one of them"
-)]
+#![allow(unsafe_code, reason = "raw system calls; each block does one of them")]
 
+pub(crate) mod mount;
 pub(crate) mod nsfs;
+pub(crate) mod pidfd;
 pub(crate) mod socket;
 
 use std::ffi::c_int;

@@ -1,0 +1,38 @@
+//! `FileId`: which file it is, while one holds it.
+//!
+//! Cheaper than a [`NetnsId`](crate::NetnsId), and had on every kernel without entering anything, but good for a
+//! comparison only as long as one of the two sides is kept open.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::sys::stat::{fstat, stat};
+
+/// The device and inode of a file. The kernel uses those of a namespace again as soon as it has died, so they
+/// mean something only while the namespace is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    pub(crate) inode: u64,
+}
+
+impl FileId {
+    /// That of an open file.
+    pub(crate) fn of(fd: &OwnedFd) -> io::Result<Self> {
+        let found = fstat(fd)?;
+        Ok(Self {
+            device: found.st_dev,
+            inode: found.st_ino,
+        })
+    }
+
+    /// That of the file to which `path` leads.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        let found = stat(path)?;
+        Ok(Self {
+            device: found.st_dev,
+            inode: found.st_ino,
+        })
+    }
+}

@@ -1,0 +1,325 @@
+//! `Watch`: names that come, go, and change what they lead to.
+//!
+//! # Why one source is not enough
+//!
+//! inotify tells that a file came or went. It says nothing when a namespace is mounted on the file, which is
+//! the moment from which the name can be used, nor when something else is mounted over the whole directory.
+//! The kernel makes `/proc/PID/mountinfo` readable when any mount changes, and says nothing of what. So a
+//! watch listens to both, and whatever it hears, it looks at the directory again and compares.
+//!
+//! # Why nothing is missed
+//!
+//! - Both sources are listened to *before* the directory is looked at, at the start and each time again.
+//! - The look is repeated until nothing was heard while it lasted. So what was heard lies before it, and what
+//!   is heard later, after it.
+//! - What inotify tells is replayed first, so that a name which came and went between two looks is reported.
+//!   Then the look has the last word; so an overflow of inotify's queue loses at most such a coming and going.
+//! - A directory that is missing is waited for by its parent, or by the nearest directory above that exists.
+//!   The parent is listened to always, for a directory that is replaced.
+//!
+//! A symlink whose target becomes another namespace is noticed with the next change of any kind.
+
+#[cfg(feature = "mio")]
+mod source;
+mod state;
+
+pub use state::WatchEvent;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+
+use super::{EntryState, Registry, RegistryError, RegistryOperation, entry};
+use crate::mountinfo::MOUNTINFO;
+use crate::{NetnsId, NetnsName};
+use state::{Change, Look, Seen, State};
+
+/// How often a look is repeated, at most, because something was heard while it lasted. What was heard during
+/// the last one is reported with the next.
+const MOST_LOOKS: usize = 16;
+
+/// Watches a registry. It is a readable descriptor, for `poll(2)` and its like; with the feature `mio` it is
+/// an event source.
+///
+/// ```no_run
+/// use netns_core::{Registry, WatchEvent};
+///
+/// let mut watch = Registry::system().watch()?;
+/// for (name, id) in watch.known() {
+///     println!("{name} is there already: {id:?}");
+/// }
+/// loop {
+///     for event in watch.wait(None)? {
+///         match event {
+///             WatchEvent::Ready { name, id } => println!("{name} can be used: namespace {id}"),
+///             WatchEvent::Removed { name } => println!("{name} is gone"),
+///             other => println!("{other:?}"),
+///         }
+///     }
+/// }
+/// # #[allow(unreachable_code)]
+/// # Ok::<(), netns_core::RegistryError>(())
+/// ```
+///
+/// It is about the mount namespace of the thread that made it, and must be used by threads of the same.
+#[derive(Debug)]
+pub struct Watch {
+    registry: Registry,
+    /// Holds `inotify` and `mountinfo`, and is the descriptor that is shown.
+    epoll: Epoll,
+    inotify: Inotify,
+    /// Kept open: it is in `epoll`.
+    _mountinfo: File,
+    /// What inotify watches: the directory, if it is there, and one above.
+    directory: Option<WatchDescriptor>,
+    above: Option<Above>,
+    state: State,
+}
+
+/// The nearest directory above that exists.
+#[derive(Debug)]
+struct Above {
+    watch: WatchDescriptor,
+    /// The one name in it that matters: the next on the way to the registry's directory.
+    next: OsString,
+}
+
+impl Registry {
+    /// Watches this registry, which need not exist yet. What is there already is [known](Watch::known) at
+    /// once; from then on nothing is missed.
+    ///
+    /// # Errors
+    ///
+    /// `/proc` is not mounted, a limit is reached, or the directory cannot be read.
+    pub fn watch(&self) -> Result<Watch, RegistryError> {
+        let failed = |errno: nix::Error| cannot_watch(self, errno.into());
+        let path = std::path::absolute(&self.path).map_err(|source| cannot_watch(self, source))?;
+        let mountinfo = File::open(MOUNTINFO).map_err(|source| cannot_watch(self, source))?;
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        epoll
+            .add(&inotify, EpollEvent::new(EpollFlags::EPOLLIN, 0))
+            .map_err(failed)?;
+        // It is always readable in the ordinary sense; a change is urgent, and an error (proc_pid_mountinfo(5)).
+        epoll
+            .add(&mountinfo, EpollEvent::new(EpollFlags::EPOLLPRI, 1))
+            .map_err(failed)?;
+        let mut watch = Watch {
+            registry: Self::at(path),
+            epoll,
+            inotify,
+            _mountinfo: mountinfo,
+            directory: None,
+            above: None,
+            state: State::default(),
+        };
+        watch.events()?;
+        Ok(watch)
+    }
+}
+
+impl Watch {
+    /// The names that are there, and what they lead to: nothing, if no namespace stands under the name (yet).
+    /// It is the state after the last call of [`Watch::events`] or [`Watch::wait`], and at first, the one at
+    /// the beginning.
+    pub fn known(&self) -> impl Iterator<Item = (&NetnsName, Option<NetnsId>)> {
+        self.state.known()
+    }
+
+    /// What has happened since the last call. It does not wait, and there may be nothing.
+    ///
+    /// When the descriptor has been reported readable, this must be called before it is waited for again: the
+    /// kernel says only once that a mount has changed.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be read, or a limit is reached. It may be tried again, and nothing is missed.
+    pub fn events(&mut self) -> Result<Vec<WatchEvent>, RegistryError> {
+        // Takes the note that a mount has changed, if there is one, before the look.
+        self.poll(EpollTimeout::ZERO)?;
+        let mut heard = Vec::new();
+        let mut look = Look::default();
+        for _ in 0..MOST_LOOKS {
+            self.listen()
+                .map_err(|source| cannot_watch(&self.registry, source))?;
+            self.hear(&mut heard)?;
+            look = self.look()?;
+            if !self.hear(&mut heard)? {
+                break;
+            }
+        }
+        Ok(self.state.advance(heard, look))
+    }
+
+    /// Waits until something has happened, or until the time is over: then there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Watch::events`].
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Vec<WatchEvent>, RegistryError> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let events = self.events()?;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if !events.is_empty() || left == Some(Duration::ZERO) {
+                return Ok(events);
+            }
+            self.poll(left.map_or(EpollTimeout::NONE, in_milliseconds))?;
+        }
+    }
+
+    /// Waits for either source. A signal handler that runs ends it early.
+    fn poll(&self, timeout: EpollTimeout) -> Result<(), RegistryError> {
+        match self.epoll.wait(&mut [EpollEvent::empty(); 2], timeout) {
+            Ok(_) | Err(nix::Error::EINTR) => Ok(()),
+            Err(errno) => Err(cannot_watch(&self.registry, errno.into())),
+        }
+    }
+
+    /// Makes sure that inotify watches the directory that has the path now, and one above it.
+    fn listen(&mut self) -> io::Result<()> {
+        let path = self.registry.path().to_owned();
+        // From above: if the directory is replaced between the two, it is heard.
+        let above = self.listen_above(&path)?;
+        let directory = self.listen_at(&path, in_directory())?;
+        let now = [above.as_ref().map(|above| above.watch), directory];
+        for old in [self.above.as_ref().map(|above| above.watch), self.directory] {
+            if let Some(old) = old
+                && !now.contains(&Some(old))
+            {
+                // The kernel may have ended it already, with the directory.
+                let _ = self.inotify.rm_watch(old);
+            }
+        }
+        (self.above, self.directory) = (above, directory);
+        Ok(())
+    }
+
+    /// Watches the nearest directory above `path` that exists.
+    fn listen_above(&self, path: &Path) -> io::Result<Option<Above>> {
+        for _ in 0..MOST_LOOKS {
+            let mut below = path;
+            for above in path.ancestors().skip(1) {
+                if let Some(watch) = self.listen_at(above, in_directory_above())? {
+                    // What was made before the watch, but after it had been looked for, is not heard.
+                    if below == path || fs::symlink_metadata(below).is_err() {
+                        let next = below.file_name().unwrap_or_default().to_owned();
+                        return Ok(Some(Above { watch, next }));
+                    }
+                    break;
+                }
+                below = above;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Watches a directory, if it is there.
+    fn listen_at(&self, path: &Path, what: AddWatchFlags) -> io::Result<Option<WatchDescriptor>> {
+        match self.inotify.add_watch(path, what | AddWatchFlags::IN_ONLYDIR) {
+            Ok(watch) => Ok(Some(watch)),
+            Err(nix::Error::ENOENT | nix::Error::ENOTDIR) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Takes all that inotify has told. The answer is whether there was something that matters.
+    fn hear(&self, heard: &mut Vec<(NetnsName, Change)>) -> Result<bool, RegistryError> {
+        let mut is_something = false;
+        loop {
+            let events = match self.inotify.read_events() {
+                Ok(events) => events,
+                Err(nix::Error::EAGAIN) => return Ok(is_something),
+                Err(nix::Error::EINTR) => continue,
+                Err(errno) => return Err(cannot_watch(&self.registry, errno.into())),
+            };
+            for event in events {
+                is_something |= self.matters(&event);
+                if Some(event.wd) == self.directory {
+                    heard.extend(change(event));
+                }
+            }
+        }
+    }
+
+    /// Much comes and goes in the directory above, and only one name there is ours. The rest is told of a
+    /// directory itself, or of the queue.
+    fn matters(&self, event: &InotifyEvent) -> bool {
+        match (&event.name, &self.above) {
+            (Some(name), Some(above)) if event.wd == above.watch => *name == above.next,
+            _ => true,
+        }
+    }
+
+    fn look(&self) -> Result<Look, RegistryError> {
+        let entries = entry::list(&self.registry)?;
+        Ok(entries
+            .into_iter()
+            .map(|entry| {
+                let seen = match entry.state {
+                    EntryState::Live { id } | EntryState::Symlink { id: Some(id), .. } => Seen::Netns(id),
+                    EntryState::Unreadable { .. } => Seen::Unknown,
+                    _ => Seen::Nothing,
+                };
+                (entry.name, seen)
+            })
+            .collect())
+    }
+}
+
+/// Readable when [`Watch::events`] should be called.
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
+/// What happened to which name.
+fn change(event: InotifyEvent) -> Option<(NetnsName, Change)> {
+    let change = if event.mask.intersects(came()) {
+        Change::Came
+    } else if event.mask.intersects(went()) {
+        Change::Went
+    } else {
+        return None;
+    };
+    Some((NetnsName::new(event.name?).ok()?, change))
+}
+
+fn came() -> AddWatchFlags {
+    AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO
+}
+
+fn went() -> AddWatchFlags {
+    AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM
+}
+
+/// What is asked for in the directory. Its own end is heard from above.
+fn in_directory() -> AddWatchFlags {
+    came() | went() | AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF
+}
+
+/// What is asked for above it: whether the way to the directory changes.
+fn in_directory_above() -> AddWatchFlags {
+    came() | went() | AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF
+}
+
+/// Rounded up, so that the time is over when it is waited for no longer.
+fn in_milliseconds(left: Duration) -> EpollTimeout {
+    let millis = left.as_nanos().div_ceil(1_000_000).min(i32::MAX as u128);
+    EpollTimeout::try_from(millis).unwrap_or(EpollTimeout::MAX)
+}
+
+fn cannot_watch(registry: &Registry, source: io::Error) -> RegistryError {
+    RegistryError::System {
+        operation: RegistryOperation::Watch,
+        path: registry.path().to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,165 @@
+//! Sockets in stock: always of the namespace that the name means now, never more than agreed, and never the
+//! last thing that keeps a namespace alive for long.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod util;
+
+use std::num::NonZeroUsize;
+
+use netns_core::{Netns, NetnsId, NetnsSpec, OpenError, PoolError, SocketPool};
+use socket2::{Domain, Socket, Type};
+use static_assertions::assert_not_impl_any;
+use util::{in_private_namespaces, name, registry};
+
+assert_not_impl_any!(SocketPool: Send, Sync);
+
+fn pool(batch: usize, limit: usize) -> SocketPool {
+    SocketPool::of_this_thread(NonZeroUsize::new(batch).unwrap(), limit).unwrap()
+}
+
+fn spec(text: &str) -> NetnsSpec {
+    text.parse().unwrap()
+}
+
+fn tcp(pool: &mut SocketPool, from: &str) -> Socket {
+    pool.socket(&spec(from), Domain::IPV4, Type::STREAM, None)
+        .unwrap()
+}
+
+fn id_of(socket: &Socket) -> NetnsId {
+    NetnsId::of_socket(socket).unwrap()
+}
+
+#[test]
+fn one_visit_serves_a_batch_of_requests() {
+    in_private_namespaces(|| {
+        let blue = registry().add(&name("blue")).unwrap().id().unwrap();
+        let home = Netns::current().unwrap().id().unwrap();
+        let mut pool = pool(4, 100);
+        for in_stock in [3, 2, 1, 0, 3] {
+            assert_eq!(id_of(&tcp(&mut pool, "blue")), blue);
+            assert_eq!(pool.idle(), in_stock);
+        }
+        assert_eq!(Netns::current().unwrap().id().unwrap(), home);
+    });
+}
+
+#[test]
+fn sockets_of_different_kinds_are_not_mixed_up() {
+    in_private_namespaces(|| {
+        registry().add(&name("blue")).unwrap();
+        let (mut pool, blue) = (pool(2, 100), spec("blue"));
+        let kinds = [
+            (Domain::IPV4, Type::STREAM),
+            (Domain::IPV6, Type::STREAM),
+            (Domain::IPV4, Type::DGRAM),
+        ];
+        for _ in 0..4 {
+            for (domain, kind) in kinds {
+                let socket = pool.socket(&blue, domain, kind, None).unwrap();
+                assert_eq!(
+                    (socket.domain().unwrap(), socket.r#type().unwrap()),
+                    (domain, kind)
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn a_name_that_leads_to_another_namespace_now_gets_sockets_of_that_one() {
+    in_private_namespaces(|| {
+        let mut pool = pool(8, 100);
+        let mut seen = Vec::new();
+        for _ in 0..20 {
+            let blue = registry().add(&name("blue")).unwrap().id().unwrap();
+            assert_eq!(id_of(&tcp(&mut pool, "blue")), blue);
+            assert_eq!(id_of(&tcp(&mut pool, "blue")), blue);
+            registry().remove(&name("blue")).unwrap();
+            seen.push(blue);
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 20);
+    });
+}
+
+#[test]
+fn a_name_that_is_gone_keeps_nothing_in_stock() {
+    in_private_namespaces(|| {
+        registry().add(&name("blue")).unwrap();
+        registry().add(&name("red")).unwrap();
+        let mut pool = pool(4, 100);
+        tcp(&mut pool, "blue");
+        tcp(&mut pool, "red");
+        assert_eq!(pool.sweep(), 0);
+        registry().remove(&name("blue")).unwrap();
+        assert_eq!((pool.sweep(), pool.idle()), (3, 3));
+        registry().remove(&name("red")).unwrap();
+        let error = pool
+            .socket(&spec("red"), Domain::IPV4, Type::STREAM, None)
+            .unwrap_err();
+        assert!(
+            matches!(error, PoolError::Open(OpenError::NotFound { .. })),
+            "{error}"
+        );
+        assert_eq!(pool.idle(), 0);
+    });
+}
+
+#[test]
+fn a_visit_looks_after_the_shelf_that_was_used_longest_ago() {
+    in_private_namespaces(|| {
+        for text in ["blue", "red", "green"] {
+            registry().add(&name(text)).unwrap();
+        }
+        let mut pool = pool(4, 100);
+        tcp(&mut pool, "blue");
+        tcp(&mut pool, "red");
+        registry().remove(&name("blue")).unwrap();
+        tcp(&mut pool, "green");
+        assert_eq!(pool.idle(), 6);
+        assert_eq!(pool.sweep(), 0);
+    });
+}
+
+#[test]
+fn no_more_than_the_limit_is_in_stock_and_the_oldest_makes_room() {
+    in_private_namespaces(|| {
+        let ids: Vec<_> = (0..5)
+            .map(|number| {
+                registry()
+                    .add(&name(&format!("ns{number}")))
+                    .unwrap()
+                    .id()
+                    .unwrap()
+            })
+            .collect();
+        let mut pool = pool(4, 6);
+        for round in 0..3 {
+            for (number, id) in ids.iter().enumerate() {
+                let socket = tcp(&mut pool, &format!("ns{number}"));
+                assert_eq!(id_of(&socket), *id, "round {round}");
+                assert!(pool.idle() <= 6);
+            }
+        }
+        let mut none = self::pool(4, 0);
+        tcp(&mut none, "ns0");
+        assert_eq!(none.idle(), 0);
+    });
+}
+
+#[test]
+fn a_pool_works_for_paths_and_processes_too() {
+    in_private_namespaces(|| {
+        let made = registry().add(&name("blue")).unwrap().id().unwrap();
+        let mut pool = pool(2, 10);
+        assert_eq!(id_of(&tcp(&mut pool, "/run/netns/blue")), made);
+        let here = Netns::open_pid(std::process::id()).unwrap().id().unwrap();
+        assert_eq!(
+            id_of(&tcp(&mut pool, &format!("pid:{}", std::process::id()))),
+            here
+        );
+    });
+}
