@@ -23,7 +23,7 @@ pub enum ApplyError {
         /// What failed.
         source: OpenError,
     },
-    /// The opener did not answer in time.
+    /// The opener did not answer in time, or it has failed for good.
     #[error("relay `{relay}` cannot listen at {address}: no answer about the socket within {seconds} s")]
     OpenerSilent {
         /// The relay's name.

@@ -92,7 +92,12 @@ impl Handle {
         let State {
             control, listeners, ..
         } = &mut *state;
-        let opened = reconcile::open(&mut wanted, control, listeners)?;
+        let mut made_way = Vec::new();
+        let opened = reconcile::open(&mut wanted, control, listeners, &mut made_way);
+        for listener in made_way {
+            self.close(&listener);
+        }
+        let opened = opened?;
         // From here on nothing fails.
         let pools = state.servers.adopt(&plan.pools);
         let statuses = self.publish(plan, &wanted, &opened, &pools);
@@ -109,7 +114,11 @@ impl Handle {
     /// Closes every listener at once, and lets sessions finish for at most `patience`; what is left then is reset. A second
     /// call can only shorten it.
     pub fn drain(&self, patience: Duration) {
-        let deadline = Instant::now() + patience;
+        // A patience beyond all clocks is as good as a year.
+        let now = Instant::now();
+        let deadline = now
+            .checked_add(patience)
+            .unwrap_or(now + Duration::from_secs(365 * 24 * 60 * 60));
         self.end(|| Command::Drain(deadline));
     }
 

@@ -38,7 +38,7 @@
 //! # What it relies on
 //!
 //! Linux 5.14 or later (`SO_NETNS_COOKIE`). `SIGPIPE` has to be ignored, as it is in every Rust program unless it changes
-//! that: `splice` into a reset connection raises it. A panic in an [`Observer`] or [`SocketOpener`] ends the engine.
+//! that: `splice` into a reset connection raises it. A panic in an [`Observer`] or [`SocketOpener`] on a worker ends the engine.
 
 mod accepted;
 mod admission;

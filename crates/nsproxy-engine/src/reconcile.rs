@@ -55,11 +55,13 @@ pub(crate) fn identify<'a>(plan: &'a Plan, control: &Control) -> Result<Vec<Want
 /// Keeps, or opens, the listening socket of each wanted place.
 ///
 /// A socket whose option changes has to make way for the new one, which takes its address. Those come last: when anything
-/// else fails, nothing has changed.
+/// else fails, nothing has changed. Those that were shut are added to `made_way`, whatever the result: the workers have to be
+/// told.
 pub(crate) fn open(
     wanted: &mut [Wanted<'_>],
     control: &Control,
     listeners: &mut ListenerRegistry,
+    made_way: &mut Vec<Arc<Listener>>,
 ) -> Result<Vec<Arc<Listener>>, ApplyError> {
     let mut opened: Vec<Option<Arc<Listener>>> = Vec::with_capacity(wanted.len());
     let (mut fresh, mut replacing) = (Vec::new(), Vec::new());
@@ -78,6 +80,7 @@ pub(crate) fn open(
         for index in &indices {
             if let Some(old) = listeners.remove(&wanted[*index].key) {
                 old.shut();
+                made_way.push(old);
             }
         }
         let requests = indices

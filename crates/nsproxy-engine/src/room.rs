@@ -6,6 +6,8 @@ use crate::error::StartError;
 
 /// Descriptors for everything but sessions and pipes: standard streams, pollers, listeners, logs.
 const RESERVED_DESCRIPTORS: u64 = 256;
+/// Receivers that do not read keep what their pipes hold: at most 256 MiB for each worker. Flows beyond go on by copying.
+const PIPES_PER_WORKER: usize = 256;
 /// One in so many of the remaining descriptors may be an end of a pipe.
 const PIPE_SHARE: u64 = 8;
 
@@ -33,13 +35,13 @@ impl Room {
                 limit,
             });
         }
-        // Each flow holds one pipe at most.
+        // Each flow holds one pipe at most, and a pipe up to a mebibyte of the kernel's memory.
         let pipes = usize::try_from((limit - needed) / 2)
             .unwrap_or(usize::MAX)
             .min(sessions.saturating_mul(2));
         Ok(Self {
             sessions,
-            pipes_per_worker: pipes / workers,
+            pipes_per_worker: (pipes / workers).min(PIPES_PER_WORKER),
         })
     }
 }

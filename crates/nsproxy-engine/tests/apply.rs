@@ -5,6 +5,7 @@ mod common;
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{A_WHILE, Relay, listener, listener_at, plan, relay_to, server, settings};
 use nsproxy_engine::{ApplyError, InProcess, ListenerPlan, Plan, PlanError, RelayPlan, ServerPlan, Settings};
@@ -200,4 +201,45 @@ fn a_plan_that_fails_leaves_a_listener_alone_whose_option_it_would_change() {
     let client = Peer::connect(relay.address());
     client.expect("old");
     client.expect_eof();
+}
+
+#[test]
+fn a_listener_that_had_to_make_way_is_forgotten_by_every_worker() {
+    let service = Service::reply(Listener::bind(LOOPBACK), "there");
+    let place = Listener::bind(LOOPBACK).address().to_string();
+    let relay = Relay::start(&Plan::forward(
+        listener_at(&place),
+        server(service.address()),
+        None,
+    ));
+    let changed = ListenerPlan {
+        transparent: true,
+        ..listener_at(&place)
+    };
+    let changed = Plan::forward(changed, server(service.address()), None);
+    // IP_TRANSPARENT takes CAP_NET_ADMIN or CAP_NET_RAW.
+    let statuses = nsproxy_testkit::require!(relay.handle.apply(&changed));
+    assert!(!statuses[0].kept);
+    assert_eq!(ask(&relay), b"there");
+    // A shut listener that is still watched reports a hang-up all the time.
+    let before = worker_time();
+    std::thread::park_timeout(Duration::from_millis(300));
+    let used = worker_time().saturating_sub(before);
+    assert!(
+        used < Duration::from_millis(150),
+        "idle workers have used {used:?}"
+    );
+}
+
+/// CPU time of this test's workers: other tests of this program run beside it, so the busiest thread alone counts.
+fn worker_time() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let times = tasks.flatten().filter_map(|task| {
+        let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
+        let times = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        let nanos = times.split_whitespace().next()?.parse().ok()?;
+        name.starts_with("nsproxy-")
+            .then_some(Duration::from_nanos(nanos))
+    });
+    times.max().unwrap_or_default()
 }

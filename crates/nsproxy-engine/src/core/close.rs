@@ -25,7 +25,7 @@ pub enum CloseReason {
     NoServer,
     /// The server's address is the client's destination, and the client has none (a unix socket).
     NoDestination,
-    /// The server's address is the client's destination, and that is this listener itself.
+    /// The connection to the server would lead back to this listener itself.
     Loop,
     /// The client's address was to be the source, and the client has none, or one of another family.
     NoSource,
@@ -106,7 +106,7 @@ impl std::fmt::Display for CloseReason {
             Self::NoDestination => {
                 f.write_str("the server takes the client's destination address, and a unix socket has none")
             }
-            Self::Loop => f.write_str("the client's destination is this listener itself"),
+            Self::Loop => f.write_str("the connection would lead back to this listener itself"),
             Self::NoSource => f.write_str("the client's address cannot be the source of this connection"),
             Self::HeaderUnwritable => f.write_str("the namespace's name does not fit into a PROXY header"),
             Self::SocketFailed(errno) => write!(f, "no socket for the server: {errno}"),

@@ -11,6 +11,7 @@
 //! | `moment.rs` | time as a number that is passed in |
 //! | `flow.rs` | one direction: fill, flush, half-close, copy or splice |
 //! | `session.rs` | states from accept to close, deadlines, the next step |
+//! | `step.rs` | what goes into a session and what comes out of it |
 //! | `close.rs` | why a session ended |
 //! | `policy.rs` | which namespace a connection belongs to |
 
@@ -21,6 +22,7 @@ pub mod policy;
 pub mod readiness;
 pub mod session;
 pub mod side;
+mod step;
 
 #[cfg(test)]
 mod flow_properties;

@@ -13,92 +13,13 @@
 //! After a [`Step::Close`] the session is over and is told nothing more; one that was closed by an outcome or by
 //! [`Session::close`] stays closed, for the same reason, whatever it is told.
 
+pub use super::step::{Connect, HeaderRead, Step, Timeouts};
+
 use super::close::{CloseReason, Errno};
-use super::flow::{Fill, Flow, FlowStep, Flush, Path};
-use super::moment::{Moment, Span};
+use super::flow::{Fill, Flow, FlowStep, Flush};
+use super::moment::Moment;
 use super::readiness::Readiness;
 use super::side::{Direction, Side};
-
-/// Inactivity and waiting limits of one session; `None` is "never".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Timeouts {
-    /// For a complete PROXY header; [`Timeouts::client`] when not set.
-    pub header: Option<Span>,
-    /// For the upstream socket and its connection.
-    pub connect: Option<Span>,
-    /// Inactivity of the client while the session waits for it.
-    pub client: Option<Span>,
-    /// Inactivity of the server while the session waits for it.
-    pub server: Option<Span>,
-}
-
-impl Timeouts {
-    const fn idle(&self, side: Side) -> Option<Span> {
-        match side {
-            Side::Downstream => self.client,
-            Side::Upstream => self.server,
-        }
-    }
-}
-
-/// What the driver has to do next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Read PROXY header bytes from downstream, then [`Session::on_header`].
-    ReadHeader,
-    /// Ask for an upstream socket, then [`Session::on_socket_requested`].
-    OpenSocket,
-    /// Start connecting, then [`Session::on_connect`].
-    Connect,
-    /// The connection attempt has ended, then [`Session::on_connect`].
-    FinishConnect {
-        /// An error is pending: ask which. Without one the connection is established.
-        failed: bool,
-    },
-    /// Write what is left of the preface, then [`Session::on_preface`].
-    SendPreface,
-    /// Move bytes in, then [`Session::on_fill`].
-    Fill(Direction, Path),
-    /// Move bytes out, then [`Session::on_flush`].
-    Flush(Direction),
-    /// `shutdown(SHUT_WR)` towards the flow's sink, then [`Session::on_shutdown`].
-    ShutdownWrite(Direction),
-    /// Nothing before the next event.
-    Wait,
-    /// Release everything.
-    Close(CloseReason),
-}
-
-/// What reading for a PROXY header brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeaderRead {
-    /// The header is complete, or its continuation may be tried at once.
-    Complete,
-    /// More bytes are needed; the socket may still have some.
-    Incomplete,
-    /// More bytes are needed, and the socket has none.
-    WouldBlock,
-    /// The session ends.
-    Refused(CloseReason),
-}
-
-/// How a connection attempt stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Connect {
-    /// Established. The bytes of the preface that are to be written before relaying.
-    Established {
-        /// Bytes to be written before relaying starts.
-        preface: usize,
-        /// How many of them, the last ones, are the client's: they had come together with its header.
-        payload: usize,
-    },
-    /// Under way: the socket will become writable.
-    InProgress,
-    /// Refused, unreachable and the like.
-    Failed(Errno),
-    /// Established, and of no use.
-    Impossible(CloseReason),
-}
 
 /// One session.
 #[derive(Debug, Clone)]
@@ -293,7 +214,9 @@ impl Session {
             // The turn passes to the other direction.
             Fill::WouldBlock => relaying.turn = source.other().outgoing(),
             // After a reset the kernel reports an end to whoever reads: the reset must not pass for one.
-            Fill::Eof if relaying.broken == Some(source) => self.close(CloseReason::Reset(source)),
+            Fill::Eof if relaying.broken == Some(source) && flow.has_eof() => {
+                self.close(CloseReason::Reset(source));
+            }
             // The second end needs no `shutdown`: closing the socket sends it.
             Fill::Eof => {
                 let [flow, other] =

@@ -117,6 +117,11 @@ impl Acceptor {
                     batch.room_awaited |= leave(gate, &listening.route);
                     if let Err(error) = none {
                         pause(poll, listening);
+                        // The listener was shut; that it is to be forgotten is on its way. Until then it would report a
+                        // hang-up all the time.
+                        if error.kind() == ErrorKind::InvalidInput {
+                            return batch;
+                        }
                         self.resume_at = Span::from_duration(PAUSE).map(|pause| now.after(pause));
                         batch.result = Err(error);
                     }
@@ -128,11 +133,15 @@ impl Acceptor {
     }
 
     /// Goes on with every listener that has paused.
-    pub(super) fn resume(&mut self, poll: &Poll) {
+    pub(super) fn resume(&mut self, poll: &Poll, now: Moment) {
         self.resume_at = None;
         for listening in self.listeners.iter_mut().filter(|listening| !listening.watched) {
             let token = About::Listener(listening.listener.id).token();
             listening.watched = sys::add_exclusive(poll, &*listening.listener, token).is_ok();
+            if !listening.watched {
+                // The kernel is short of memory: later.
+                self.resume_at = Span::from_duration(PAUSE).map(|pause| now.after(pause));
+            }
         }
     }
 
@@ -210,15 +219,11 @@ fn accept_one(listening: &Listening) -> io::Result<Option<Accepted>> {
             peer: peer.as_socket(),
             route: Arc::clone(&listening.route),
         })),
-        // The connection ended before it was accepted, or the listener was shut (accept(2)); level-triggered polling
-        // tells again if there is more.
+        // The connection ended before it was accepted (accept(2)); level-triggered polling tells again if there is more.
         Err(error)
             if matches!(
                 error.kind(),
-                ErrorKind::WouldBlock
-                    | ErrorKind::ConnectionAborted
-                    | ErrorKind::Interrupted
-                    | ErrorKind::InvalidInput
+                ErrorKind::WouldBlock | ErrorKind::ConnectionAborted | ErrorKind::Interrupted
             ) =>
         {
             Ok(None)

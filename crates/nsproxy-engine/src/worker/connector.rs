@@ -21,7 +21,10 @@ use crate::servers::{Server, ServerNetns};
 ///
 /// Why there can be no connection.
 pub(super) fn choose(entry: &mut Entry, resources: &Resources) -> Result<SocketRequest, CloseReason> {
-    let server = Arc::clone(entry.route.pool.next_server().ok_or(CloseReason::NoServer)?);
+    let Some(server) = entry.route.pool.next_server().map(Arc::clone) else {
+        header::report_unlisted(entry, false, resources);
+        return Err(CloseReason::NoServer);
+    };
     let netns = netns_of(&server, entry, resources)?;
     let address = address_of(&server, entry, &netns, resources)?;
     let kind = match &address {
@@ -131,7 +134,11 @@ fn address_of(
         Target::Unix(_) => Ok(Address::Unix),
         Target::Ip { address, port } => {
             let port = port.or_else(client_port).ok_or(CloseReason::NoDestination)?;
-            Ok(Address::Ip(SocketAddr::new(*address, port)))
+            let address = SocketAddr::new(*address, port);
+            if is_listener(&address, entry, netns) {
+                return Err(CloseReason::Loop);
+            }
+            Ok(Address::Ip(address))
         }
         Target::ClientDestination { port } => {
             let mut destination = entry.destination().ok_or(CloseReason::NoDestination)?;
@@ -180,6 +187,18 @@ fn leads_back(destination: &SocketAddr, entry: &Entry, netns: &NetnsRef) -> Lead
         LeadsBack::Yes
     } else {
         LeadsBack::Perhaps
+    }
+}
+
+/// Whether a configured address is this very listener's.
+fn is_listener(address: &SocketAddr, entry: &Entry, netns: &NetnsRef) -> bool {
+    match &entry.route.address {
+        Endpoint::Ip(listener) if listener.port() == address.port() && *netns == entry.route.netns => {
+            let (ip, address) = (listener.ip().to_canonical(), address.ip().to_canonical());
+            let local = || entry.local().map(|local| local.ip().to_canonical());
+            ip == address || (ip.is_unspecified() && (address.is_loopback() || local() == Some(address)))
+        }
+        _ => false,
     }
 }
 

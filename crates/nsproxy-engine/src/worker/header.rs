@@ -29,7 +29,12 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
     let Some(mut socket) = entry.socket(Side::Downstream) else {
         return HeaderRead::WouldBlock;
     };
-    let scratch = &mut resources.scratch[..MAX_HEADER];
+    let waiting = match &entry.holdings[Direction::Up.index()] {
+        Holding::Buffer(waiting) => waiting.bytes().len(),
+        _ => 0,
+    };
+    // An unfinished header is shorter than the longest that is taken.
+    let scratch = &mut resources.scratch[..MAX_HEADER.saturating_sub(waiting).max(1)];
     let received = match socket.read(scratch) {
         Ok(received) => &scratch[..received],
         Err(error) if error.kind() == ErrorKind::WouldBlock => return HeaderRead::WouldBlock,

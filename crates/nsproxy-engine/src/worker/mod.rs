@@ -368,7 +368,7 @@ impl Worker {
             .resume_at()
             .is_some_and(|resume_at| resume_at <= now)
         {
-            self.acceptor.resume(&self.poll);
+            self.acceptor.resume(&self.poll, self.resources.now());
         }
         if self
             .drain_until
@@ -392,7 +392,7 @@ impl Worker {
                 }
                 Command::Unlisten(id) => self.acceptor.unlisten(&self.poll, id),
                 Command::Adopt(accepted) => self.begin(*accepted),
-                Command::ResumeAccepting => self.acceptor.resume(&self.poll),
+                Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
                 Command::Drain(deadline) => {
                     self.acceptor.unlisten_all(&self.poll);
                     self.drain_until =

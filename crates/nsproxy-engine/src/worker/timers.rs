@@ -53,6 +53,8 @@ impl Timers {
     /// Sets the session's timer, whatever it was before.
     pub(super) fn arm(&mut self, key: usize, at: Moment) {
         self.cancel(key);
+        // What is due already is due in the slot that is looked at next.
+        let at = at.max(Moment::from_millis(self.cursor * SLOT_MILLIS));
         if self.nodes.len() <= key {
             self.nodes.resize(
                 key + 1,
