@@ -3,4 +3,6 @@
 //!
 //! One module a subject. A function panics when a promise is broken, and returns otherwise.
 
+pub mod config;
 pub mod proxy;
+pub mod session;

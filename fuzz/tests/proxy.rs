@@ -1,5 +1,7 @@
 //! Every seed and every input that once failed, through every target, as ordinary tests.
 
+mod kept;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -38,18 +40,8 @@ fn the_seeds_are_the_vectors() {
     );
 }
 
-/// Seeds and regressions, by name.
 fn kept() -> Vec<(PathBuf, Vec<u8>)> {
-    let mut inputs = Vec::new();
-    for folder in ["seeds/proxy", "regressions/proxy"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            let bytes = fs::read(&path).unwrap();
-            inputs.push((path, bytes));
-        }
-    }
-    assert!(inputs.len() > 100);
-    inputs
+    kept::inputs("proxy", 100)
 }
 
 fn root() -> &'static Path {
