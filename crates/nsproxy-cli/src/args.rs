@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
 
+use crate::command::header::Header;
+use crate::command::netns::Netns;
 use crate::endpoint::Endpoint;
 
 /// Relays connections between Linux network namespaces, configured like HAProxy.
@@ -25,12 +27,18 @@ pub(crate) enum Command {
     Check(Check),
     /// Relay one address to another, in whichever namespaces they are.
     ///
-    /// An endpoint is ADDR:PORT, PORT (on 127.0.0.1) or unix:PATH, each with @NETNS behind it if it is in another network
-    /// namespace: a name of `ip netns`, a path, or pid:N. For example:
+    /// An endpoint is ADDR:PORT, PORT (on 127.0.0.1) or unix:PATH, with @NETNS
+    /// behind it if it is in another network namespace: a name of `ip netns`,
+    /// a path, or pid:N. For example:
     ///
     ///     nsproxy forward 127.0.0.1:8080 10.0.0.5:80@tenant1
     #[command(verbatim_doc_comment)]
     Forward(Forward),
+    /// Take PROXY headers apart, or build one.
+    #[command(subcommand)]
+    Header(Header),
+    /// Make, list, enter and wire network namespaces, as `ip netns` and `ip link` do.
+    Netns(Netns),
     /// Show what nsproxy does, on networks that it makes for the purpose and removes again. Needs no set-up.
     Demo,
 }
@@ -73,7 +81,8 @@ pub(crate) struct Forward {
     /// Begin each connection to the target with a PROXY v1 header.
     #[arg(long)]
     pub(crate) send_proxy: bool,
-    /// Begin each connection to the target with a PROXY v2 header, which carries the listener's namespace.
+    /// Begin each connection to the target with a PROXY v2 header, which carries the listener's namespace as it is written
+    /// behind the @.
     #[arg(long)]
     pub(crate) send_proxy_v2: bool,
     /// Connect from the client's own address (HAProxy's `usesrc clientip`); the target's namespace has to route replies
@@ -83,6 +92,9 @@ pub(crate) struct Forward {
     /// Give up connecting to the target after this time.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) connect_timeout: Duration,
+    /// End a connection on which nothing has moved for this time [default: never].
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) idle_timeout: Option<Duration>,
     /// Log every connection, not only those that failed.
     #[arg(short, long)]
     pub(crate) verbose: bool,

@@ -39,7 +39,10 @@ impl FromStr for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.address.fmt(f)?;
+        match &self.address {
+            nsproxy_engine::Endpoint::Ip(address) => address.fmt(f)?,
+            nsproxy_engine::Endpoint::Unix(path) => write!(f, "unix:{}", path.display())?,
+        }
         match &self.netns {
             Some(netns) => write!(f, " in netns {netns}"),
             None => Ok(()),
@@ -106,8 +109,8 @@ mod tests {
         );
         accepts("80@pid:42", "127.0.0.1:80 in netns pid:42");
         accepts("*:80", "0.0.0.0:80");
-        accepts("unix:/run/a.sock@blue", "/run/a.sock in netns blue");
-        accepts("unix:/tmp/a@b@", "/tmp/a@b");
+        accepts("unix:/run/a.sock@blue", "unix:/run/a.sock in netns blue");
+        accepts("unix:/tmp/a@b@", "unix:/tmp/a@b");
     }
 
     #[test]

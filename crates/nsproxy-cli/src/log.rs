@@ -5,15 +5,18 @@
 
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, JoinHandle};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use nsproxy_engine::{CloseReason, Notice, Observer, SessionSummary};
 
 /// Lines that may wait to be written.
 const QUEUE: usize = 4096;
+/// How long the end waits for a reader of standard error that does not read.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Which sessions are worth a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,42 +33,48 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Writes lines to standard error.
+/// Puts lines into the queue.
 #[derive(Debug)]
 pub(crate) struct Log {
     level: Level,
     lines: SyncSender<String>,
-    dropped: AtomicU64,
+    dropped: Arc<AtomicU64>,
 }
 
-/// Waits until everything was written.
+/// The other end of the queue.
 #[derive(Debug)]
-pub(crate) struct Writer(JoinHandle<()>);
+pub(crate) struct Writer {
+    lines: SyncSender<String>,
+    dropped: Arc<AtomicU64>,
+    /// Closed when the last line was written.
+    done: Receiver<()>,
+}
 
 impl Log {
     pub(crate) fn start(level: Level) -> io::Result<(Self, Writer)> {
         let (lines, queue) = sync_channel(QUEUE);
-        let writer = thread::Builder::new()
+        let (busy, done) = sync_channel(0);
+        thread::Builder::new()
             .name("nsproxy-log".to_owned())
-            .spawn(move || write_lines(&queue))?;
-        Ok((
-            Self {
-                level,
-                lines,
-                dropped: AtomicU64::new(0),
-            },
-            Writer(writer),
-        ))
+            .spawn(move || write_lines(&queue, busy))?;
+        let dropped = Arc::<AtomicU64>::default();
+        let writer = Writer {
+            lines: lines.clone(),
+            dropped: Arc::clone(&dropped),
+            done,
+        };
+        let log = Self {
+            level,
+            lines,
+            dropped,
+        };
+        Ok((log, writer))
     }
 
     fn put(&self, line: impl Display) {
         let time = humantime::format_rfc3339_millis(SystemTime::now());
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
-        let lost = if dropped > 0 {
-            format!("{time} log dropped={dropped}\n")
-        } else {
-            String::new()
-        };
+        let lost = lost(dropped);
         if self.lines.try_send(format!("{lost}{time} {line}\n")).is_err() {
             self.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
         }
@@ -73,11 +82,27 @@ impl Log {
 }
 
 impl Writer {
-    /// The log has to be dropped before.
-    pub(crate) fn finish(self) {
-        // A writer that panicked has written what it could.
-        let _ = self.0.join();
+    /// Writes what is left, and some last words. The log has to be dropped before.
+    pub(crate) fn finish(self, last_words: &str) {
+        let Self {
+            lines,
+            dropped,
+            done,
+        } = self;
+        // A queue that is still full has a reader that will not read this either.
+        let _ = lines.try_send(format!("{}{last_words}", lost(dropped.load(Ordering::Relaxed))));
+        drop(lines);
+        let _ = done.recv_timeout(LAST_WORDS);
     }
+}
+
+/// A line that says how many are missing, if any are.
+fn lost(dropped: u64) -> String {
+    if dropped == 0 {
+        return String::new();
+    }
+    let time = humantime::format_rfc3339_millis(SystemTime::now());
+    format!("{time} log dropped={dropped}\n")
 }
 
 impl Observer for Log {
@@ -121,7 +146,7 @@ impl Observer for Log {
     }
 }
 
-fn write_lines(queue: &Receiver<String>) {
+fn write_lines(queue: &Receiver<String>, _busy: SyncSender<()>) {
     for line in queue {
         // A line that nobody can read is lost; the relay goes on.
         let _ = io::stderr().lock().write_all(line.as_bytes());

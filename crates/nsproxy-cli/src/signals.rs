@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first drains, the second ends at once.
+//! SIGTERM and SIGINT: the first drains, the second ends every session, a third the process.
 
 use std::io;
 use std::thread;
@@ -23,6 +23,10 @@ pub(crate) fn drain_on_signal(engine: Handle) -> io::Result<()> {
             }
             if signals.next().is_some() {
                 engine.stop();
+            }
+            // Whatever still holds the process up, nobody wants to wait for it.
+            if signals.next().is_some() {
+                std::process::exit(1);
             }
         })?;
     Ok(())

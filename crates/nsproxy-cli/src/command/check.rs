@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use nsproxy_config::{Config, RenderOptions, Report, Severity};
 
+use super::counted;
 use crate::args::{Check, Files};
 use crate::log;
 
@@ -24,9 +25,9 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     writeln!(
         io::stdout(),
         "The configuration is valid: {}, {}, {} that a PROXY header may select.",
-        counted(listeners, "listener"),
-        counted(servers, "server"),
-        counted(config.namespace_list.len(), "namespace"),
+        counted(listeners as u64, "listener"),
+        counted(servers as u64, "server"),
+        counted(config.namespace_list.len() as u64, "namespace"),
     )?;
     Ok(ExitCode::SUCCESS)
 }
@@ -40,7 +41,7 @@ pub(crate) fn load(files: &Files) -> Option<Config> {
         }
         Err(report) => {
             show(&report);
-            let errors = counted(report.count(Severity::Error), "error");
+            let errors = counted(report.count(Severity::Error) as u64, "error");
             log::complain(&format!("nsproxy: the configuration is not valid: {errors}"));
             None
         }
@@ -57,13 +58,5 @@ fn show(report: &Report) {
                 })
                 .trim_end(),
         );
-    }
-}
-
-fn counted(count: usize, thing: &str) -> String {
-    match count {
-        0 => format!("no {thing}"),
-        1 => format!("1 {thing}"),
-        _ => format!("{count} {thing}s"),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
     let plan = plan(args)?;
     namespaces::warn_about_missing(&plan);
-    for listener in engine.handle().apply(&plan)? {
+    for listener in super::apply(&engine, &plan)? {
         let from = crate::endpoint::Endpoint {
             address: listener.address,
             netns: listener.netns,
@@ -33,8 +33,7 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
         log::complain(&format!("relaying {from} to {} (Ctrl-C ends)", args.target));
     }
     let stats = engine.wait()?;
-    writer.finish();
-    log::complain(&summary(&stats));
+    writer.finish(&summary(&stats));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -74,9 +73,11 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
     for relay in &mut plan.relays {
         // There is only one, and a value of the log has no spaces.
         "forward".clone_into(&mut relay.name);
+        relay.client_timeout = args.idle_timeout.unwrap_or_default();
     }
     for pool in &mut plan.pools {
         pool.connect_timeout = args.connect_timeout;
+        pool.server_timeout = args.idle_timeout.unwrap_or_default();
     }
     Ok(plan)
 }
@@ -94,7 +95,6 @@ fn summary(stats: &Stats) -> String {
     } else {
         String::new()
     };
-    format!(
-        "relayed {accepted} connections{failures}: {bytes_up} bytes to the target, {bytes_down} bytes back"
-    )
+    let connections = super::counted(*accepted, "connection");
+    format!("relayed {connections}{failures}: {bytes_up} bytes to the target, {bytes_down} bytes back\n")
 }

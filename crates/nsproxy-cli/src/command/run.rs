@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<ExitCode> {
     let engine = Engine::start(&settings, Arc::new(InProcess), Arc::new(log))?;
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
     namespaces::warn_about_missing(&plan);
-    for listener in engine.handle().apply(&plan)? {
+    for listener in super::apply(&engine, &plan)? {
         let netns = listener
             .netns
             .map(|netns| format!(" in netns {netns}"))
@@ -46,10 +46,12 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<ExitCode> {
         ));
     }
     let stats = engine.wait()?;
-    writer.finish();
-    log::complain(&format!(
-        "nsproxy: ended after {} sessions ({} failed), {} bytes up, {} bytes down",
-        stats.accepted, stats.failed, stats.bytes_up, stats.bytes_down
+    writer.finish(&format!(
+        "nsproxy: ended after {} ({} failed), {} bytes up, {} bytes down\n",
+        super::counted(stats.accepted, "session"),
+        stats.failed,
+        stats.bytes_up,
+        stats.bytes_down
     ));
     Ok(ExitCode::SUCCESS)
 }

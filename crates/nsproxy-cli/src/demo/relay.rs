@@ -32,7 +32,7 @@ impl Relay {
         let Self { engine, writer } = self;
         engine.handle().drain(DRAIN);
         let stats = engine.wait()?;
-        writer.finish();
+        writer.finish("");
         anyhow::ensure!(stats.failed == 0, "{} sessions have failed", stats.failed);
         Ok(stats.accepted)
     }

@@ -51,8 +51,9 @@ pub(super) fn move_bulk(network: &Network, services: &Services) -> anyhow::Resul
     let (started, cpu_before) = (Instant::now(), cpu::of_threads("nsproxy-"));
     let mut sent = 0;
     while sent < BULK {
-        stream.write_all(&block)?;
-        sent += block.len() as u64;
+        let rest = usize::try_from(BULK - sent).map_or(block.len(), |rest| rest.min(block.len()));
+        stream.write_all(&block[..rest])?;
+        sent += rest as u64;
     }
     stream.shutdown(Shutdown::Write)?;
     let arrived = services

@@ -12,8 +12,9 @@ use super::network::{Network, Place, tenant};
 
 /// No peer of the demo takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What is sent in bulk, over and over. Its length divides the amount, and it does not divide any power of two but those.
-pub(super) const BLOCK: usize = 64 * 1024;
+/// What is sent in bulk, over and over. A prime, so that no buffer of any program holds a whole number of blocks: chunks that
+/// are lost, doubled or swapped do not pass for others.
+const BLOCK: usize = 65_521;
 
 /// The running services.
 pub(super) struct Services {
@@ -122,7 +123,7 @@ fn take_header(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Byte `index` of what is sent in bulk: every byte depends on its place, so that one lost or moved is noticed.
+/// The block: each byte depends on its place in it.
 pub(super) fn block() -> Vec<u8> {
     (0..BLOCK)
         .map(|index| (index ^ (index >> 8)).to_le_bytes()[0])

@@ -56,7 +56,7 @@ fn a_relay_without_sessions_ends_at_once() {
         running.signal(Signal::SIGTERM);
         let said = running.wait().expect_code(0);
         assert!(
-            said.contains("nsproxy: ended after 0 sessions (0 failed), 0 bytes up, 0 bytes down"),
+            said.contains("nsproxy: ended after no session (0 failed), 0 bytes up, 0 bytes down"),
             "{said}"
         );
     });

@@ -259,7 +259,7 @@ fn a_connection_to_the_listener_itself_is_no_loop() {
             gate.connect("127.0.0.1:5000").expect_closed();
             line_with(
                 &running,
-                &["session ", "the client's destination is this listener itself"],
+                &["session ", "would lead back to this listener itself"],
             );
         });
     }

@@ -1,0 +1,124 @@
+//! `nsproxy netns apply FILE [--delete]`: brings a topology into being, or takes it away.
+//!
+//! A file has one step a line, in the words of the commands: `add`, `set`, `link add`, `link set`, `address add`,
+//! `route add`, each with `-n NETNS` before it where it acts elsewhere. Everything that is wrong with the file is said at
+//! once, before anything is done. A step that is done already is left alone, so a file can be applied again. `--delete`
+//! goes through the steps backwards. A step that fails ends the work; what was made before it stays, to be completed or
+//! deleted.
+
+mod file;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use netns_core::NetnsSpec;
+use netns_core::links::Links;
+
+use super::context::Context;
+use super::failure::{FAILED, Failure, Result, USAGE};
+use super::words::Words;
+use crate::log;
+use file::Line;
+use step::Step;
+
+pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
+    let path = words.require("Command line is not complete: apply FILE (- is standard input)")?;
+    words.end()?;
+    let path = Path::new(&path.text);
+    let text = read(path)
+        .map_err(|error| Failure::new(FAILED, format_args!("cannot read {}: {error}", path.display())))?;
+    let steps = check(path, &text)?;
+    let mut links = OpenLinks::default();
+    if context.options.delete {
+        for (line, step) in steps.iter().rev() {
+            step.unmake(context, &mut links)
+                .map_err(|failure| failed(path, line, &failure))?;
+        }
+        return Ok(());
+    }
+    for (at, (line, step)) in steps.iter().enumerate() {
+        make(context, &mut links, step, &steps[at + 1..]).map_err(|failure| failed(path, line, &failure))?;
+    }
+    Ok(())
+}
+
+/// Does a step, unless it is done, or is about an interface that a later step has taken away already.
+fn make(context: &Context, links: &mut OpenLinks, step: &Step, later: &[(Line<'_>, Step)]) -> Result {
+    let mover = later.iter().find(|(_, later)| later.moves_link_of(step));
+    if let Some((_, mover)) = mover
+        && mover.is_moved(context, links)?
+    {
+        return Ok(());
+    }
+    step.make(context, links)
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut text = Vec::new();
+        io::stdin().lock().read_to_end(&mut text)?;
+        return Ok(text);
+    }
+    fs::read(path)
+}
+
+/// The steps of the file, if all of them are right.
+fn check<'a>(path: &Path, text: &'a [u8]) -> Result<Vec<(Line<'a>, Step)>> {
+    let mut steps = Vec::new();
+    let mut errors = 0_usize;
+    for line in file::lines(text) {
+        let step = line.words().and_then(|words| Step::parse(&words));
+        match step {
+            Ok(Some(step)) => steps.push((line, step)),
+            Ok(None) => {}
+            Err(failure) => {
+                errors += 1;
+                log::complain(&line.complaint(path, &failure));
+            }
+        }
+    }
+    match errors {
+        0 => Ok(steps),
+        1 => Err(Failure::new(USAGE, "nothing was done: the file has 1 error")),
+        _ => Err(Failure::new(
+            USAGE,
+            format_args!("nothing was done: the file has {errors} errors"),
+        )),
+    }
+}
+
+/// The failure of one line, with the line.
+fn failed(path: &Path, line: &Line<'_>, failure: &Failure) -> Failure {
+    Failure::new(failure.code(), line.complaint(path, failure))
+}
+
+/// The interfaces of the namespaces that were used so far: a topology has many lines for each.
+#[derive(Debug, Default)]
+struct OpenLinks(BTreeMap<Option<NetnsSpec>, Links>);
+
+impl OpenLinks {
+    /// Those of the namespace that `spec` names, or of this one.
+    fn of(&mut self, context: &Context, spec: Option<&NetnsSpec>) -> Result<&mut Links> {
+        let key = spec.cloned();
+        if !self.0.contains_key(&key) {
+            let links = match spec {
+                Some(spec) => Links::in_netns(&context.open(spec)?)?,
+                None => Links::here()?,
+            };
+            self.0.insert(key.clone(), links);
+        }
+        self.0
+            .get_mut(&key)
+            .ok_or_else(|| Failure::new(FAILED, "the interfaces cannot be had"))
+    }
+
+    /// Lets go of every namespace: one whose name is taken away is to die at once.
+    fn close(&mut self) {
+        self.0.clear();
+    }
+}

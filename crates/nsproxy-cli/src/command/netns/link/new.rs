@@ -1,0 +1,343 @@
+//! `link add`: a new interface. Two word orders are understood: the kind first (`link add veth a peer b`), and that of
+//! `ip link` (`link add a type veth peer name b`).
+
+use netns_core::links::{Links, MacvlanMode, Vxlan};
+use netns_core::{Netns, NetnsSpec};
+
+use super::super::context::Context;
+use super::super::failure::{FAILED, Failure, Result};
+use super::super::words::{Word, Words};
+use super::look;
+
+/// The kinds that can be made, by the word for each.
+const KINDS: [&str; 5] = ["veth", "vlan", "macvlan", "vxlan", "bridge"];
+
+/// Keywords with one value behind each. `name` and `dev` of a name are dealt with apart.
+const SETTINGS: [&str; 9] = [
+    "link", "netns", "id", "mode", "remote", "group", "local", "dev", "dstport",
+];
+
+/// An interface that is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct NewLink {
+    name: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Veth {
+        /// Where the first end is to be.
+        netns: Option<NetnsSpec>,
+        peer: String,
+        /// Where the second end is to be.
+        peer_netns: Option<NetnsSpec>,
+    },
+    Vlan {
+        parent: String,
+        id: u16,
+    },
+    Macvlan {
+        parent: String,
+        mode: MacvlanMode,
+    },
+    Vxlan(Vxlan),
+    Bridge,
+}
+
+impl NewLink {
+    pub(in super::super) fn parse(words: Words<'_>) -> Result<Self> {
+        let mut draft = Draft::read(words)?;
+        let (Some(kind), Some(name)) = (draft.kind, draft.name) else {
+            return Err(Failure::usage(format_args!(
+                "Command line is not complete: link add {} NAME ...",
+                KINDS.join("|")
+            ))
+            .at(draft.end));
+        };
+        let kind = match kind.text.to_str() {
+            Some("veth") => draft.veth()?,
+            Some("vlan") => Kind::Vlan {
+                parent: draft.need("link", kind)?.utf8()?,
+                id: draft.vlan_id(kind)?,
+            },
+            Some("macvlan") => Kind::Macvlan {
+                parent: draft.need("link", kind)?.utf8()?,
+                mode: match draft.take("mode")? {
+                    // The kernel's own choice.
+                    None => MacvlanMode::Vepa,
+                    Some(word) => word.number_of("a mode: private, vepa, bridge, passthru or source")?,
+                },
+            },
+            Some("vxlan") => Kind::Vxlan(draft.vxlan(kind)?),
+            Some("bridge") => Kind::Bridge,
+            _ => {
+                return Err(kind.wrong(format_args!(
+                    "\"{}\" is not a kind of interface that can be made here: {}",
+                    kind.shown(),
+                    KINDS.join(", ")
+                )));
+            }
+        };
+        draft.end()?;
+        Ok(Self {
+            name: name.utf8()?,
+            kind,
+        })
+    }
+
+    /// Makes it; `links` are those of the namespace to act in.
+    pub(in super::super) fn make(&self, context: &Context, links: &mut Links) -> Result {
+        let name = self.name.as_str();
+        match &self.kind {
+            Kind::Veth {
+                netns: None,
+                peer,
+                peer_netns,
+            } => {
+                let peer_netns = open(context, peer_netns.as_ref())?;
+                links.create_veth(name, peer, peer_netns.as_ref())?;
+            }
+            Kind::Veth {
+                netns: Some(netns),
+                peer,
+                peer_netns,
+            } => {
+                let peer_netns = match peer_netns {
+                    Some(spec) => context.open(spec)?,
+                    None => Netns::current()?,
+                };
+                let netns = context.open(netns)?;
+                Links::in_netns(&netns)?.create_veth(name, peer, Some(&peer_netns))?;
+            }
+            Kind::Vlan { parent, id } => links.create_vlan(parent, name, *id)?,
+            Kind::Macvlan { parent, mode } => links.create_macvlan(parent, name, *mode)?,
+            Kind::Vxlan(vxlan) => links.create_vxlan(name, vxlan)?,
+            Kind::Bridge => links.create_bridge(name)?,
+        }
+        Ok(())
+    }
+
+    /// Whether it is there already.
+    ///
+    /// # Errors
+    ///
+    /// There is something else of its name.
+    pub(in super::super) fn is_made(&self, context: &Context, links: &mut Links) -> Result<bool> {
+        let mut elsewhere;
+        let links = match self.netns() {
+            None => links,
+            Some(spec) => {
+                elsewhere = Links::in_netns(&context.open(spec)?)?;
+                &mut elsewhere
+            }
+        };
+        let Some(found) = look(links, &self.name)? else {
+            return Ok(false);
+        };
+        let word = self.kind.word();
+        if found.kind.as_deref() != Some(word) {
+            let kind = found.kind.as_deref().unwrap_or("hardware");
+            return Err(Failure::new(
+                FAILED,
+                format_args!(
+                    "there is an interface `{}` already, and it is no {word}: {kind}",
+                    self.name
+                ),
+            ));
+        }
+        Ok(true)
+    }
+
+    /// Deletes it if it is there.
+    pub(in super::super) fn unmake(&self, context: &Context, links: &mut Links) -> Result {
+        if self.is_made(context, links)? {
+            match self.netns() {
+                None => links.delete(&self.name)?,
+                Some(spec) => Links::in_netns(&context.open(spec)?)?.delete(&self.name)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The namespaces that it names.
+    pub(in super::super) fn specs(&self) -> impl Iterator<Item = &NetnsSpec> {
+        let (netns, peer_netns) = match &self.kind {
+            Kind::Veth {
+                netns, peer_netns, ..
+            } => (netns.as_ref(), peer_netns.as_ref()),
+            _ => (None, None),
+        };
+        netns.into_iter().chain(peer_netns)
+    }
+
+    /// What it is called where the command acts; nothing if it is made elsewhere.
+    pub(in super::super) fn name_here(&self) -> Option<&str> {
+        self.netns().is_none().then_some(&*self.name)
+    }
+
+    /// Where it is, if not where the command acts.
+    fn netns(&self) -> Option<&NetnsSpec> {
+        match &self.kind {
+            Kind::Veth { netns, .. } => netns.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl Kind {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Veth { .. } => "veth",
+            Self::Vlan { .. } => "vlan",
+            Self::Macvlan { .. } => "macvlan",
+            Self::Vxlan(_) => "vxlan",
+            Self::Bridge => "bridge",
+        }
+    }
+}
+
+fn open(context: &Context, spec: Option<&NetnsSpec>) -> Result<Option<Netns>> {
+    spec.map(|spec| context.open(spec)).transpose()
+}
+
+/// The words, sorted by what they are for; each kind takes what it understands.
+#[derive(Debug)]
+struct Draft<'a> {
+    kind: Option<&'a Word>,
+    name: Option<&'a Word>,
+    settings: Vec<(&'a Word, &'a Word)>,
+    peer: Option<(&'a Word, &'a Word, Option<&'a Word>)>,
+    end: usize,
+}
+
+impl<'a> Draft<'a> {
+    fn read(mut words: Words<'a>) -> Result<Self> {
+        let mut draft = Self {
+            kind: None,
+            name: None,
+            settings: Vec::new(),
+            peer: None,
+            end: words.end_place(),
+        };
+        // `link add veth type veth` is an interface that is called veth.
+        let is_kind = |word: &Word| KINDS.iter().any(|kind| word.is(kind));
+        if let [first, second, ..] = words.rest()
+            && is_kind(first)
+            && !second.is("type")
+        {
+            draft.kind = words.next();
+            words.take_if("name");
+            draft.name = words.next();
+        }
+        while let Some(word) = words.next() {
+            if word.is("peer") {
+                draft.read_peer(word, &mut words)?;
+            } else if word.is("type") && draft.kind.is_none() {
+                draft.kind = Some(words.value(word)?);
+            } else if SETTINGS.iter().any(|setting| word.is(setting)) {
+                draft.settings.push((word, words.value(word)?));
+            } else if word.is("name") && draft.name.is_none() {
+                draft.name = Some(words.value(word)?);
+            } else if draft.name.is_none() {
+                draft.name = Some(word);
+            } else {
+                return Err(word.wrong(format_args!("\"{}\" is unknown here", word.shown())));
+            }
+        }
+        Ok(draft)
+    }
+
+    /// `peer [name] NAME [netns NETNS]`.
+    fn read_peer(&mut self, keyword: &'a Word, words: &mut Words<'a>) -> Result {
+        words.take_if("name");
+        let name = words.value(keyword)?;
+        let netns = match words.peek() {
+            Some(word) if word.is("netns") => {
+                words.next();
+                Some(words.value(word)?)
+            }
+            _ => None,
+        };
+        if self.peer.replace((keyword, name, netns)).is_some() {
+            return Err(keyword.wrong("\"peer\" is given twice"));
+        }
+        Ok(())
+    }
+
+    /// The value of a keyword, if it is given.
+    fn take(&mut self, keyword: &str) -> Result<Option<&'a Word>> {
+        let Some(at) = self.settings.iter().position(|(word, _)| word.is(keyword)) else {
+            return Ok(None);
+        };
+        let (_, value) = self.settings.remove(at);
+        match self.settings.iter().find(|(word, _)| word.is(keyword)) {
+            None => Ok(Some(value)),
+            Some((again, _)) => Err(again.wrong(format_args!("\"{keyword}\" is given twice"))),
+        }
+    }
+
+    fn need(&mut self, keyword: &str, kind: &Word) -> Result<&'a Word> {
+        self.take(keyword)?
+            .ok_or_else(|| Failure::usage(format_args!("a {} needs `{keyword}`", kind.shown())).at(self.end))
+    }
+
+    fn veth(&mut self) -> Result<Kind> {
+        let netns = self.take("netns")?.map(Word::netns_spec).transpose()?;
+        let (_, peer, peer_netns) = self
+            .peer
+            .take()
+            .ok_or_else(|| Failure::usage("a veth needs `peer NAME [netns NETNS]`").at(self.end))?;
+        Ok(Kind::Veth {
+            netns,
+            peer: peer.utf8()?,
+            peer_netns: peer_netns.map(Word::netns_spec).transpose()?,
+        })
+    }
+
+    fn vlan_id(&mut self, kind: &Word) -> Result<u16> {
+        let word = self.need("id", kind)?;
+        match word.number_of("the number of a VLAN")? {
+            id @ 1..=4094 => Ok(id),
+            _ => Err(word.wrong("the number of a VLAN is 1 to 4094")),
+        }
+    }
+
+    fn vxlan(&mut self, kind: &Word) -> Result<Vxlan> {
+        let word = self.need("id", kind)?;
+        let vni = word.number_of("the number of a VXLAN")?;
+        if vni >= 1 << 24 {
+            return Err(word.wrong("the number of a VXLAN is 0 to 16777215"));
+        }
+        let remote = self.take("remote")?;
+        let group = self.take("group")?;
+        if let (Some(_), Some(group)) = (remote, group) {
+            return Err(group.wrong("`remote` and `group` exclude each other"));
+        }
+        Ok(Vxlan {
+            vni,
+            remote: remote.or(group).map(Word::ip).transpose()?,
+            local: self.take("local")?.map(Word::ip).transpose()?,
+            device: self.take("dev")?.map(Word::utf8).transpose()?,
+            port: self
+                .take("dstport")?
+                .map(|word| word.number_of("a port"))
+                .transpose()?,
+        })
+    }
+
+    /// Complains about what the kind did not take.
+    fn end(&self) -> Result {
+        let peer = self.peer.map(|(keyword, ..)| keyword);
+        match self.settings.first().map(|(keyword, _)| *keyword).or(peer) {
+            None => Ok(()),
+            Some(word) if word.is("netns") => Err(word.wrong(
+                "only a veth is made elsewhere: use -n NETNS, or move the interface with `link set NAME netns NETNS`",
+            )),
+            Some(word) => Err(word.wrong(format_args!(
+                "\"{}\" has no meaning for this kind of interface",
+                word.shown()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `nsproxy netns list`: the names, each with its number if it has one here.
+
+use std::io::Write as _;
+
+use netns_core::NetnsName;
+use netns_core::links::Links;
+
+use super::context::Context;
+use super::failure::Result;
+use super::json::{self, Object};
+use super::nsid;
+
+pub(super) fn run(context: &Context) -> Result {
+    let entries = context.registry.list()?;
+    let mut links = Links::here()?;
+    let listed: Vec<_> = entries
+        .into_iter()
+        .map(|entry| (nsid::of(context, &mut links, &entry), entry.name))
+        .collect();
+    let mut text = Vec::new();
+    for (nsid, name) in &listed {
+        // A name is bytes, and is printed as it is.
+        text.extend_from_slice(name.as_bytes());
+        if let Some(nsid) = nsid {
+            write!(text, " (id: {nsid})")?;
+        }
+        text.push(b'\n');
+    }
+    context.answer(text, || {
+        listed.iter().map(|(nsid, name)| object(*nsid, name)).collect()
+    })
+}
+
+fn object(nsid: Option<u32>, name: &NetnsName) -> Object {
+    let id = nsid.map(|nsid| ("id", nsid.into()));
+    [("name", json::name(name))].into_iter().chain(id).collect()
+}

@@ -1,0 +1,128 @@
+//! `nsproxy netns route add|delete DESTINATION [via GATEWAY] [dev NAME] [src ADDRESS] [metric N]`, `route show`: the main
+//! table.
+
+use netns_core::links::{Destination, Links, Route};
+
+use super::context::{Context, lines};
+use super::failure::{Failure, Result};
+use super::json::Object;
+use super::link::is_absent;
+use super::words::{Words, once};
+
+const ACTIONS: [(&str, Action); 4] = [
+    ("show", Action::Show),
+    ("list", Action::Show),
+    ("add", Action::Add),
+    ("delete", Action::Delete),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Show,
+    Add,
+    Delete,
+}
+
+pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
+    let action = words.choose(&ACTIONS)?.unwrap_or(Action::Show);
+    if action != Action::Show {
+        context.options.refuse_json()?;
+    }
+    match action {
+        Action::Show => {
+            words.end()?;
+            show(context)
+        }
+        Action::Add => NewRoute::parse(words)?.make(&mut Links::here()?),
+        Action::Delete => Ok(Links::here()?.remove_route(&NewRoute::parse(words)?.0)?),
+    }
+}
+
+/// A route that is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NewRoute(Route);
+
+impl NewRoute {
+    pub(super) fn parse(mut words: Words<'_>) -> Result<Self> {
+        let first = words.require("Command line is not complete: DESTINATION [via GATEWAY] [dev NAME]")?;
+        let destination = first.destination()?;
+        let (mut via, mut device, mut source, mut metric) = (None, None, None, None);
+        while let Some(word) = words.next() {
+            match word.text.to_str() {
+                Some("via") => once(&mut via, word, words.value(word)?.ip()?)?,
+                Some("dev") => once(&mut device, word, words.value(word)?.utf8()?)?,
+                Some("src") => once(&mut source, word, words.value(word)?.ip()?)?,
+                Some("metric") => once(&mut metric, word, words.value(word)?.number_of("a metric")?)?,
+                _ => {
+                    return Err(word.wrong(format_args!(
+                        "\"{}\" is unknown here; a route has via, dev, src and metric",
+                        word.shown()
+                    )));
+                }
+            }
+        }
+        let mut route = match (via, &device) {
+            (Some(via), _) => Route::via(destination, via),
+            (None, Some(device)) => Route::on(destination, device),
+            (None, None) => return Err(Failure::usage("a route needs `via` or `dev`").at(words.end_place())),
+        };
+        if let Destination::Network { address, .. } = destination
+            && let Some(other) = via
+                .into_iter()
+                .chain(source)
+                .find(|ip| ip.is_ipv4() != address.is_ipv4())
+        {
+            return Err(first.wrong(format_args!(
+                "{destination} and {other} are of different address families"
+            )));
+        }
+        route.device = device;
+        route.source = source;
+        route.metric = metric;
+        Ok(Self(route))
+    }
+
+    pub(super) fn make(&self, links: &mut Links) -> Result {
+        Ok(links.add_route(&self.0)?)
+    }
+
+    pub(super) fn is_made(&self, links: &mut Links) -> Result<bool> {
+        let Route {
+            destination,
+            via,
+            device,
+            source,
+            metric,
+            ..
+        } = &self.0;
+        Ok(links.list_routes()?.iter().any(|found| {
+            found.destination == *destination
+                && found.via == *via
+                && (device.is_none() || found.device == *device)
+                && (source.is_none() || found.source == *source)
+                && (metric.is_none() || found.metric == *metric)
+        }))
+    }
+
+    /// Takes it away if it is there.
+    pub(super) fn unmake(&self, links: &mut Links) -> Result {
+        match links.remove_route(&self.0) {
+            Err(error) if is_absent(&error) => Ok(()),
+            outcome => Ok(outcome?),
+        }
+    }
+}
+
+fn show(context: &Context) -> Result {
+    let routes = Links::here()?.list_routes()?;
+    context.answer(lines(&routes), || routes.iter().map(object).collect())
+}
+
+fn object(route: &Route) -> Object {
+    let mut object: Object = vec![("dst", route.destination.to_string().into())];
+    object.extend(route.via.map(|via| ("gateway", via.to_string().into())));
+    object.extend(route.device.as_deref().map(|device| ("dev", device.into())));
+    object.extend(route.source.map(|source| ("prefsrc", source.to_string().into())));
+    object.extend(route.metric.map(|metric| ("metric", metric.into())));
+    object
+}

@@ -1,0 +1,86 @@
+//! The numbers by which namespaces call each other.
+
+use nsproxy_testkit::world;
+
+use crate::common::{answer, has, refusal, run};
+
+#[test]
+fn a_number_that_was_set_is_listed() {
+    world("set", |w| {
+        answer(w, "add foo bar");
+        answer(w, "set foo 12");
+        has(&answer(w, "list"), &["foo (id: 12)\n", "bar\n"]);
+        has(
+            &answer(w, "-j list"),
+            &["{\"name\":\"foo\",\"id\":12}", "{\"name\":\"bar\"}"],
+        );
+        assert_eq!(answer(w, "list-id"), "nsid 12 (iproute2 netns name: foo)\n");
+        assert_eq!(answer(w, "-j list-id"), "[{\"nsid\":12,\"name\":\"foo\"}]\n");
+        assert_eq!(
+            answer(w, "list-id nsid 12"),
+            "nsid 12 (iproute2 netns name: foo)\n"
+        );
+        assert_eq!(run(w, "ip netns list-id").stdout, answer(w, "list-id"));
+    });
+}
+
+#[test]
+fn a_number_is_given_once_and_to_one() {
+    world("set-again", |w| {
+        answer(w, "add foo bar");
+        answer(w, "set foo 12");
+        has(&refusal(w, 2, "set foo 12"), &["already has a nsid assigned"]);
+        has(&refusal(w, 2, "set foo 13"), &["already has a nsid assigned"]);
+        has(&refusal(w, 2, "set bar 12"), &["already used"]);
+        answer(w, "set bar auto");
+        has(&answer(w, "list"), &["bar (id: 0)\n"]);
+    });
+}
+
+#[test]
+fn wrong_words_for_numbers_are_shown() {
+    world("wrong-numbers", |w| {
+        answer(w, "add bar");
+        for word in ["-1", "zz", "4294967296"] {
+            has(&refusal(w, 255, &format!("set bar {word}")), &[word]);
+        }
+        has(&refusal(w, 1, "set bar"), &["No nsid specified"]);
+        has(&refusal(w, 1, "set"), &["No netns name specified"]);
+        has(&refusal(w, 1, "set nope 1"), &["nope"]);
+        for word in ["-3", "x"] {
+            has(&refusal(w, 255, &format!("list-id nsid {word}")), &[word]);
+            has(&refusal(w, 255, &format!("list-id target-nsid {word}")), &[word]);
+        }
+        has(&refusal(w, 255, "list-id nsid"), &["nsid"]);
+        has(&refusal(w, 255, "list-id nsid 1 nsid 2"), &["twice"]);
+        has(&refusal(w, 255, "list-id frob"), &["frob"]);
+    });
+}
+
+#[test]
+fn a_number_that_nobody_has_is_refused_in_the_words_of_the_kernel() {
+    world("no-number", |w| {
+        has(
+            &refusal(w, 2, "list-id nsid 99"),
+            &["Peer netns reference is invalid"],
+        );
+        has(&refusal(w, 1, "list-id target-nsid 77"), &["77"]);
+        has(&refusal(w, 2, "list-id target-nsid 77 nsid 1"), &["invalid"]);
+    });
+}
+
+#[test]
+fn the_numbers_of_another_namespace_are_listed_with_their_numbers_here() {
+    world("target", |w| {
+        answer(w, "add a b");
+        answer(w, "set a 3");
+        answer(w, "set b 4");
+        answer(w, "-n a set b 9");
+        let listed = answer(w, "list-id target-nsid 3");
+        assert_eq!(listed, "nsid 9 current-nsid 4 (iproute2 netns name: b)\n");
+        assert_eq!(run(w, "ip netns list-id target-nsid 3").stdout, listed);
+        let json = answer(w, "-j list-id target-nsid 3");
+        assert_eq!(json, "[{\"nsid\":9,\"current-nsid\":4,\"name\":\"b\"}]\n");
+        assert_eq!(answer(w, "-n a list-id"), "nsid 9 (iproute2 netns name: b)\n");
+    });
+}
