@@ -1,7 +1,7 @@
 //! `cargo xtask`: one entry for everything that is checked about this repository.
 //!
 //! This file is the command line. A subcommand is a module: `test` runs every check in order, `tidy`
-//! reads the sources for the rules that no compiler knows.
+//! reads the sources for the rules that no compiler knows, `fuzz` and `bench` look for faults and for time.
 
 #![allow(
     clippy::print_stdout,
@@ -9,6 +9,8 @@
     reason = "a command-line tool talks to its user"
 )]
 
+mod bench;
+mod fuzz;
 mod packages;
 mod stages;
 mod test;
@@ -35,6 +37,11 @@ enum Task {
     Test(TestArgs),
     /// Check the rules of docs/testing.md that no compiler knows.
     Tidy,
+    /// Run every fuzz target for a while. Exits with 1 and the way to see it again when one finds a fault.
+    Fuzz(FuzzArgs),
+    /// Compare with other programs and libraries: `cargo xtask bench --help` says what.
+    #[command(disable_help_flag = true)]
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -42,6 +49,23 @@ struct TestArgs {
     /// Leave out documentation, packaging and the build of the fuzz targets.
     #[arg(long)]
     quick: bool,
+}
+
+#[derive(Debug, Args)]
+struct FuzzArgs {
+    /// How long each target runs.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+    /// Only this target.
+    #[arg(value_name = "TARGET")]
+    target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct BenchArgs {
+    /// The comparison and its options, such as `proto --record`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -60,5 +84,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
     match task {
         Task::Test(args) => test::run(&workspace, args.quick),
         Task::Tidy => tidy::run(&workspace),
+        Task::Fuzz(args) => fuzz::run(&workspace, args.seconds, args.target.as_deref()),
+        Task::Bench(args) => bench::run(&workspace, &args.arguments),
     }
 }

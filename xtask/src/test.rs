@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> anyhow::Result<()> {
                 &[("RUSTDOCFLAGS", "-D warnings")],
             )
         });
-        stages.run("fuzz", |stages| build_fuzz_targets(stages, workspace));
+        stages.run("fuzz", |stages| fuzz_targets(stages, workspace));
         stages.run("package", |stages| package(stages, workspace));
     }
     stages.finish()
@@ -62,13 +62,15 @@ fn each_library_alone(stages: &Stages, workspace: &Workspace) -> anyhow::Result<
     Ok(())
 }
 
-fn build_fuzz_targets(stages: &Stages, workspace: &Workspace) -> anyhow::Result<()> {
+fn fuzz_targets(stages: &Stages, workspace: &Workspace) -> anyhow::Result<()> {
     ensure!(
         workspace.root().join(FUZZ_MANIFEST).is_file(),
         "{FUZZ_MANIFEST} is missing"
     );
     stages.cargo(&["fmt", "--manifest-path", FUZZ_MANIFEST, "--check"])?;
-    stages.cargo(&["build", "--manifest-path", FUZZ_MANIFEST])
+    stages.cargo(&["build", "--manifest-path", FUZZ_MANIFEST])?;
+    // The seeds and what fuzzing has found once.
+    stages.cargo(&["test", "--manifest-path", FUZZ_MANIFEST])
 }
 
 /// Packages what is published, all at once: that way they may depend on each other before any of them

@@ -1,0 +1,70 @@
+//! The private world of a run, which goes with the process, and what is asked of it between two turns.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use netns_core::{Links, Registry};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+use super::expect_same;
+
+/// How long the kernel may take to take namespaces down.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(5);
+
+#[derive(Debug)]
+pub(super) struct World {
+    registry: Registry,
+}
+
+impl World {
+    /// Moves this process into a world of its own. To be called before any thread is started: those stay where they are.
+    pub(super) fn create() -> anyhow::Result<Self> {
+        unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).context(
+            "cannot make namespaces (run this as root, or under `unshare --user --map-root-user`)",
+        )?;
+        let none = None::<&str>;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("private mounts")?;
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("tmpfs"), "/run", Some("tmpfs"), flags, Some("mode=0755")).context("a /run of its own")?;
+        Ok(Self {
+            registry: Registry::system(),
+        })
+    }
+
+    /// These names are in the registry, each with a namespace, and nothing else.
+    pub(super) fn expect_names(&self, names: &[String]) -> anyhow::Result<()> {
+        let entries = self.registry.list()?;
+        let live = entries
+            .iter()
+            .filter(|entry| matches!(entry.state, netns_core::EntryState::Live { .. }));
+        let mut found: Vec<_> = live.map(|entry| entry.name.to_string()).collect();
+        let mut expected = names.to_vec();
+        found.sort_unstable();
+        expected.sort_unstable();
+        expect_same(&found, &expected)?;
+        if entries.len() != names.len() {
+            bail!("{} entries that are no namespaces", entries.len() - names.len());
+        }
+        Ok(())
+    }
+
+    /// Waits until the kernel has taken down what was deleted so far. It does so in order, so one more namespace is
+    /// deleted, whose end shows: a pair of links goes with it.
+    pub(super) fn settle(&self) -> anyhow::Result<()> {
+        let mark = "mark".parse()?;
+        let mut links = Links::here()?;
+        links.create_veth("mark", "end", Some(&self.registry.add(&mark)?))?;
+        self.registry.remove(&mark)?;
+        let begun = Instant::now();
+        while links.list()?.iter().any(|link| link.name == "mark") {
+            if begun.elapsed() > PATIENCE {
+                bail!("the kernel does not take deleted namespaces down");
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+}
