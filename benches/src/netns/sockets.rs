@@ -77,8 +77,7 @@ fn turn(
 ) -> anyhow::Result<()> {
     // The answer is checked before it is measured: the check would be a part of the figure.
     for place in places {
-        let expected = if way == "a socket here" { here } else { place.id };
-        let found = NetnsId::of_socket(&socket(place)?)?;
+        let (found, expected) = (NetnsId::of_socket(&socket(place)?)?, place.id);
         ensure!(
             found == expected,
             "{way}: a socket in namespace {found}, not in {expected}"

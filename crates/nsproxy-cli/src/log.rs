@@ -84,11 +84,7 @@ impl Log {
 impl Writer {
     /// Writes what is left, and some last words. The log has to be dropped before.
     pub(crate) fn finish(self, last_words: &str) {
-        let Self {
-            lines,
-            dropped,
-            done,
-        } = self;
+        let Self { lines, dropped, done } = self;
         // A queue that is still full has a reader that will not read this either.
         let _ = lines.try_send(format!("{}{last_words}", lost(dropped.load(Ordering::Relaxed))));
         drop(lines);

@@ -84,3 +84,21 @@ fn the_numbers_of_another_namespace_are_listed_with_their_numbers_here() {
         assert_eq!(answer(w, "-n a list-id"), "nsid 9 (iproute2 netns name: b)\n");
     });
 }
+
+#[test]
+fn every_name_of_a_numbered_namespace_shows_the_number() {
+    world("two-names", |w| {
+        answer(w, "add a b");
+        answer(w, "set a 3");
+        answer(w, "attach also-a /run/netns/a");
+        answer(w, "link add veth v0 peer v1 netns b");
+        let listed = answer(w, "list");
+        has(&listed, &["a (id: 3)\n", "also-a (id: 3)\n", "b (id: 0)\n"]);
+        assert_eq!(run(w, "ip netns").stdout, listed);
+        // A number whose namespace has no name is listed all the same.
+        answer(w, "link add veth w0 peer w1");
+        answer(w, "delete b");
+        assert_eq!(run(w, "ip netns").stdout, answer(w, "list"));
+        assert_eq!(run(w, "ip netns list-id").stdout, answer(w, "list-id"));
+    });
+}

@@ -48,6 +48,11 @@ impl Failure {
         Self::new(code, format_args!("{:#}", anyhow::Error::new(error)))
     }
 
+    /// What is wrong with something, for a warning.
+    pub(super) fn remark(text: impl Display) -> Self {
+        Self::new(FAILED, text)
+    }
+
     /// Something failed that has been told already.
     pub(super) fn told() -> Self {
         Self::new(FAILED, "")

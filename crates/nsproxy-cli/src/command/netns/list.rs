@@ -3,19 +3,18 @@
 use std::io::Write as _;
 
 use netns_core::NetnsName;
-use netns_core::links::Links;
 
 use super::context::Context;
 use super::failure::Result;
 use super::json::{self, Object};
-use super::nsid;
+use super::nsid::Nsids;
 
 pub(super) fn run(context: &Context) -> Result {
     let entries = context.registry.list()?;
-    let mut links = Links::here()?;
+    let mut nsids = Nsids::here(context)?;
     let listed: Vec<_> = entries
         .into_iter()
-        .map(|entry| (nsid::of(context, &mut links, &entry), entry.name))
+        .map(|entry| (nsids.of(&entry), entry.name))
         .collect();
     let mut text = Vec::new();
     for (nsid, name) in &listed {

@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, words: Words<'_>) -> Result {
         let entries = links.list_nsids(target).map_err(dump_failure)?;
         entries.into_iter().map(Number::from).collect()
     };
-    let names = nsid::names(context, &mut links)?;
+    let names = nsid::names(context)?;
     let name = |number: &Number| number.here().and_then(|here| names.get(&here));
     let mut text = Vec::new();
     for number in &numbers {

@@ -1,49 +1,85 @@
 //! The numbers by which the kernel lets one namespace call others, and the names that belong to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use netns_core::links::Links;
-use netns_core::{Entry, EntryState, NetnsName};
+use netns_core::{Entry, EntryState, NetnsId, NetnsName};
 
 use super::context::Context;
 use super::failure::{Failure, Result, warn};
 
-/// The number of an entry, seen from here. An entry that is no namespace has none, and is warned about.
-pub(super) fn of(context: &Context, links: &mut Links, entry: &Entry) -> Option<u32> {
-    let found = match &entry.state {
-        EntryState::Live { .. } | EntryState::Symlink { id: Some(_), .. } => context
-            .registry
-            .open(&entry.name)
-            .map_err(Failure::from)
-            .and_then(|netns| Ok(links.nsid_of(&netns)?)),
-        EntryState::Dangling => Err(Failure::new(
-            0,
-            "the network namespace is gone, or its mount is not visible in this mount namespace",
-        )),
-        EntryState::WrongType { found } => {
-            Err(Failure::new(0, format_args!("not a network namespace: {found}")))
+/// Finds the numbers of entries, seen from here. Each is a question to the kernel, so no more are asked than there are
+/// numbers to be found: most often none.
+#[derive(Debug)]
+pub(super) struct Nsids<'a> {
+    context: &'a Context,
+    links: Links,
+    /// Numbers in use whose namespace was not met yet.
+    left: usize,
+    known: HashMap<NetnsId, u32>,
+}
+
+impl<'a> Nsids<'a> {
+    pub(super) fn here(context: &'a Context) -> Result<Self> {
+        let mut links = Links::here()?;
+        // A kernel that does not list them may have any number of them.
+        let left = links.list_nsids(None).map_or(usize::MAX, |used| used.len());
+        Ok(Self {
+            context,
+            links,
+            left,
+            known: HashMap::new(),
+        })
+    }
+
+    /// The number of an entry, if it has one. An entry that is no namespace has none, and is warned about.
+    pub(super) fn of(&mut self, entry: &Entry) -> Option<u32> {
+        let found = match &entry.state {
+            EntryState::Live { id } | EntryState::Symlink { id: Some(id), .. } => {
+                self.look_up(&entry.name, *id)
+            }
+            EntryState::Dangling => Err(Failure::remark(
+                "the network namespace is gone, or its mount is not visible in this mount namespace",
+            )),
+            EntryState::WrongType { found } => {
+                Err(Failure::remark(format_args!("not a network namespace: {found}")))
+            }
+            EntryState::Symlink { to, id: None } => Err(Failure::remark(format_args!(
+                "a symlink to {}, which is no network namespace",
+                to.display()
+            ))),
+            EntryState::Unreadable { error } => Err(Failure::remark(error)),
+            _ => Ok(None),
+        };
+        found.unwrap_or_else(|failure| {
+            let path = self.context.registry.path().join(&entry.name);
+            warn(format_args!("{}: {failure}", path.display()));
+            None
+        })
+    }
+
+    fn look_up(&mut self, name: &NetnsName, id: NetnsId) -> Result<Option<u32>> {
+        if let Some(&nsid) = self.known.get(&id) {
+            return Ok(Some(nsid));
         }
-        EntryState::Symlink { to, id: None } => Err(Failure::new(
-            0,
-            format_args!("a symlink to {}, which is no network namespace", to.display()),
-        )),
-        EntryState::Unreadable { error } => Err(Failure::new(0, error)),
-        _ => Ok(None),
-    };
-    found.unwrap_or_else(|failure| {
-        warn(format_args!(
-            "{}: {failure}",
-            context.registry.path().join(&entry.name).display()
-        ));
-        None
-    })
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let found = self.links.nsid_of(&self.context.registry.open(name)?)?;
+        if let Some(nsid) = found {
+            self.known.insert(id, nsid);
+            self.left -= 1;
+        }
+        Ok(found)
+    }
 }
 
 /// The names by number. Of several names of one namespace it is the first.
-pub(super) fn names(context: &Context, links: &mut Links) -> Result<BTreeMap<u32, NetnsName>> {
+pub(super) fn names(context: &Context) -> Result<BTreeMap<u32, NetnsName>> {
+    let mut nsids = Nsids::here(context)?;
     let mut names = BTreeMap::new();
     for entry in context.registry.list()? {
-        if let Some(nsid) = of(context, links, &entry) {
+        if let Some(nsid) = nsids.of(&entry) {
             names.entry(nsid).or_insert(entry.name);
         }
     }
