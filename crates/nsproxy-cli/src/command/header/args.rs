@@ -9,6 +9,13 @@ use proxy_proto::TlvType;
 
 use super::hex;
 
+/// Not in the comment: rustdoc would take it for Rust.
+const AN_EXAMPLE: &str = "\
+To send a request with a header before it:
+
+    (nsproxy header encode --src 192.0.2.1:4711 --dst 198.51.100.7:80 --netns blue --raw;
+     printf 'GET / HTTP/1.0\\r\\n\\r\\n') | nc 127.0.0.1 8080";
+
 /// Take PROXY headers apart, or build one.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Header {
@@ -19,12 +26,8 @@ pub(crate) enum Header {
     /// Build a PROXY header, version 2 unless --v1 is given.
     ///
     /// TLVs are written in this order: protocol, host name, unique id, namespace, those of --tlv as
-    /// given, checksum. Without --src and --dst the header says that the addresses are unknown. To send
-    /// a request with a header before it:
-    ///
-    ///     (nsproxy header encode --src 192.0.2.1:4711 --dst 198.51.100.7:80 --netns blue --raw;
-    ///      printf 'GET / HTTP/1.0\r\n\r\n') | nc 127.0.0.1 8080
-    #[command(verbatim_doc_comment)]
+    /// given, checksum. Without --src and --dst the header says that the addresses are unknown.
+    #[command(after_long_help = AN_EXAMPLE)]
     Encode(Encode),
 }
 
