@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use netns_core::NetnsSpec;
 
-/// Everything that [`Engine::apply`](crate::Engine::apply) brings into being.
+/// Everything that [`Handle::apply`](crate::Handle::apply) brings into being.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// Rules: listeners and the pool that each relays to.
