@@ -5,6 +5,7 @@
 
 mod check;
 mod common;
+mod demo;
 mod forward;
 mod headers;
 mod lifecycle;
