@@ -1,5 +1,7 @@
 //! The numbers by which namespaces call each other.
 
+use std::process::Command;
+
 use nsproxy_testkit::world;
 
 use crate::common::{answer, has, refusal, run};
@@ -88,17 +90,24 @@ fn the_numbers_of_another_namespace_are_listed_with_their_numbers_here() {
 #[test]
 fn every_name_of_a_numbered_namespace_shows_the_number() {
     world("two-names", |w| {
-        answer(w, "add a b");
+        answer(w, "add a");
+        let b = w.add_netns("b");
         answer(w, "set a 3");
         answer(w, "attach also-a /run/netns/a");
         answer(w, "link add veth v0 peer v1 netns b");
         let listed = answer(w, "list");
         has(&listed, &["a (id: 3)\n", "also-a (id: 3)\n", "b (id: 0)\n"]);
         assert_eq!(run(w, "ip netns").stdout, listed);
-        // A number whose namespace has no name is listed all the same.
-        answer(w, "link add veth w0 peer w1");
+        // A number whose namespace has no name is listed all the same. A process keeps the namespace: without one it would die,
+        // and its number go, at some moment between the two commands that are compared.
+        let mut sleep = Command::new("sleep");
+        sleep.arg("60");
+        let keeper = b.spawn(sleep);
         answer(w, "delete b");
         assert_eq!(run(w, "ip netns").stdout, answer(w, "list"));
-        assert_eq!(run(w, "ip netns list-id").stdout, answer(w, "list-id"));
+        let numbers = answer(w, "list-id");
+        has(&numbers, &["nsid 0 \n"]);
+        assert_eq!(run(w, "ip netns list-id").stdout, numbers);
+        drop(keeper);
     });
 }
