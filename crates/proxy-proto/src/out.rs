@@ -30,6 +30,19 @@ impl<'b> Out<'b> {
         self.len = end;
     }
 
+    /// Two pieces, with one look at the room.
+    #[inline]
+    pub(crate) fn put_both<const N: usize>(&mut self, first: [u8; N], bytes: &[u8]) {
+        let end = self.len.saturating_add(N).saturating_add(bytes.len());
+        if let Some(room) = self.buf.get_mut(self.len..end)
+            && let Some((head, rest)) = room.split_first_chunk_mut()
+        {
+            *head = first;
+            rest.copy_from_slice(bytes);
+        }
+        self.len = end;
+    }
+
     #[inline]
     pub(crate) fn put_zeros(&mut self, count: usize) {
         let end = self.len.saturating_add(count);

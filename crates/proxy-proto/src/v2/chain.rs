@@ -1,14 +1,11 @@
 //! The one check of a TLV chain: structure, checksum, and the rules that a TLV's own type sets.
 
 use super::UNIQUE_ID_MAX;
-use crate::crc32c::Crc32c;
+use crate::crc32c;
 use crate::error::{ParseError, Reason};
 use crate::header::Checksum;
 use crate::ssl;
 use crate::tlv::{self, TlvType};
-
-/// Bytes of a checksum.
-const CHECKSUM_LEN: usize = 4;
 
 /// Checks the TLVs that end the header, and the checksum if there is one among them. The header is the first `consumed` of the
 /// `bytes`.
@@ -20,7 +17,7 @@ pub(super) fn check(bytes: &[u8], consumed: usize, tlvs: &[u8]) -> Result<Checks
     while let Some((tlv, next)) = tlv::split_first(rest) {
         match tlv.kind() {
             TlvType::CRC32C => {
-                if tlv.value().len() != CHECKSUM_LEN {
+                if tlv.value().len() != crc32c::LEN {
                     return Err(fault(consumed, rest, Reason::ChecksumLength));
                 }
                 if behind_checksum.is_some() {
@@ -63,9 +60,9 @@ fn check_ssl(value: &[u8]) -> Result<(), Reason> {
 #[inline(never)]
 fn verify(bytes: &[u8], consumed: usize, behind: usize) -> Result<Checksum, ParseError> {
     let header = bytes.get(..consumed).unwrap_or(bytes);
-    let at = consumed.saturating_sub(behind).saturating_sub(CHECKSUM_LEN);
+    let at = consumed.saturating_sub(behind).saturating_sub(crc32c::LEN);
     let stored = header.get(at..).and_then(<[u8]>::first_chunk);
-    if stored.is_some_and(|stored| u32::from_be_bytes(*stored) == blanked(header, at)) {
+    if stored.is_some_and(|stored| u32::from_be_bytes(*stored) == crc32c::of_header(header, at)) {
         Ok(Checksum::Verified)
     } else {
         Err(ParseError::invalid(Reason::ChecksumMismatch, at))
@@ -91,25 +88,4 @@ fn fault(consumed: usize, rest: &[u8], reason: Reason) -> ParseError {
 /// Whether an SSL TLV may have this value.
 pub(crate) fn is_ssl_value(value: &[u8]) -> bool {
     check_ssl(value).is_ok()
-}
-
-/// The checksum of a header whose four bytes at `at`, where it stands, count as zeros (2.2.3).
-///
-/// They are blanked in a copy of the few bytes around them; what is before is whole steps of the checksum.
-fn blanked(header: &[u8], at: usize) -> u32 {
-    const STEP: usize = 16;
-    let offset = at % STEP;
-    let (before, rest) = header
-        .split_at_checked(at.wrapping_sub(offset))
-        .unwrap_or((header, &[]));
-    let (around, after) = rest.split_at_checked(2 * STEP).unwrap_or((rest, &[]));
-    let mut copy = [0; 2 * STEP];
-    if let Some(copy) = copy.get_mut(..around.len()) {
-        copy.copy_from_slice(around);
-    }
-    if let Some(checksum) = copy.get_mut(offset..offset.wrapping_add(CHECKSUM_LEN)) {
-        checksum.fill(0);
-    }
-    let around = copy.get(..around.len()).unwrap_or_default();
-    Crc32c::new().update(before).update(around).update(after).finish()
 }

@@ -2,7 +2,7 @@
 
 use super::{FIXED_LEN, MAX_LEN, SIGNATURE, SslBuilder, UNIQUE_ID_MAX, field, is_ssl_value};
 use crate::addresses::{Addresses, Transport};
-use crate::crc32c::Crc32c;
+use crate::crc32c;
 use crate::header::Command;
 use crate::out::Out;
 use crate::ssl::SslClient;
@@ -40,32 +40,37 @@ pub struct Builder<'b> {
 
 impl<'b> Builder<'b> {
     /// A header with this command, and its addresses.
+    #[inline]
     pub fn new(buf: &'b mut [u8], command: Command<'_>) -> Self {
         let mut out = Out::new(buf);
         let (version_command, addresses) = match command {
             Command::Local => (0x20, Addresses::Unspec),
             Command::Proxy(addresses) => (0x21, addresses),
         };
-        out.put(&SIGNATURE);
-        out.put(&[version_command, family_transport(&addresses), 0, 0]);
+        // In one piece: several small stores are slower, and so are the loads of whoever reads them next.
+        let mut fixed = [0; FIXED_LEN];
+        let (signature, rest) = fixed.split_at_mut(SIGNATURE.len());
+        signature.copy_from_slice(&SIGNATURE);
+        // The length is filled in at the end.
+        rest.copy_from_slice(&[version_command, family_transport(&addresses), 0, 0]);
+        out.put(&fixed);
         match addresses {
             Addresses::Unspec => {}
             Addresses::Inet(_, inet) => {
-                out.put(&inet.source.octets());
-                out.put(&inet.destination.octets());
-                out.put(&inet.source_port.to_be_bytes());
-                out.put(&inet.destination_port.to_be_bytes());
+                out.put_both(inet.source.octets(), &inet.destination.octets());
+                out.put_both(
+                    inet.source_port.to_be_bytes(),
+                    &inet.destination_port.to_be_bytes(),
+                );
             }
             Addresses::Inet6(_, inet) => {
-                out.put(&inet.source.octets());
-                out.put(&inet.destination.octets());
-                out.put(&inet.source_port.to_be_bytes());
-                out.put(&inet.destination_port.to_be_bytes());
+                out.put_both(inet.source.octets(), &inet.destination.octets());
+                out.put_both(
+                    inet.source_port.to_be_bytes(),
+                    &inet.destination_port.to_be_bytes(),
+                );
             }
-            Addresses::Unix(_, unix) => {
-                out.put(unix.source);
-                out.put(unix.destination);
-            }
+            Addresses::Unix(_, unix) => out.put_both(*unix.source, unix.destination),
         }
         Self {
             out,
@@ -80,6 +85,7 @@ impl<'b> Builder<'b> {
     }
 
     /// A header for a connection between these addresses.
+    #[inline]
     pub fn proxy(buf: &'b mut [u8], addresses: Addresses<'_>) -> Self {
         Self::new(buf, Command::Proxy(addresses))
     }
@@ -101,7 +107,7 @@ impl<'b> Builder<'b> {
         }
         self.out.put(&[TlvType::CRC32C.0, 0, 4]);
         self.checksum = Some(self.out.len());
-        self.out.put(&[0; 4]);
+        self.out.put(&[0; crc32c::LEN]);
         self
     }
 
@@ -217,9 +223,7 @@ impl<'b> Builder<'b> {
             })?;
         self.out.patch(field::LENGTH, block_len.to_be_bytes());
         if let Some(at) = self.checksum {
-            // Computed with zeros in its own place (2.2.3).
-            self.out.patch(at, [0; 4]);
-            let checksum = Crc32c::new().update(self.out.written()?).finish();
+            let checksum = crc32c::of_header(self.out.written()?, at);
             self.out.patch(at, checksum.to_be_bytes());
         }
         self.out.written()?;
@@ -244,8 +248,7 @@ impl<'b> Builder<'b> {
             });
         };
         let [high, low] = len.to_be_bytes();
-        self.out.put(&[kind.0, high, low]);
-        self.out.put(value);
+        self.out.put_both([kind.0, high, low], value);
         self
     }
 
