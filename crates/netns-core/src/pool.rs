@@ -2,14 +2,17 @@
 //!
 //! Entering a namespace and coming home costs more than a socket. So a visit makes several at once, and the
 //! next requests are served from the shelf. Nothing but `socket(2)` happens ahead of time: a socket in stock
-//! is bound to nothing and connected to nothing.
+//! is bound to nothing and connected to nothing. The first visit to a namespace makes one socket, and each
+//! further one twice as many as the one before: only who asks often has a stock.
 //!
 //! A socket keeps its namespace alive, and a name may lead to another namespace tomorrow. So before one is
-//! given out the name is looked up, and what lies on its shelf for another namespace is thrown away; and
-//! [`SocketPool::sweep`] does that for all names. The look is one `stat(2)`: the file's device and inode are
-//! enough here, since the sockets on the shelf hold their namespace, so that no other one can have its number.
+//! given out the name is looked up, and what lies on its shelf for another namespace is thrown away. And
+//! [`SocketPool::release_unused`], called at intervals, throws away what nobody has asked for since. The look is one
+//! `stat(2)`: the file's device and inode are enough here, since the sockets on the shelf hold their
+//! namespace, so that no other one can have its number.
 
 use std::collections::HashMap;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -29,18 +32,18 @@ use crate::{Home, Netns, NetnsSpec, Registry};
 ///
 /// let mut pool = SocketPool::of_this_thread(NonZeroUsize::new(16).unwrap(), 256)?;
 /// let blue: NetnsSpec = "blue".parse()?;
-/// // One visit; the other fifteen sockets wait for the next calls.
+/// // Who asks often is served by one visit in sixteen calls.
 /// let socket = pool.socket(&blue, Domain::IPV4, Type::STREAM, None)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct SocketPool {
     home: Home,
-    batch: NonZeroUsize,
+    batch: usize,
     limit: usize,
     shelves: HashMap<NetnsSpec, Shelf>,
-    /// Counts the requests, to tell which shelf was used longest ago.
-    now: u64,
+    /// Sockets on all shelves.
+    idle: usize,
 }
 
 /// What is in stock for one name.
@@ -51,7 +54,10 @@ struct Shelf {
     /// Which namespace the sockets are in.
     netns: FileId,
     stock: Vec<(Make, Vec<Socket>)>,
-    last_used: u64,
+    /// How many sockets the last visit has made.
+    batch: usize,
+    /// Since [`SocketPool::release_unused`].
+    is_used: bool,
 }
 
 /// The arguments of `socket(2)`.
@@ -75,8 +81,8 @@ pub enum PoolError {
 }
 
 impl SocketPool {
-    /// An empty pool for the calling thread, whose home is where it is now. A visit makes `batch` sockets, and
-    /// never more than `limit` are in stock.
+    /// An empty pool for the calling thread, whose home is where it is now. A visit makes at most `batch` sockets,
+    /// and never more than `limit` are in stock.
     ///
     /// # Errors
     ///
@@ -84,15 +90,15 @@ impl SocketPool {
     pub fn of_this_thread(batch: NonZeroUsize, limit: usize) -> Result<Self, EnterError> {
         Ok(Self {
             home: Home::of_this_thread()?,
-            batch,
+            batch: batch.get(),
             limit,
             shelves: HashMap::new(),
-            now: 0,
+            idle: 0,
         })
     }
 
     /// A socket in the namespace that `spec` names now. It is close-on-exec, and blocking unless `kind` says
-    /// otherwise.
+    /// otherwise. When descriptors run out, the stock is given up for it.
     ///
     /// # Errors
     ///
@@ -110,94 +116,128 @@ impl SocketPool {
             kind,
             protocol,
         };
-        self.now += 1;
         if let Some(shelf) = self.shelves.get_mut(spec) {
-            shelf.last_used = self.now;
-            if shelf.is_current() {
-                if let Some(socket) = shelf.take(make) {
-                    return Ok(socket);
-                }
-            } else {
-                self.shelves.remove(spec);
+            shelf.is_used = true;
+            if shelf.len() > 0 && !shelf.is_current() {
+                self.idle -= shelf.clear();
+            }
+            if let Some(socket) = shelf.take(make) {
+                self.idle -= 1;
+                return Ok(socket);
             }
         }
-        let netns = Netns::open(spec)?;
-        let id = netns.file_id()?;
-        self.refill(spec, &netns, id, make)
-    }
-
-    /// Throws away what is in stock for names that are gone or lead to another namespace now, so that nothing
-    /// here keeps a namespace alive that has lost its name. The answer is how many sockets that were.
-    ///
-    /// It is for the moment when a [`Watch`](crate::Watch) reports a change, or for a timer. In between, a
-    /// visit looks after the shelf that was used longest ago.
-    pub fn sweep(&mut self) -> usize {
-        let before = self.idle();
-        self.shelves.retain(|_, shelf| shelf.is_current());
-        before - self.idle()
-    }
-
-    /// How many sockets are in stock.
-    pub fn idle(&self) -> usize {
-        self.shelves.values().map(Shelf::len).sum()
-    }
-
-    /// Makes a socket to give out, and as many more as there is room for.
-    fn refill(
-        &mut self,
-        spec: &NetnsSpec,
-        netns: &Netns,
-        id: FileId,
-        make: Make,
-    ) -> Result<Socket, PoolError> {
-        let more = self.make_room(spec, self.batch.get() - 1);
-        let visited = self.home.visit(netns, || {
-            let first = make.socket()?;
-            // If the descriptors run out, the first is there all the same.
-            let stock: Vec<_> = (0..more).map_while(|_| make.socket().ok()).collect();
-            Ok((first, stock))
+        let demand = self.shelves.get(spec).map_or(1, |shelf| shelf.batch * 2);
+        let batch = demand.min(self.batch).min(self.limit - self.idle + 1);
+        let Visit { netns, first, more } = self.visit(spec, make, batch)?;
+        let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| Shelf {
+            path: path_of(spec),
+            netns,
+            stock: Vec::new(),
+            batch: 0,
+            is_used: true,
         });
-        let (first, stock) = visited
-            .map_err(SocketError::Enter)?
-            .map_err(|source| SocketError::System {
-                operation: SocketOperation::Create,
-                source,
-            })?;
-        if !stock.is_empty() {
-            let last_used = self.now;
-            let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| Shelf {
-                path: path_of(spec),
-                netns: id,
-                stock: Vec::new(),
-                last_used,
-            });
-            // What is left of other kinds may be of another namespace: the name has been looked up again.
-            if shelf.netns != id {
-                shelf.stock.clear();
-                shelf.netns = id;
-            }
-            shelf.put(make, stock);
+        // What is left of other kinds may be of another namespace: the name has been looked up again.
+        if shelf.netns != netns {
+            self.idle -= shelf.clear();
+            shelf.netns = netns;
         }
+        shelf.batch = batch;
+        self.idle += more.len();
+        shelf.put(make, more);
         Ok(first)
     }
 
-    /// Room for at most `wanted` sockets, for which the shelf that was used longest ago is looked after, and
-    /// cleared if need be.
-    fn make_room(&mut self, spec: &NetnsSpec, wanted: usize) -> usize {
-        let oldest = self
-            .shelves
-            .iter()
-            .filter(|(other, _)| *other != spec)
-            .min_by_key(|(_, shelf)| shelf.last_used)
-            .map(|(other, shelf)| (other.clone(), shelf.is_current()));
-        let is_full = self.idle() >= self.limit;
-        if let Some((other, is_current)) = oldest
-            && (is_full || !is_current)
-        {
-            self.shelves.remove(&other);
-        }
-        wanted.min(self.limit.saturating_sub(self.idle()))
+    /// As [`SocketPool::socket`], with a visit of its own: for one that is wanted once, a listener for example.
+    ///
+    /// # Errors
+    ///
+    /// As [`SocketPool::socket`].
+    pub fn lone_socket(
+        &mut self,
+        spec: &NetnsSpec,
+        domain: Domain,
+        kind: Type,
+        protocol: Option<Protocol>,
+    ) -> Result<Socket, PoolError> {
+        let make = Make {
+            domain,
+            kind,
+            protocol,
+        };
+        Ok(self.visit(spec, make, 1)?.first)
     }
+
+    /// Throws away what is in stock for names that nobody has asked for since the last call. So a pool for which this
+    /// is called every 100 ms keeps no namespace alive for longer than 200 ms after its last use.
+    pub fn release_unused(&mut self) {
+        let idle = &mut self.idle;
+        self.shelves.retain(|_, shelf| {
+            let is_used = std::mem::take(&mut shelf.is_used);
+            if !is_used {
+                *idle -= shelf.len();
+            }
+            is_used
+        });
+    }
+
+    /// Throws away what is in stock for names that are gone or lead to another namespace now. It is for the moment when
+    /// a [`Watch`](crate::Watch) reports a change. The answer is how many sockets that were.
+    pub fn sweep(&mut self) -> usize {
+        let before = self.idle;
+        self.shelves
+            .retain(|_, shelf| shelf.len() > 0 && shelf.is_current());
+        self.idle = self.shelves.values().map(Shelf::len).sum();
+        before - self.idle
+    }
+
+    /// Throws everything away.
+    pub fn clear(&mut self) {
+        self.shelves.clear();
+        self.idle = 0;
+    }
+
+    /// How many sockets are in stock.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.idle
+    }
+
+    /// Makes `batch` sockets, or as many as can be had.
+    fn visit(&mut self, spec: &NetnsSpec, make: Make, batch: usize) -> Result<Visit, PoolError> {
+        let netns = Netns::open(spec)?;
+        let id = netns.file_id()?;
+        loop {
+            let made = self.home.visit(&netns, || {
+                let first = make.socket()?;
+                // If the descriptors run out, the first is there all the same.
+                let more = (1..batch).map_while(|_| make.socket().ok()).collect();
+                Ok((first, more))
+            });
+            return match made.map_err(SocketError::Enter)? {
+                Ok((first, more)) => Ok(Visit {
+                    netns: id,
+                    first,
+                    more,
+                }),
+                Err(error) if self.idle > 0 && is_out_of_descriptors(&error) => {
+                    self.clear();
+                    continue;
+                }
+                Err(source) => Err(SocketError::System {
+                    operation: SocketOperation::Create,
+                    source,
+                }
+                .into()),
+            };
+        }
+    }
+}
+
+/// What a visit has brought.
+struct Visit {
+    netns: FileId,
+    first: Socket,
+    more: Vec<Socket>,
 }
 
 impl Shelf {
@@ -217,17 +257,26 @@ impl Shelf {
         }
     }
 
-    /// Whether the name still leads to the namespace of the sockets. Without sockets there is nothing to keep,
-    /// and nothing that holds the namespace.
+    fn clear(&mut self) -> usize {
+        let before = self.len();
+        self.stock.clear();
+        before
+    }
+
+    /// Whether the name still leads to the namespace of the sockets, which must be there to hold it.
     fn is_current(&self) -> bool {
-        self.len() > 0 && FileId::at(&self.path).is_ok_and(|id| id == self.netns)
+        FileId::at(&self.path).is_ok_and(|id| id == self.netns)
     }
 }
 
 impl Make {
-    fn socket(self) -> std::io::Result<Socket> {
+    fn socket(self) -> io::Result<Socket> {
         Socket::new(self.domain, self.kind, self.protocol)
     }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 fn path_of(spec: &NetnsSpec) -> PathBuf {

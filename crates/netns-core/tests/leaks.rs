@@ -100,7 +100,9 @@ fn use_processes_and_changes(other: &Netns) {
 
     let mut pool = SocketPool::of_this_thread(NonZeroUsize::new(4).unwrap(), 8).unwrap();
     let spec = "first".parse().unwrap();
-    pool.socket(&spec, Domain::IPV4, Type::STREAM, None).unwrap();
+    for _ in 0..4 {
+        pool.socket(&spec, Domain::IPV4, Type::STREAM, None).unwrap();
+    }
     assert_eq!(pool.idle(), 3);
 
     thread::scope(|scope| {

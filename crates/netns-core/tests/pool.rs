@@ -32,16 +32,31 @@ fn id_of(socket: &Socket) -> NetnsId {
 }
 
 #[test]
-fn one_visit_serves_a_batch_of_requests() {
+fn who_asks_often_has_a_stock() {
     in_private_namespaces(|| {
         let blue = registry().add(&name("blue")).unwrap().id().unwrap();
         let home = Netns::current().unwrap().id().unwrap();
         let mut pool = pool(4, 100);
-        for in_stock in [3, 2, 1, 0, 3] {
+        // Visits make one socket, two, four, four, ...
+        for in_stock in [0, 1, 0, 3, 2, 1, 0, 3, 2, 1, 0] {
             assert_eq!(id_of(&tcp(&mut pool, "blue")), blue);
             assert_eq!(pool.idle(), in_stock);
         }
         assert_eq!(Netns::current().unwrap().id().unwrap(), home);
+    });
+}
+
+#[test]
+fn a_lone_socket_leaves_nothing_in_stock() {
+    in_private_namespaces(|| {
+        let blue = registry().add(&name("blue")).unwrap().id().unwrap();
+        let mut pool = pool(4, 100);
+        for _ in 0..5 {
+            let socket = pool
+                .lone_socket(&spec("blue"), Domain::IPV4, Type::STREAM, None)
+                .unwrap();
+            assert_eq!((id_of(&socket), pool.idle()), (blue, 0));
+        }
     });
 }
 
@@ -91,9 +106,11 @@ fn a_name_that_is_gone_keeps_nothing_in_stock() {
         registry().add(&name("blue")).unwrap();
         registry().add(&name("red")).unwrap();
         let mut pool = pool(4, 100);
-        tcp(&mut pool, "blue");
-        tcp(&mut pool, "red");
-        assert_eq!(pool.sweep(), 0);
+        for _ in 0..4 {
+            tcp(&mut pool, "blue");
+            tcp(&mut pool, "red");
+        }
+        assert_eq!((pool.sweep(), pool.idle()), (0, 6));
         registry().remove(&name("blue")).unwrap();
         assert_eq!((pool.sweep(), pool.idle()), (3, 3));
         registry().remove(&name("red")).unwrap();
@@ -109,23 +126,30 @@ fn a_name_that_is_gone_keeps_nothing_in_stock() {
 }
 
 #[test]
-fn a_visit_looks_after_the_shelf_that_was_used_longest_ago() {
+fn what_nobody_asks_for_is_released_and_its_namespace_can_die() {
     in_private_namespaces(|| {
-        for text in ["blue", "red", "green"] {
-            registry().add(&name(text)).unwrap();
-        }
+        registry().add(&name("blue")).unwrap();
+        registry().add(&name("red")).unwrap();
         let mut pool = pool(4, 100);
-        tcp(&mut pool, "blue");
+        for _ in 0..4 {
+            tcp(&mut pool, "blue");
+            tcp(&mut pool, "red");
+        }
+        pool.release_unused();
+        assert_eq!(pool.idle(), 6, "both were used since the start");
         tcp(&mut pool, "red");
-        registry().remove(&name("blue")).unwrap();
-        tcp(&mut pool, "green");
-        assert_eq!(pool.idle(), 6);
-        assert_eq!(pool.sweep(), 0);
+        pool.release_unused();
+        assert_eq!(pool.idle(), 2, "blue was not used any more");
+        pool.release_unused();
+        assert_eq!(pool.idle(), 0);
+        // And the demand is forgotten.
+        tcp(&mut pool, "red");
+        assert_eq!(pool.idle(), 0);
     });
 }
 
 #[test]
-fn no_more_than_the_limit_is_in_stock_and_the_oldest_makes_room() {
+fn no_more_than_the_limit_is_in_stock() {
     in_private_namespaces(|| {
         let ids: Vec<_> = (0..5)
             .map(|number| {
@@ -137,7 +161,7 @@ fn no_more_than_the_limit_is_in_stock_and_the_oldest_makes_room() {
             })
             .collect();
         let mut pool = pool(4, 6);
-        for round in 0..3 {
+        for round in 0..8 {
             for (number, id) in ids.iter().enumerate() {
                 let socket = tcp(&mut pool, &format!("ns{number}"));
                 assert_eq!(id_of(&socket), *id, "round {round}");
@@ -145,8 +169,10 @@ fn no_more_than_the_limit_is_in_stock_and_the_oldest_makes_room() {
             }
         }
         let mut none = self::pool(4, 0);
-        tcp(&mut none, "ns0");
-        assert_eq!(none.idle(), 0);
+        for _ in 0..4 {
+            tcp(&mut none, "ns0");
+            assert_eq!(none.idle(), 0);
+        }
     });
 }
 

@@ -31,9 +31,9 @@ struct Counting {
 }
 
 impl OpenerFactory for Counting {
-    fn opener(&self) -> io::Result<Box<dyn SocketOpener>> {
+    fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>> {
         Ok(Box::new(CountingOpener {
-            inner: InProcess.opener()?,
+            inner: InProcess.opener(stock)?,
             listeners: Arc::clone(&self.listeners),
             connections: Arc::clone(&self.connections),
         }))

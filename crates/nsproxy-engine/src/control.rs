@@ -146,7 +146,7 @@ struct ControlThread {
 impl ControlThread {
     fn new(factory: &dyn OpenerFactory) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut opener = factory.opener()?;
+        let mut opener = factory.opener(0)?;
         opener.register(poll.registry(), Token(0))?;
         Ok(Self { poll, opener, job: 0 })
     }

@@ -114,6 +114,7 @@ impl Engine {
                 stats,
                 observer: Arc::clone(&observer),
                 pipes: room.pipes_per_worker,
+                stock: room.stock_per_worker,
             };
             let thread = spawn(seed, Arc::clone(&factory), ready.clone());
             engine.threads.push(thread.map_err(|source| StartError::Worker {

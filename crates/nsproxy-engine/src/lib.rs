@@ -69,8 +69,8 @@ pub use error::{ApplyError, StartError};
 pub use handle::{Handle, ListenerStatus};
 pub use observer::{Notice, Observer, SessionSummary, Silent};
 pub use opener::{
-    Family, InProcess, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, SocketKind, SocketOpener,
-    SocketRequest, SourceBind,
+    Family, InProcess, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, STOCK_INTERVAL,
+    SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
     Endpoint, HeaderVersion, ListenerPlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourcePlan,

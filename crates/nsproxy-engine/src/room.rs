@@ -11,10 +11,16 @@ const PIPES_PER_WORKER: usize = 256;
 /// One in so many of the remaining descriptors may be an end of a pipe.
 const PIPE_SHARE: u64 = 8;
 
+/// Sockets of a worker in stock for connections to come.
+const STOCK_PER_WORKER: usize = 256;
+/// One in so many of the descriptors that sessions leave may be in stock.
+const STOCK_SHARE: u64 = 8;
+
 /// How the descriptors of this process are divided.
 pub(crate) struct Room {
     pub(crate) sessions: usize,
     pub(crate) pipes_per_worker: usize,
+    pub(crate) stock_per_worker: usize,
 }
 
 impl Room {
@@ -35,13 +41,17 @@ impl Room {
                 limit,
             });
         }
+        let left = limit - needed;
+        let for_stock = left / STOCK_SHARE;
         // Each flow holds one pipe at most, and a pipe up to a mebibyte of the kernel's memory.
-        let pipes = usize::try_from((limit - needed) / 2)
+        let pipes = usize::try_from((left - for_stock) / 2)
             .unwrap_or(usize::MAX)
             .min(sessions.saturating_mul(2));
+        let stock = usize::try_from(for_stock).unwrap_or(usize::MAX).min(sessions);
         Ok(Self {
             sessions,
             pipes_per_worker: (pipes / workers).min(PIPES_PER_WORKER),
+            stock_per_worker: (stock / workers).min(STOCK_PER_WORKER),
         })
     }
 }

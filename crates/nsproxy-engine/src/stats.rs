@@ -82,4 +82,6 @@ counters! {
     buffers_in_use,
     /// Timers armed right now.
     timers_armed,
+    /// Sockets made ahead of time, for connections to come.
+    sockets_in_stock,
 }

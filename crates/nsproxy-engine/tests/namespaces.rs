@@ -4,14 +4,15 @@
 mod common;
 
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 
-use common::{Relay, listener, listener_at, server};
+use common::{Relay, listener, listener_at, server, settings};
 use nsproxy_engine::{
-    ApplyError, CloseReason, Errno, HeaderVersion, ListenerPlan, Plan, ServerPlan, SourcePlan, Target,
-    UpstreamNetns,
+    ApplyError, CloseReason, Errno, HeaderVersion, InProcess, ListenerPlan, Plan, ServerPlan, SourcePlan,
+    Target, UpstreamNetns,
 };
-use nsproxy_testkit::{Address, Netns, Peer, Program, Service, World, world};
+use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Netns, Peer, Program, Service, World, eventually, world};
 use proxy_proto::{Addresses, Transport, v2};
 
 /// The same in every tenant.
@@ -188,6 +189,64 @@ fn a_name_means_the_namespace_that_has_it_now() {
             drop(service);
             w.remove_netns("tenant1");
         }
+    });
+}
+
+#[test]
+fn sockets_in_stock_are_of_the_namespace_that_the_name_means_now() {
+    world("stock-replaced", |w| {
+        let to = ServerPlan {
+            netns: named("tenant1"),
+            ..server(&address(SERVICE))
+        };
+        let relay = Relay::start_with(
+            &settings(1),
+            Arc::new(InProcess),
+            &Plan::forward(listener(), to, None),
+        );
+        for reply in ["first", "second", "third"] {
+            let tenant = w.add_netns("tenant1");
+            let service = Service::reply(tenant.listen(SERVICE), reply);
+            // Who asks often has a stock.
+            for _ in 0..20 {
+                expect_reply(&relay.connect(), reply);
+            }
+            drop((service, tenant));
+            w.remove_netns("tenant1");
+        }
+    });
+}
+
+/// A namespace dies when the last socket in it is closed, and its links die with it.
+#[test]
+fn a_stock_does_not_keep_a_namespace_alive() {
+    world("stock-released", |w| {
+        let tenant = w.add_netns("tenant1");
+        let watcher = w.add_netns("watcher");
+        w.veth(
+            ("tenant1", "inside", "10.9.0.1/24"),
+            ("watcher", "outside", "10.9.0.2/24"),
+        );
+        let service = Service::reply(tenant.listen(SERVICE), "here");
+        let to = ServerPlan {
+            netns: named("tenant1"),
+            ..server(&address(SERVICE))
+        };
+        let relay = Relay::start_with(
+            &settings(1),
+            Arc::new(InProcess),
+            &Plan::forward(listener(), to, None),
+        );
+        eventually(DEFAULT_DEADLINE, "sockets in stock", || {
+            expect_reply(&relay.connect(), "here");
+            (relay.stats().sockets_in_stock > 0).then_some(())
+        });
+        drop((service, tenant));
+        w.remove_netns("tenant1");
+        eventually(DEFAULT_DEADLINE, "the end of the namespace", || {
+            (!watcher.ip("link show").contains("outside")).then_some(())
+        });
+        assert_eq!(relay.stats().sockets_in_stock, 0);
     });
 }
 

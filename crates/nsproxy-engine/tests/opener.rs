@@ -83,8 +83,8 @@ impl Desk {
 struct Broker(Arc<Desk>);
 
 impl OpenerFactory for Broker {
-    fn opener(&self) -> io::Result<Box<dyn SocketOpener>> {
-        let (desk, in_place) = (Arc::clone(&self.0), InProcess.opener()?);
+    fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>> {
+        let (desk, in_place) = (Arc::clone(&self.0), InProcess.opener(stock)?);
         Ok(Box::new(AtTheDesk {
             desk,
             in_place,
@@ -275,7 +275,7 @@ fn sessions_that_wait_for_a_socket_are_stopped_with_the_engine() {
 fn an_opener_that_cannot_be_made_keeps_the_engine_from_starting() {
     struct None;
     impl OpenerFactory for None {
-        fn opener(&self) -> io::Result<Box<dyn SocketOpener>> {
+        fn opener(&self, _: usize) -> io::Result<Box<dyn SocketOpener>> {
             Err(io::Error::from_raw_os_error(libc::ECONNREFUSED))
         }
     }
@@ -292,13 +292,13 @@ fn an_opener_that_cannot_be_made_keeps_the_engine_from_starting() {
 fn a_worker_that_panics_at_its_start_fails_the_start() {
     struct Panics;
     impl OpenerFactory for Panics {
-        fn opener(&self) -> io::Result<Box<dyn SocketOpener>> {
+        fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>> {
             assert_ne!(
                 std::thread::current().name(),
                 Some("nsproxy-1"),
                 "this panic belongs to the test"
             );
-            InProcess.opener()
+            InProcess.opener(stock)
         }
     }
     let started =

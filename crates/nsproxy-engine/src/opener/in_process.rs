@@ -1,15 +1,15 @@
-//! Opens sockets on the calling thread: `setns` there, every socket that is wanted there, `setns` back.
+//! Opens sockets on the calling thread: `setns` there, `socket`, `setns` back.
 //!
-//! Requests of one turn are grouped by namespace, so that one visit serves them all. Only `socket(2)` happens inside: a
-//! socket keeps the namespace that it was born in, so options, bind and listen follow at home. A name is opened anew for
-//! each visit: the socket always comes from the namespace that the name means now, and no handle pins a dead one.
+//! Only `socket(2)` happens inside: a socket keeps the namespace that it was born in, so options, bind and listen follow at
+//! home. Upstream sockets come from a [`SocketPool`], so that one visit serves several sessions. A name is looked up for
+//! each socket: it always comes from the namespace that the name means now, and what is in stock pins none for long.
 
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::num::NonZeroUsize;
 
-use netns_core::{Home, Netns, NetnsSpec};
+use netns_core::{NetnsSpec, PoolError, SocketError, SocketPool};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -27,20 +27,26 @@ const BACKLOG: i32 = 65_535;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InProcess;
 
+/// Sockets that one visit makes at most. A visit costs as much as some ten sockets, so more would save nothing.
+const BATCH: NonZeroUsize = NonZeroUsize::new(32).unwrap();
+
 impl OpenerFactory for InProcess {
-    fn opener(&self) -> io::Result<Box<dyn SocketOpener>> {
-        Ok(Box::<InProcessOpener>::default())
+    fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>> {
+        Ok(Box::new(InProcessOpener {
+            stock,
+            pool: None,
+            queue: Vec::new(),
+        }))
     }
 }
 
-#[derive(Default)]
 struct InProcessOpener {
-    /// The way back. Found when it is first needed, since that takes the privilege to enter a namespace, and a relay
-    /// without one needs no privilege at all.
-    home: Option<Home>,
+    /// Sockets that may be held in stock.
+    stock: usize,
+    /// Made when it is first needed, since that takes the privilege to enter a namespace, and a relay without one needs no
+    /// privilege at all.
+    pool: Option<SocketPool>,
     queue: Vec<(OpenToken, SocketRequest)>,
-    /// What a visit has made; kept so that a visit allocates nothing.
-    made: Vec<io::Result<Socket>>,
 }
 
 impl SocketOpener for InProcessOpener {
@@ -49,110 +55,83 @@ impl SocketOpener for InProcessOpener {
     }
 
     fn answers(&mut self, answers: &mut Vec<OpenAnswer>) {
-        if self.queue.len() > 1 {
-            self.queue.sort_by(|(_, a), (_, b)| a.netns.cmp(&b.netns));
-        }
         let mut queue = std::mem::take(&mut self.queue);
-        for visit in queue.chunk_by(|(_, a), (_, b)| a.netns == b.netns) {
-            self.visit(visit, answers);
-        }
-        queue.clear();
+        answers.extend(queue.drain(..).map(|(token, request)| OpenAnswer {
+            token,
+            result: self.open(request),
+        }));
         self.queue = queue;
+    }
+
+    fn stock(&self) -> usize {
+        self.pool.as_ref().map_or(0, SocketPool::idle)
+    }
+
+    fn release_unused(&mut self) {
+        if let Some(pool) = &mut self.pool {
+            pool.release_unused();
+        }
     }
 }
 
 impl InProcessOpener {
-    /// Answers requests that all concern one namespace.
-    fn visit(&mut self, requests: &[(OpenToken, SocketRequest)], answers: &mut Vec<OpenAnswer>) {
-        let Some((_, SocketRequest { netns, .. })) = requests.first() else {
-            return;
+    fn open(&mut self, SocketRequest { netns, kind }: SocketRequest) -> Result<Socket, OpenError> {
+        let made = match &netns {
+            None => create(&kind).map_err(|source| (Operation::CreateSocket, source)),
+            Some(spec) => self.create_in(spec, &kind),
         };
-        let made = &mut self.made;
-        let mut create = || made.extend(requests.iter().map(|(_, request)| create(&request.kind)));
-        let entered = match netns {
-            None => {
-                create();
-                Ok(())
-            }
-            Some(spec) => visit(&mut self.home, spec, create),
+        made.and_then(|socket| prepare(socket, &kind))
+            .map_err(|(operation, source)| OpenError {
+                operation,
+                netns,
+                source,
+            })
+    }
+
+    fn create_in(&mut self, spec: &NetnsSpec, kind: &SocketKind) -> Result<Socket, Failure> {
+        let pool = match &mut self.pool {
+            Some(pool) => pool,
+            None => self
+                .pool
+                .insert(SocketPool::of_this_thread(BATCH, self.stock).map_err(unentered)?),
         };
-        if let Err(error) = entered {
-            answers.extend(requests.iter().map(|(token, _)| OpenAnswer {
-                token: *token,
-                result: Err(OpenError {
-                    operation: Operation::EnterNetns,
-                    netns: netns.clone(),
-                    source: error.to_io(),
-                }),
-            }));
-            return;
+        let (domain, r#type, protocol) = arguments(kind);
+        match kind {
+            SocketKind::Upstream { .. } => pool.socket(spec, domain, r#type, protocol),
+            // Listeners are wanted once, so more of them would only lie about.
+            SocketKind::Listener { .. } => pool.lone_socket(spec, domain, r#type, protocol),
         }
-        answers.extend(
-            self.made
-                .drain(..)
-                .zip(requests)
-                .map(|(socket, (token, request))| {
-                    let result = socket
-                        .map_err(|source| (Operation::CreateSocket, source))
-                        .and_then(|socket| prepare(socket, &request.kind))
-                        .map_err(|(operation, source)| OpenError {
-                            operation,
-                            netns: netns.clone(),
-                            source,
-                        });
-                    OpenAnswer {
-                        token: *token,
-                        result,
-                    }
-                }),
-        );
+        .map_err(|error| match error {
+            PoolError::Open(error) => unopened(error),
+            PoolError::Socket(SocketError::System { source, .. }) => (Operation::CreateSocket, source),
+            error => unentered(error),
+        })
     }
 }
 
-/// Calls `body` in that namespace, as it is named now.
-fn visit(home: &mut Option<Home>, spec: &NetnsSpec, body: impl FnOnce()) -> Result<(), Shared> {
-    let netns = Netns::open(spec).map_err(Shared::unopened)?;
-    let home = match home {
-        Some(home) => home,
-        None => home.insert(Home::of_this_thread().map_err(Shared::new)?),
+/// Some of these come without an answer of the system's; their kind says as much.
+fn unopened(error: netns_core::OpenError) -> Failure {
+    let kind = match &error {
+        netns_core::OpenError::NotFound { .. } => io::ErrorKind::NotFound,
+        netns_core::OpenError::NotNetns { .. } => io::ErrorKind::InvalidInput,
+        _ => return unentered(error),
     };
-    home.visit(&netns, body).map_err(Shared::new)
+    (Operation::EnterNetns, io::Error::new(kind, error))
 }
 
-/// An error that several answers share.
-struct Shared {
-    kind: io::ErrorKind,
-    error: Arc<dyn Error + Send + Sync>,
+fn unentered(error: impl Error + Send + Sync + 'static) -> Failure {
+    let kind = system_error(&error).map_or(io::ErrorKind::Other, io::Error::kind);
+    (Operation::EnterNetns, io::Error::new(kind, error))
 }
 
-impl Shared {
-    /// Some of these come without an answer of the system's; their kind says as much.
-    fn unopened(error: netns_core::OpenError) -> Self {
-        let kind = match &error {
-            netns_core::OpenError::NotFound { .. } => io::ErrorKind::NotFound,
-            netns_core::OpenError::NotNetns { .. } => io::ErrorKind::InvalidInput,
-            _ => return Self::new(error),
-        };
-        Self {
-            kind,
-            error: Arc::new(error),
-        }
-    }
-    fn new(error: impl Error + Send + Sync + 'static) -> Self {
-        let kind = system_error(&error).map_or(io::ErrorKind::Other, io::Error::kind);
-        Self {
-            kind,
-            error: Arc::new(error),
-        }
-    }
-
-    fn to_io(&self) -> io::Error {
-        io::Error::new(self.kind, Arc::clone(&self.error))
-    }
-}
-
-/// `socket(2)`, in whichever namespace the thread is in.
+/// `socket(2)`, here.
 fn create(kind: &SocketKind) -> io::Result<Socket> {
+    let (domain, r#type, protocol) = arguments(kind);
+    Socket::new_raw(domain, r#type, protocol)
+}
+
+/// The arguments of `socket(2)`.
+fn arguments(kind: &SocketKind) -> (Domain, Type, Option<Protocol>) {
     let (domain, protocol) = match kind {
         SocketKind::Upstream {
             family: Family::Inet, ..
@@ -173,7 +152,7 @@ fn create(kind: &SocketKind) -> io::Result<Socket> {
             ..
         } => (Domain::for_address(*address), Some(Protocol::TCP)),
     };
-    Socket::new_raw(domain, Type::STREAM.nonblocking().cloexec(), protocol)
+    (domain, Type::STREAM.nonblocking().cloexec(), protocol)
 }
 
 type Failure = (Operation, io::Error);

@@ -12,6 +12,7 @@ pub use in_process::InProcess;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use netns_core::NetnsSpec;
@@ -110,16 +111,29 @@ pub trait SocketOpener {
     /// Carries out or sends off what was requested, and adds the answers that are there. Called once after each turn of
     /// requests, and when the registered descriptor is ready. Must not block.
     fn answers(&mut self, answers: &mut Vec<OpenAnswer>);
+
+    /// How many sockets are in stock, for requests to come.
+    fn stock(&self) -> usize {
+        0
+    }
+
+    /// Throws away what was not asked for since the last call. While there is something in stock, this is called every
+    /// [`STOCK_INTERVAL`]: sockets keep their namespace alive, and must not do so for long.
+    fn release_unused(&mut self) {}
 }
+
+/// How often an opener is told to throw away what nobody uses. So its stock pins a namespace for twice as long at most.
+pub const STOCK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Makes one [`SocketOpener`] for each thread that needs one, on that thread.
 pub trait OpenerFactory: Send + Sync {
-    /// A new opener for the calling thread.
+    /// A new opener for the calling thread. It may hold up to `stock` sockets for requests to come: so many descriptors
+    /// are set aside for it.
     ///
     /// # Errors
     ///
     /// What it needs is not there: the engine does not start.
-    fn opener(&self) -> io::Result<Box<dyn SocketOpener>>;
+    fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>>;
 }
 
 /// Why there is no socket.

@@ -42,12 +42,13 @@ use self::token::About;
 use crate::accepted::Accepted;
 use crate::admission::Gate;
 use crate::core::close::{CloseReason, Errno};
+use crate::core::moment::{Moment, Span};
 use crate::core::readiness::Readiness;
 use crate::core::side::Side;
 use crate::inbox::{Command, Mailbox};
 use crate::listeners::ListenerId;
 use crate::observer::{Notice, Observer};
-use crate::opener::{OpenAnswer, OpenerFactory};
+use crate::opener::{OpenAnswer, OpenerFactory, STOCK_INTERVAL};
 use crate::own::OwnConnections;
 use crate::stats::WorkerStats;
 
@@ -67,6 +68,8 @@ pub(crate) struct Seed {
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) pipes: usize,
+    /// Sockets that its opener may hold in stock.
+    pub(crate) stock: usize,
 }
 
 /// The token under which a worker hears of its inbox.
@@ -88,6 +91,8 @@ pub(crate) struct Worker {
     resources: Resources,
     /// Requests that the opener has not answered. While there are none, it is not asked.
     awaiting_sockets: usize,
+    /// While the opener has sockets in stock: when to have it throw away what nobody uses.
+    stock_checked_at: Option<Moment>,
     /// Set once draining: when to give up on sessions.
     drain_until: Option<Instant>,
     /// Lists that keep their memory from round to round.
@@ -109,8 +114,9 @@ impl Worker {
             stats,
             observer,
             pipes,
+            stock,
         } = seed;
-        let mut opener = factory.opener()?;
+        let mut opener = factory.opener(stock)?;
         opener.register(poll.registry(), About::Opener.token())?;
         let resources = Resources::new(poll.registry().try_clone()?, opener, own, stats, observer, pipes);
         Ok(Self {
@@ -126,6 +132,7 @@ impl Worker {
             acceptor: Acceptor::default(),
             resources,
             awaiting_sockets: 0,
+            stock_checked_at: None,
             drain_until: None,
             due: Vec::new(),
             answers: Vec::new(),
@@ -161,6 +168,7 @@ impl Worker {
             }
             self.continue_unfinished();
             self.open_sockets();
+            self.look_after_stock();
             self.on_time();
             self.publish();
         }
@@ -352,6 +360,19 @@ impl Worker {
         }
     }
 
+    /// Sockets in stock must not keep a namespace alive for long.
+    fn look_after_stock(&mut self) {
+        let now = self.resources.now();
+        let opener = &mut self.resources.opener;
+        if self.stock_checked_at.is_some_and(|due| due <= now) {
+            opener.release_unused();
+            self.stock_checked_at = None;
+        }
+        if self.stock_checked_at.is_none() && opener.stock() > 0 {
+            self.stock_checked_at = Span::from_duration(STOCK_INTERVAL).map(|interval| now.after(interval));
+        }
+    }
+
     fn on_time(&mut self) {
         let now = self.resources.now();
         let mut due = std::mem::take(&mut self.due);
@@ -428,6 +449,7 @@ impl Worker {
         [
             self.timers.idle_for(now),
             self.acceptor.resume_at().map(|resume_at| resume_at.since(now)),
+            self.stock_checked_at.map(|due| due.since(now)),
             self.drain_until
                 .map(|deadline| deadline.saturating_duration_since(Instant::now())),
         ]
@@ -442,12 +464,14 @@ impl Worker {
             stats,
             pipes,
             buffers,
+            opener,
             ..
         } = &self.resources;
         stats.sessions.set(self.sessions.len());
         stats.pipes_in_use.set(pipes.lent());
         stats.buffers_in_use.set(buffers.out());
         stats.timers_armed.set(self.timers.armed());
+        stats.sockets_in_stock.set(opener.stock());
     }
 }
 
