@@ -17,7 +17,7 @@ struct Package {
     file: &'static str,
 }
 
-const PACKAGES: [Package; 8] = [
+const PACKAGES: [Package; 9] = [
     Package {
         name: "haproxy",
         file: "haproxy",
@@ -45,6 +45,10 @@ const PACKAGES: [Package; 8] = [
     Package {
         name: "nftables",
         file: "nft",
+    },
+    Package {
+        name: "valgrind",
+        file: "valgrind",
     },
     Package {
         name: "util-linux",

@@ -9,6 +9,7 @@ mod demo;
 mod forward;
 mod headers;
 mod lifecycle;
+mod memory;
 mod peers;
 mod refusals;
 mod sections;
