@@ -27,9 +27,10 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::stat::stat;
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use crate::{Netns, NetnsName, mountinfo, sys};
+use crate::{Netns, NetnsName, sys};
 
 /// Where the files are that belong to one namespace, as `ip netns` has it.
 const ETC_NETNS: &str = "/etc/netns";
@@ -184,18 +185,25 @@ impl ExecEnvironment {
 
 /// Copies what is to be kept, before `/sys` goes with all that lies on it.
 fn copy_kept(warnings: &mut Vec<ExecWarning>) -> Vec<(&'static CStr, OwnedFd)> {
-    let mounts = mountinfo::read().unwrap_or_default();
     let mut kept = Vec::new();
-    for place in KEPT {
-        if !mounts.iter().any(|mount| mount.point == as_path(place)) {
-            continue;
-        }
+    for place in KEPT.into_iter().filter(|place| is_another_file_system(place)) {
         match sys::mount::copy_tree(place) {
             Ok(tree) => kept.push((place, tree)),
             Err(source) => warnings.push(ExecWarning::keep(as_path(place), source)),
         }
     }
     kept
+}
+
+/// Whether something else than `/sys` itself is mounted there. All mounts together would say it too, but they may be
+/// thousands.
+fn is_another_file_system(place: &CStr) -> bool {
+    let device = |path: &Path| stat(path).map(|stat| stat.st_dev);
+    match (device(as_path(place)), device(Path::new(SYS))) {
+        (Ok(place), Ok(sys)) => place != sys,
+        // What is not there need not be kept.
+        _ => false,
+    }
 }
 
 fn as_path(path: &CStr) -> &Path {
