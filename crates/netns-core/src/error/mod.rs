@@ -176,11 +176,11 @@ pub enum EnterError {
         /// The errno.
         source: io::Error,
     },
-    /// The kernel would not let the thread come back, so it has not moved.
+    /// The kernel would not let the thread come back, so it has not moved. [`run`](crate::run) needs no way
+    /// back, and may work.
     #[error(
-        "this thread could enter no network namespace and come back: the kernel refuses the return \
-         (CAP_SYS_ADMIN is needed in the user namespace that owns the home namespace; \
-         `run`, which needs no way back, may work)"
+        "this thread may not return to its own network namespace once it has left it (CAP_SYS_ADMIN is needed \
+         in the user namespace that owns it)"
     )]
     NoWayBack {
         /// The errno.
