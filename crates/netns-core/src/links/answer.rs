@@ -19,15 +19,26 @@ pub(super) struct Answer<T> {
     /// No message said that the list had changed meanwhile.
     pub(super) is_consistent: bool,
     sequence: u32,
+    ends: End,
+}
+
+/// What the last message of an answer is, if the kernel does not refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// An acknowledgement, or the end of a list.
+    Marked,
+    /// The one that was asked for. Nothing follows it.
+    First,
 }
 
 impl<T> Answer<T> {
     /// The answer to the request with this number, of which nothing has been read yet.
-    pub(super) fn to(sequence: u32) -> Self {
+    pub(super) fn to(sequence: u32, ends: End) -> Self {
         Self {
             values: Vec::new(),
             is_consistent: true,
             sequence,
+            ends,
         }
     }
 
@@ -77,7 +88,7 @@ impl<T> Answer<T> {
             NLMSG_OVERRUN => Err(nonsense("messages were lost")),
             _ => {
                 self.values.extend(read(payload));
-                Ok(false)
+                Ok(self.ends == End::First)
             }
         }
     }
@@ -149,7 +160,7 @@ mod tests {
 
     /// Takes datagrams in, of which each message is a value.
     fn take(datagrams: &[Vec<u8>]) -> Result<(bool, Answer<Vec<u8>>), Failure> {
-        let mut answer = Answer::to(SEQUENCE);
+        let mut answer = Answer::to(SEQUENCE, End::Marked);
         let mut is_complete = false;
         for datagram in datagrams {
             is_complete = answer.take_datagram(datagram, |payload| Some(payload.to_vec()))?;
@@ -160,6 +171,15 @@ mod tests {
     #[test]
     fn an_acknowledgement_completes_the_answer() {
         assert!(take(&[acknowledgement(SEQUENCE, 0)]).unwrap().0);
+    }
+
+    #[test]
+    fn one_thing_completes_the_answer_also_if_it_is_not_understood() {
+        let mut answer = Answer::to(SEQUENCE, End::First);
+        let stale = netlink(A_LINK, 0, SEQUENCE - 1, b"stale");
+        assert!(!answer.take_datagram(&stale, |_| None::<()>).unwrap());
+        let good = netlink(A_LINK, 0, SEQUENCE, b"good");
+        assert!(answer.take_datagram(&good, |_| None).unwrap());
     }
 
     #[test]
@@ -194,7 +214,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_datagram_is_read_without_a_panic(bytes: Vec<u8>, kind in 0_u16..20, flags: u16) {
-            let mut answer = Answer::to(SEQUENCE);
+            let mut answer = Answer::to(SEQUENCE, End::Marked);
             let _ = answer.take_datagram(&bytes, message::link::read);
             let _ = answer.take_datagram(&netlink(kind, flags, SEQUENCE, &bytes), message::link::read);
         }
@@ -203,7 +223,7 @@ mod tests {
         fn any_datagram_cut_off_is_read_without_a_panic(cut in 0_usize..60, payload: Vec<u8>) {
             let mut bytes = [netlink(A_LINK, 0, SEQUENCE, &payload), acknowledgement(SEQUENCE, -1)].concat();
             bytes.truncate(bytes.len().saturating_sub(cut));
-            let _ = Answer::to(SEQUENCE).take_datagram(&bytes, message::link::read_index);
+            let _ = Answer::to(SEQUENCE, End::Marked).take_datagram(&bytes, message::link::read_index);
         }
     }
 }

@@ -15,7 +15,7 @@ use netlink_packet_core::{
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
-use super::answer::{Answer, Failure, nonsense};
+use super::answer::{Answer, End, Failure, nonsense};
 
 /// Flags of a request that makes something new.
 pub(super) const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
@@ -53,7 +53,7 @@ impl Client {
     /// Asks for a change and waits until it is done.
     pub(super) fn change(&mut self, request: &RouteNetlinkMessage, flags: u16) -> Result<(), Failure> {
         self.send(request, NLM_F_ACK | flags)?;
-        self.answer(|_| None::<()>).map(|_| ())
+        self.answer(End::Marked, |_| None::<()>).map(|_| ())
     }
 
     /// Asks for one thing. `read` makes a value of the payload of a message.
@@ -62,8 +62,9 @@ impl Client {
         request: &RouteNetlinkMessage,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<T, Failure> {
-        self.send(request, NLM_F_ACK)?;
-        let answer = self.answer(read)?;
+        // Without an acknowledgement: what was asked for is one, and a refusal comes in any case.
+        self.send(request, 0)?;
+        let answer = self.answer(End::First, read)?;
         answer
             .values
             .into_iter()
@@ -79,7 +80,7 @@ impl Client {
     ) -> Result<Vec<T>, Failure> {
         for _ in 0..DUMP_ATTEMPTS {
             self.send(request, NLM_F_DUMP)?;
-            let answer = self.answer(&read)?;
+            let answer = self.answer(End::Marked, &read)?;
             if answer.is_consistent {
                 return Ok(answer.values);
             }
@@ -107,8 +108,8 @@ impl Client {
     }
 
     /// Reads until the request that was sent last is answered.
-    fn answer<T>(&mut self, read: impl Fn(&[u8]) -> Option<T>) -> Result<Answer<T>, Failure> {
-        let mut answer = Answer::to(self.sequence);
+    fn answer<T>(&mut self, ends: End, read: impl Fn(&[u8]) -> Option<T>) -> Result<Answer<T>, Failure> {
+        let mut answer = Answer::to(self.sequence, ends);
         loop {
             if self.receive()? && answer.take_datagram(&self.buffer, &read)? {
                 return Ok(answer);
