@@ -66,6 +66,44 @@ fn many_names_are_added_at_once_and_each_has_its_own_outcome_and_namespace() {
 }
 
 #[test]
+fn many_names_are_removed_at_once_and_each_has_its_own_outcome() {
+    in_private_namespaces(|| {
+        assert!(registry().remove_each(&[]).is_empty());
+        let missing = registry().remove_each(&[name("a")]);
+        assert!(
+            matches!(missing[..], [Err(RegistryError::NotFound { .. })]),
+            "{missing:?}"
+        );
+        // More than share a lock.
+        let mut names: Vec<_> = (0..70).map(|index| name(&format!("n{index}"))).collect();
+        assert!(registry().add_each(&names).iter().all(Result::is_ok));
+        names.insert(1, name("a"));
+        let outcomes = registry().remove_each(&names);
+        assert_eq!(outcomes.len(), 71);
+        for (at, outcome) in outcomes.iter().enumerate() {
+            match outcome {
+                Ok(()) => assert_ne!(at, 1),
+                Err(RegistryError::NotFound { path }) => {
+                    assert_eq!((at, path.as_path()), (1, "/run/netns/a".as_ref()));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(registry().list().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_thread_that_adds_and_stays_is_in_the_last_namespace() {
+    in_private_namespaces(|| {
+        let outcomes = registry().add_each_and_stay(&[name("a"), name("b")]);
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        let last = registry().open(&name("b")).unwrap().id().unwrap();
+        assert_eq!(Netns::current().unwrap().id().unwrap(), last);
+    });
+}
+
+#[test]
 fn add_never_moves_the_calling_thread() {
     in_private_namespaces(|| {
         let before = Netns::current().unwrap().id().unwrap();

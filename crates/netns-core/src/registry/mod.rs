@@ -20,10 +20,11 @@
 //!
 //! # Files
 //!
-//! This one adds, removes and opens names. [`entry`] says what stands under them, [`identify`] which name a
+//! This one adds, removes and opens names; [`each`] does it with many at once. [`entry`] says what stands under them, [`identify`] which name a
 //! namespace or a process has, [`reach`] who else sees them, and [`watch`] when they change.
 
 mod directory;
+mod each;
 mod entry;
 mod error;
 mod identify;
@@ -35,7 +36,6 @@ pub use error::{RegistryError, RegistryOperation};
 pub use reach::Reach;
 pub use watch::{Watch, WatchEvent};
 
-use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, lstat};
 
 use crate::error::{OpenError, Target};
-use crate::{Netns, NetnsName, scoped};
+use crate::{Netns, NetnsName};
 
 /// The directory of `ip netns`. Distributions that write `/var/run/netns` have a symlink.
 const SYSTEM_REGISTRY: &str = "/run/netns";
@@ -83,6 +83,7 @@ impl Registry {
     }
 
     /// Makes a new network namespace, gives it `name`, and returns it open. Its `lo` is down.
+    /// [`Registry::add_each`] is for many.
     ///
     /// # Errors
     ///
@@ -93,26 +94,6 @@ impl Registry {
         Ok(netns)
     }
 
-    /// [`Registry::add`] for many names, each with an outcome of its own, in their order. A name that cannot be
-    /// added does not stop those behind it.
-    ///
-    /// All are made on one thread, which is several times as fast as one thread for each.
-    ///
-    /// # Errors
-    ///
-    /// Each as [`Registry::add`].
-    pub fn add_each(&self, names: &[NetnsName]) -> Vec<Result<(), RegistryError>> {
-        let on_one_thread = || {
-            names
-                .iter()
-                .map(|name| self.attach(name, &Netns::create_here()?))
-                .collect()
-        };
-        // Without a thread each has to fail in its own words.
-        scoped::on_own_thread(on_one_thread)
-            .unwrap_or_else(|_| names.iter().map(|name| self.add(name).map(drop)).collect())
-    }
-
     /// Gives a namespace a name; it may have others, here and elsewhere.
     ///
     /// # Errors
@@ -120,6 +101,10 @@ impl Registry {
     /// The name is taken, or the kernel refuses. Then there is no new name.
     pub fn attach(&self, name: &NetnsName, netns: &Netns) -> Result<(), RegistryError> {
         let _lock = directory::prepare(&self.path)?;
+        self.attach_locked(name, netns)
+    }
+
+    fn attach_locked(&self, name: &NetnsName, netns: &Netns) -> Result<(), RegistryError> {
         let path = self.path.join(name);
         let placeholder = Placeholder::create(&path)?;
         // The descriptor's magic link: the namespace may have no path of its own. The descriptors are this
@@ -140,11 +125,19 @@ impl Registry {
     ///
     /// There is no such name, it is a directory, or the kernel holds on to it ([`RegistryError::Busy`]).
     pub fn remove(&self, name: &NetnsName) -> Result<(), RegistryError> {
-        let path = self.path.join(name);
         let _lock = match directory::lock(&self.path) {
-            Err(error) if error.is_missing() => return Err(RegistryError::NotFound { path }),
+            Err(error) if error.is_missing() => {
+                return Err(RegistryError::NotFound {
+                    path: self.path.join(name),
+                });
+            }
             lock => lock?,
         };
+        self.remove_locked(name)
+    }
+
+    fn remove_locked(&self, name: &NetnsName) -> Result<(), RegistryError> {
+        let path = self.path.join(name);
         match lstat(&path) {
             Err(nix::Error::ENOENT) => return Err(RegistryError::NotFound { path }),
             Err(errno) => return Err(RegistryError::during(RegistryOperation::Inspect, &path)(errno)),
@@ -153,23 +146,7 @@ impl Registry {
             }
             Ok(_) => {}
         }
-        let unmounted = unmount_all(&path);
-        match (std::fs::remove_file(&path), unmounted) {
-            (Ok(()), _) => Ok(()),
-            (Err(error), _) if error.kind() == io::ErrorKind::NotFound => {
-                Err(RegistryError::NotFound { path })
-            }
-            // The file is busy because it could not be unmounted: that is what must be told.
-            (Err(_), Err(errno)) => Err(RegistryError::during(RegistryOperation::Unmount, &path)(errno)),
-            (Err(source), Ok(())) if source.raw_os_error() == Some(libc::EBUSY) => {
-                Err(RegistryError::Busy { path, source })
-            }
-            (Err(source), Ok(())) => Err(RegistryError::System {
-                operation: RegistryOperation::RemoveEntry,
-                path,
-                source,
-            }),
-        }
+        remove_entry(path)
     }
 
     /// All entries, in the directory's own order, each with what stands under its name. A directory that does
@@ -234,15 +211,26 @@ impl Drop for Placeholder<'_> {
     }
 }
 
-/// Unmounts whatever is mounted on `path`, also when several mounts are stacked. Nothing mounted is no error.
-fn unmount_all(path: &Path) -> nix::Result<()> {
+/// Unmounts whatever is mounted on `path`, also when several mounts are stacked, and removes the file.
+fn remove_entry(path: PathBuf) -> Result<(), RegistryError> {
     loop {
-        match umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
-            Ok(()) => {}
-            // Not a mount point (any more), or a mount that came through a user namespace boundary and is
-            // locked; the removal of the file tells the two apart.
-            Err(nix::Error::EINVAL) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
+        let unmounted = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+        let Err(source) = std::fs::remove_file(&path) else {
+            return Ok(());
+        };
+        return Err(match (unmounted, source.raw_os_error()) {
+            (_, Some(libc::ENOENT)) => RegistryError::NotFound { path },
+            // One mount less, and there is another.
+            (Ok(()), Some(libc::EBUSY)) => continue,
+            // Not a mount point, or a mount that came through a user namespace boundary and is locked.
+            (Err(nix::Error::EINVAL), Some(libc::EBUSY)) => RegistryError::Busy { path, source },
+            (Ok(()) | Err(nix::Error::EINVAL), _) => RegistryError::System {
+                operation: RegistryOperation::RemoveEntry,
+                path,
+                source,
+            },
+            // The file is busy because it could not be unmounted: that is what must be told.
+            (Err(errno), _) => RegistryError::during(RegistryOperation::Unmount, &path)(errno),
+        });
     }
 }

@@ -4,11 +4,8 @@
 //! ends here, so it goes from one new namespace to the next, and saves the threads.
 
 use std::fs;
-use std::io;
 
-use netns_core::error::{OpenError, OpenOperation, Target};
-use netns_core::{Netns, NetnsName};
-use nix::sched::{CloneFlags, unshare};
+use netns_core::{NetnsName, RegistryError};
 
 use super::context::Context;
 use super::failure::{FAILED, Failure, Result, warn};
@@ -17,14 +14,7 @@ use super::words::{Word, Words};
 pub(super) fn run(context: &Context, words: Words<'_>) -> Result {
     let names = names(words)?;
     warn_if_unseen(context);
-    each(&names, |name| {
-        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| OpenError::System {
-            operation: OpenOperation::Create,
-            target: Target::New,
-            source: io::Error::from(errno),
-        })?;
-        Ok(context.registry.attach(name, &Netns::current()?)?)
-    })
+    outcome(context.registry.add_each_and_stay(&names))
 }
 
 /// Names that are made inside `ip netns exec`, or in a service with private mounts, may be of no use outside.
@@ -52,17 +42,12 @@ pub(super) fn names(words: Words<'_>) -> Result<Vec<NetnsName>> {
     Ok(names)
 }
 
-/// Does it for each name, also when it failed for one.
-pub(super) fn each<'a>(
-    names: impl IntoIterator<Item = &'a NetnsName>,
-    mut action: impl FnMut(&NetnsName) -> Result,
-) -> Result {
+/// Complains about each that failed.
+pub(super) fn outcome(outcomes: Vec<std::result::Result<(), RegistryError>>) -> Result {
     let mut outcome = Ok(());
-    for name in names {
-        if let Err(failure) = action(name) {
-            failure.complain();
-            outcome = Err(Failure::told());
-        }
+    for error in outcomes.into_iter().filter_map(std::result::Result::err) {
+        Failure::from(error).complain();
+        outcome = Err(Failure::told());
     }
     outcome
 }

@@ -2,7 +2,7 @@
 
 use netns_core::NetnsName;
 
-use super::add::{each, names};
+use super::add::{names, outcome};
 use super::context::Context;
 use super::failure::Result;
 use super::words::Words;
@@ -15,5 +15,5 @@ pub(super) fn run(context: &Context, words: Words<'_>) -> Result {
     } else {
         names(words)?
     };
-    each(&names, |name| Ok(context.registry.remove(name)?))
+    outcome(context.registry.remove_each(&names))
 }
