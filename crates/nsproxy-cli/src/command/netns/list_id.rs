@@ -20,7 +20,12 @@ pub(super) fn run(context: &Context, words: Words<'_>) -> Result {
         let entries = links.list_nsids(target).map_err(dump_failure)?;
         entries.into_iter().map(Number::from).collect()
     };
-    let names = nsid::names(context)?;
+    let in_use = if target.is_none() && nsid.is_none() {
+        numbers.len()
+    } else {
+        nsid::in_use(&mut links)
+    };
+    let names = nsid::names(context, links, in_use)?;
     let name = |number: &Number| number.here().and_then(|here| names.get(&here));
     let mut text = Vec::new();
     for number in &numbers {

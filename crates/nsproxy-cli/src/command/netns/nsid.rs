@@ -22,14 +22,18 @@ pub(super) struct Nsids<'a> {
 impl<'a> Nsids<'a> {
     pub(super) fn here(context: &'a Context) -> Result<Self> {
         let mut links = Links::here()?;
-        // A kernel that does not list them may have any number of them.
-        let left = links.list_nsids(None).map_or(usize::MAX, |used| used.len());
-        Ok(Self {
+        let left = in_use(&mut links);
+        Ok(Self::with(context, links, left))
+    }
+
+    /// With links of this namespace, in which `left` numbers are in use.
+    fn with(context: &'a Context, links: Links, left: usize) -> Self {
+        Self {
             context,
             links,
             left,
             known: HashMap::new(),
-        })
+        }
     }
 
     /// The number of an entry, if it has one. An entry that is no namespace has none, and is warned about.
@@ -74,9 +78,14 @@ impl<'a> Nsids<'a> {
     }
 }
 
-/// The names by number. Of several names of one namespace it is the first.
-pub(super) fn names(context: &Context) -> Result<BTreeMap<u32, NetnsName>> {
-    let mut nsids = Nsids::here(context)?;
+/// How many numbers this namespace has for others. A kernel that does not list them may have any number of them.
+pub(super) fn in_use(links: &mut Links) -> usize {
+    links.list_nsids(None).map_or(usize::MAX, |used| used.len())
+}
+
+/// The names by number, of which `in_use` are. Of several names of one namespace it is the first.
+pub(super) fn names(context: &Context, links: Links, in_use: usize) -> Result<BTreeMap<u32, NetnsName>> {
+    let mut nsids = Nsids::with(context, links, in_use);
     let mut names = BTreeMap::new();
     for entry in context.registry.list()? {
         if let Some(nsid) = nsids.of(&entry) {
