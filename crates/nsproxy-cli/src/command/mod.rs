@@ -18,7 +18,7 @@ pub(crate) fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::check(&args),
         Command::Forward(args) => forward::forward(&args),
         Command::Header(args) => header::header(&args),
-        Command::Netns(args) => Ok(netns::netns(&args)),
+        Command::Netns(args) => Ok(netns::netns(&args.words)),
         Command::Demo => crate::demo::demo(),
     }
 }

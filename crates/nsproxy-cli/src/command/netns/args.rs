@@ -16,5 +16,5 @@ pub(crate) struct Netns {
         allow_hyphen_values = true,
         num_args = 0..
     )]
-    pub(super) words: Vec<OsString>,
+    pub(crate) words: Vec<OsString>,
 }

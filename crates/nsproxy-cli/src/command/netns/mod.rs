@@ -27,6 +27,7 @@ mod set;
 mod unshare;
 mod words;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 pub(crate) use args::Netns;
@@ -77,8 +78,12 @@ enum Subcommand {
     Apply,
 }
 
-pub(crate) fn netns(args: &Netns) -> ExitCode {
-    match run(&Word::number(&args.words)) {
+/// The word by which `nsproxy` knows this command.
+pub(crate) const NAME: &str = "netns";
+
+/// Carries out the words behind [`NAME`].
+pub(crate) fn netns(words: &[OsString]) -> ExitCode {
+    match run(&Word::number(words)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.complain();
