@@ -1,99 +1,109 @@
 //! The table of a run: median times, and median ratios to the first contender of each task.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Turn;
 
-/// What [`lines`] writes.
-pub(super) const COLUMNS: &str = "task,contender,round,times,nanoseconds";
+/// What [`Table::lines`] writes.
+pub(super) const COLUMNS: &str = "task,contender,turn,times,nanoseconds,cpu_nanoseconds";
 
-/// One contender at one task, with a turn for each round.
+/// The turns of everyone at every task.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: Vec<Row>,
+}
+
+/// One contender at one task.
 #[derive(Debug)]
-pub(super) struct Row {
+struct Row {
     task: &'static str,
     contender: &'static str,
     turns: Vec<Turn>,
 }
 
-/// Adds a turn to its row.
-pub(super) fn add(rows: &mut Vec<Row>, task: &'static str, contender: &'static str, turn: Turn) {
-    let row = rows
-        .iter_mut()
-        .find(|row| row.task == task && row.contender == contender);
-    match row {
-        Some(row) => row.turns.push(turn),
-        None => rows.push(Row {
-            task,
-            contender,
-            turns: vec![turn],
-        }),
-    }
-}
-
-/// The raw results.
-pub(super) fn lines(rows: &[Row]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for row in rows {
-        for (round, turn) in row.turns.iter().enumerate() {
-            let nanoseconds = turn.time.as_nanos();
-            lines.push(format!(
-                "{},{},{round},{},{nanoseconds}",
-                row.task.replace(',', ""),
-                row.contender.replace(',', ""),
-                turn.times
-            ));
+impl Table {
+    /// Adds a turn to its row. Rows of a task have as many turns each; those of the same number are compared.
+    pub(super) fn add(&mut self, task: &'static str, contender: &'static str, turn: Turn) {
+        let row = self
+            .rows
+            .iter_mut()
+            .find(|row| row.task == task && row.contender == contender);
+        match row {
+            Some(row) => row.turns.push(turn),
+            None => self.rows.push(Row {
+                task,
+                contender,
+                turns: vec![turn],
+            }),
         }
     }
-    lines
-}
 
-pub(super) fn print(rows: &[Row]) {
-    let title = "as fast as the first, median (least to most)";
-    println!(
-        "{:<22} {:<26} {:>12} {:>9}  {title}",
-        "task", "by", "each", "times"
-    );
-    let tasks: BTreeSet<_> = rows.iter().map(|row| row.task).collect();
-    for task in tasks {
-        let mut first = None;
-        for row in rows.iter().filter(|row| row.task == task) {
-            let first = *first.get_or_insert(row);
-            let mut each: Vec<f64> = row.turns.iter().map(each).collect();
-            let mut ratios: Vec<f64> = first
-                .turns
-                .iter()
-                .zip(&row.turns)
-                .map(|(first, own)| self::each(first) / self::each(own))
-                .collect();
-            let times = row.turns.first().map_or(0, |turn| turn.times);
-            let each = Duration::from_secs_f64(median(&mut each));
-            let ratio = median(&mut ratios);
-            let (least, most) = (ratios.first().copied(), ratios.last().copied());
-            println!(
-                "{:<22} {:<26} {:>12} {times:>9}  {ratio:.2} ({:.2} to {:.2})",
-                row.task,
-                row.contender,
-                format!("{each:.2?}"),
-                least.unwrap_or_default(),
-                most.unwrap_or_default(),
-            );
+    /// The raw results.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for row in &self.rows {
+            let (task, contender) = (row.task.replace(',', ""), row.contender.replace(',', ""));
+            for (number, turn) in row.turns.iter().enumerate() {
+                let (time, cpu) = (turn.time.as_nanos(), turn.cpu.as_nanos());
+                lines.push(format!("{task},{contender},{number},{},{time},{cpu}", turn.times));
+            }
+        }
+        lines
+    }
+
+    pub(super) fn print(&self) {
+        println!("Times as fast as the first: the median, and the middle half. CPU: times as little.");
+        println!(
+            "{:<25} {:<25} {:>10}  {:<18} {:>10}  {:<18}",
+            "task", "by", "each", "to the first", "CPU", "to the first"
+        );
+        for row in &self.rows {
+            let first = self.rows.iter().find(|first| first.task == row.task);
+            row.print(first.unwrap_or(row));
         }
     }
 }
 
-/// Seconds for one.
-fn each(turn: &Turn) -> f64 {
-    turn.time.as_secs_f64() / f64::from(turn.times)
+impl Row {
+    fn print(&self, first: &Self) {
+        let [time, cpu] = [Turn::seconds, Turn::cpu_seconds].map(|of| {
+            let mut each: Vec<f64> = self.turns.iter().map(of).collect();
+            let each = Duration::from_secs_f64(quantile(&mut each, 0.5));
+            let pairs = first.turns.iter().zip(&self.turns);
+            let mut ratios: Vec<f64> = pairs.map(|(first, own)| of(first) / of(own)).collect();
+            let [low, middle, high] = [0.25, 0.5, 0.75].map(|part| quantile(&mut ratios, part));
+            (format!("{each:.2?}"), format!("{middle:.2} ({low:.2}-{high:.2})"))
+        });
+        println!(
+            "{:<25} {:<25} {:>10}  {:<18} {:>10}  {:<18}",
+            self.task, self.contender, time.0, time.1, cpu.0, cpu.1
+        );
+    }
 }
 
-/// Sorts them; the lower one of two in the middle.
-fn median(values: &mut [f64]) -> f64 {
+impl Turn {
+    /// Seconds for one.
+    fn seconds(&self) -> f64 {
+        self.time.as_secs_f64() / f64::from(self.times)
+    }
+
+    /// Seconds of a processor for one.
+    fn cpu_seconds(&self) -> f64 {
+        self.cpu.as_secs_f64() / f64::from(self.times)
+    }
+}
+
+/// Sorts them, and gives the one below which this part of them lies: 0.5 for the median.
+fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
-    values
-        .get(values.len().saturating_sub(1) / 2)
-        .copied()
-        .unwrap_or_default()
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place in a short list"
+    )]
+    let place = ((values.len().saturating_sub(1)) as f64 * part) as usize;
+    values.get(place).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -101,9 +111,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_in_the_middle() {
-        assert!((median(&mut [3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
-        assert!((median(&mut [4.0, 1.0, 2.0, 3.0]) - 2.0).abs() < f64::EPSILON);
-        assert!(median(&mut []).abs() < f64::EPSILON);
+    fn a_quantile_has_its_part_of_the_values_below_it() {
+        for (part, expected) in [(0.0, 1.0), (0.25, 2.0), (0.5, 3.0), (1.0, 5.0)] {
+            let found = quantile(&mut [3.0, 1.0, 2.0, 5.0, 4.0], part);
+            assert!((found - expected).abs() < f64::EPSILON, "{part}: {found}");
+        }
+        assert!(quantile(&mut [], 0.5).abs() < f64::EPSILON);
     }
 }

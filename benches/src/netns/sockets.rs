@@ -4,21 +4,24 @@ use std::num::NonZeroUsize;
 
 use anyhow::ensure;
 use netns_core::{Home, Netns, NetnsId, NetnsSpec, Registry, SocketPool};
+use nix::sched::{CloneFlags, setns};
 use socket2::{Domain, Socket, Type};
 
-use super::report::{self, Row};
 use super::world::World;
-use super::{Turn, timed};
+use super::{Table, Turn};
 
 const OPEN: &str = "socket, namespace open";
 const NAMED: &str = "socket, by name";
 const NAMESPACES: usize = 4;
-const SOCKETS: u32 = 2_000;
+/// Turns in a round. A turn is shorter than what disturbs one.
+const TURNS: usize = 20;
+/// Sockets of a turn.
+const SOCKETS: u32 = 200;
 /// Sockets of a visit of the pool.
 const BATCH: NonZeroUsize = NonZeroUsize::new(16).unwrap();
 
-/// One turn for each way.
-pub(super) fn round(world: &World, rows: &mut Vec<Row>) -> anyhow::Result<()> {
+/// Some turns for each way; they alternate.
+pub(super) fn round(world: &World, table: &mut Table) -> anyhow::Result<()> {
     let registry = Registry::system();
     let mut places = Vec::new();
     for index in 0..NAMESPACES {
@@ -32,27 +35,34 @@ pub(super) fn round(world: &World, rows: &mut Vec<Row>) -> anyhow::Result<()> {
         });
     }
     let mut pool = SocketPool::of_this_thread(BATCH, NAMESPACES * BATCH.get())?;
+    let by_hand = ByHand {
+        home: Netns::current()?,
+    };
     let home = Home::of_this_thread()?;
     let here = || Socket::new(Domain::IPV4, Type::STREAM, None);
-    // With the namespace open, and by its name.
-    turn(rows, OPEN, "setns by hand", &places, by_hand)?;
-    turn(rows, OPEN, "Home::visit", &places, |place| {
-        Ok(home.visit(&place.netns, here)??)
-    })?;
-    turn(rows, OPEN, "socket(), a thread", &places, |place| {
-        Ok(netns_core::socket(
-            &place.netns,
-            Domain::IPV4,
-            Type::STREAM,
-            None,
-        )?)
-    })?;
-    turn(rows, NAMED, "no pool", &places, |place| {
-        Ok(home.visit(&Netns::open(&place.spec)?, here)??)
-    })?;
-    turn(rows, NAMED, "SocketPool", &places, |place| {
-        Ok(pool.socket(&place.spec, Domain::IPV4, Type::STREAM, None)?)
-    })?;
+    for _ in 0..TURNS {
+        // With the namespace open, and by its name.
+        turn(table, OPEN, "setns by hand", &places, |place| {
+            by_hand.socket(place)
+        })?;
+        turn(table, OPEN, "Home::visit", &places, |place| {
+            Ok(home.visit(&place.netns, here)??)
+        })?;
+        turn(table, OPEN, "socket(), a thread", &places, |place| {
+            Ok(netns_core::socket(
+                &place.netns,
+                Domain::IPV4,
+                Type::STREAM,
+                None,
+            )?)
+        })?;
+        turn(table, NAMED, "no pool", &places, |place| {
+            Ok(home.visit(&Netns::open(&place.spec)?, here)??)
+        })?;
+        turn(table, NAMED, "SocketPool", &places, |place| {
+            Ok(pool.socket(&place.spec, Domain::IPV4, Type::STREAM, None)?)
+        })?;
+    }
     drop((pool, places));
     for index in 0..NAMESPACES {
         registry.remove(&format!("s{index}").parse()?)?;
@@ -69,7 +79,7 @@ struct Place {
 }
 
 fn turn(
-    rows: &mut Vec<Row>,
+    table: &mut Table,
     task: &'static str,
     way: &'static str,
     places: &[Place],
@@ -83,24 +93,27 @@ fn turn(
             "{way}: a socket in namespace {found}, not in {expected}"
         );
     }
-    let time = timed(|| {
+    let turn = Turn::measure(SOCKETS, || {
         for place in places.iter().cycle().take(SOCKETS as usize) {
             drop(socket(place)?);
         }
         Ok(())
     })?;
-    report::add(rows, task, way, Turn { time, times: SOCKETS });
+    table.add(task, way, turn);
     Ok(())
 }
 
-/// What a program does that has the namespace and its home open: HAProxy, for example.
-fn by_hand(place: &Place) -> anyhow::Result<Socket> {
-    use nix::sched::{CloneFlags, setns};
-    thread_local! {
-        static HOME: Netns = Netns::current().expect("/proc is mounted");
+/// What a program does that has the namespace and its home open: HAProxy, for example. The same three system calls as a
+/// visit, and nothing for the case that the closure panics.
+struct ByHand {
+    home: Netns,
+}
+
+impl ByHand {
+    fn socket(&self, place: &Place) -> anyhow::Result<Socket> {
+        setns(&place.netns, CloneFlags::CLONE_NEWNET)?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
+        setns(&self.home, CloneFlags::CLONE_NEWNET)?;
+        Ok(socket?)
     }
-    setns(&place.netns, CloneFlags::CLONE_NEWNET)?;
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None);
-    HOME.with(|home| setns(home, CloneFlags::CLONE_NEWNET))?;
-    Ok(socket?)
 }

@@ -4,9 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use netns_core::{Links, Registry};
+use netns_core::{Links, Netns, Registry};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::expect_same;
 
@@ -29,6 +30,9 @@ impl World {
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("private mounts")?;
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some("tmpfs"), "/run", Some("tmpfs"), flags, Some("mode=0755")).context("a /run of its own")?;
+        // For [`World::hold`].
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
         Ok(Self {
             registry: Registry::system(),
         })
@@ -49,6 +53,15 @@ impl World {
             bail!("{} entries that are no namespaces", entries.len() - names.len());
         }
         Ok(())
+    }
+
+    /// Opens all these, so that they outlive their names: what the kernel does when a namespace dies, it does in the
+    /// background, at the expense of whoever is measured just then.
+    pub(super) fn hold(&self, names: &[String]) -> anyhow::Result<Vec<Netns>> {
+        names
+            .iter()
+            .map(|name| Ok(self.registry.open(&name.parse()?)?))
+            .collect()
     }
 
     /// Waits until the kernel has taken down what was deleted so far. It does so in order, so one more namespace is
