@@ -17,8 +17,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    // The parser would build the whole command line to hand these words on as they are. For a command as short as this
-    // one that is a third of its time.
+    // The parser would build the whole command line to hand these words on as they are. For commands as short as these that
+    // is a tenth of their time.
     let mut words = env::args_os().skip(1);
     if words.next().is_some_and(|word| word == command::netns::NAME) {
         return command::netns::netns(&words.collect::<Vec<_>>());
