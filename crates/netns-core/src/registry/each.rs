@@ -3,6 +3,10 @@
 //! A name costs little beside the directory's preparation, for which the kernel goes through all mounts in it. The
 //! lock is given away now and then, so that others need not wait for a thousand namespaces.
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::fcntl::Flock;
+
 use super::{Registry, RegistryError, directory};
 use crate::{Netns, NetnsName, scoped};
 
@@ -32,7 +36,7 @@ impl Registry {
         in_groups(
             names,
             || directory::prepare(self.path()),
-            |name| self.attach_locked(name, &Netns::create_here()?),
+            |name, _| self.attach_locked(name, &Netns::create_here()?),
             |name| self.attach(name, &Netns::create_here()?),
         )
     }
@@ -47,7 +51,7 @@ impl Registry {
         in_groups(
             names,
             || directory::lock(self.path()),
-            |name| self.remove_locked(name),
+            |name, directory| self.remove_locked(name, directory),
             |name| self.remove(name),
         )
     }
@@ -55,16 +59,16 @@ impl Registry {
 
 /// Does it for each name under a lock that it shares with others. If that cannot be had, each name is dealt with
 /// `alone`, and has to fail in its own words.
-fn in_groups<L>(
+fn in_groups(
     names: &[NetnsName],
-    lock: impl Fn() -> Result<L, RegistryError>,
-    locked: impl Fn(&NetnsName) -> Result<(), RegistryError>,
+    lock: impl Fn() -> Result<Flock<OwnedFd>, RegistryError>,
+    locked: impl Fn(&NetnsName, BorrowedFd<'_>) -> Result<(), RegistryError>,
     alone: impl Fn(&NetnsName) -> Result<(), RegistryError>,
 ) -> Vec<Result<(), RegistryError>> {
     let mut outcomes = Vec::with_capacity(names.len());
     for group in names.chunks(GROUP) {
         match lock() {
-            Ok(_lock) => outcomes.extend(group.iter().map(&locked)),
+            Ok(directory) => outcomes.extend(group.iter().map(|name| locked(name, directory.as_fd()))),
             Err(_) => outcomes.extend(group.iter().map(&alone)),
         }
     }

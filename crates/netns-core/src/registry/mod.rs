@@ -20,8 +20,9 @@
 //!
 //! # Files
 //!
-//! This one adds, removes and opens names; [`each`] does it with many at once. [`entry`] says what stands under them, [`identify`] which name a
-//! namespace or a process has, [`reach`] who else sees them, and [`watch`] when they change.
+//! This one adds, removes and opens names; [`each`] does it with many at once. [`entry`] says what stands under
+//! them, [`identify`] which name a namespace or a process has, [`reach`] who else sees them, and [`watch`] when
+//! they change.
 
 mod directory;
 mod each;
@@ -36,12 +37,13 @@ pub use error::{RegistryError, RegistryOperation};
 pub use reach::Reach;
 pub use watch::{Watch, WatchEvent};
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AtFlags, OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::{Mode, lstat};
+use nix::sys::stat::{Mode, fstatat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::error::{OpenError, Target};
 use crate::{Netns, NetnsName};
@@ -125,7 +127,7 @@ impl Registry {
     ///
     /// There is no such name, it is a directory, or the kernel holds on to it ([`RegistryError::Busy`]).
     pub fn remove(&self, name: &NetnsName) -> Result<(), RegistryError> {
-        let _lock = match directory::lock(&self.path) {
+        let directory = match directory::lock(&self.path) {
             Err(error) if error.is_missing() => {
                 return Err(RegistryError::NotFound {
                     path: self.path.join(name),
@@ -133,12 +135,13 @@ impl Registry {
             }
             lock => lock?,
         };
-        self.remove_locked(name)
+        self.remove_locked(name, directory.as_fd())
     }
 
-    fn remove_locked(&self, name: &NetnsName) -> Result<(), RegistryError> {
-        let path = self.path.join(name);
-        match lstat(&path) {
+    /// `directory` is the registry's, locked. From there the kernel finds a name sooner than by its path.
+    fn remove_locked(&self, name: &NetnsName, directory: BorrowedFd<'_>) -> Result<(), RegistryError> {
+        let (path, file): (_, &Path) = (self.path.join(name), name.as_ref());
+        match fstatat(directory, file, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Err(nix::Error::ENOENT) => return Err(RegistryError::NotFound { path }),
             Err(errno) => return Err(RegistryError::during(RegistryOperation::Inspect, &path)(errno)),
             Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => {
@@ -146,7 +149,27 @@ impl Registry {
             }
             Ok(_) => {}
         }
-        remove_entry(path)
+        loop {
+            let unmounted = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+            let Err(errno) = unlinkat(directory, file, UnlinkatFlags::NoRemoveDir) else {
+                return Ok(());
+            };
+            return Err(match (unmounted, errno) {
+                (_, nix::Error::ENOENT) => RegistryError::NotFound { path },
+                // One mount less, and there is another.
+                (Ok(()), nix::Error::EBUSY) => continue,
+                // Not a mount point, or a mount that came through a user namespace boundary and is locked.
+                (Err(nix::Error::EINVAL), nix::Error::EBUSY) => RegistryError::Busy {
+                    path,
+                    source: errno.into(),
+                },
+                (Ok(()) | Err(nix::Error::EINVAL), _) => {
+                    RegistryError::during(RegistryOperation::RemoveEntry, &path)(errno)
+                }
+                // The file is busy because it could not be unmounted: that is what must be told.
+                (Err(errno), _) => RegistryError::during(RegistryOperation::Unmount, &path)(errno),
+            });
+        }
     }
 
     /// All entries, in the directory's own order, each with what stands under its name. A directory that does
@@ -208,29 +231,5 @@ impl Drop for Placeholder<'_> {
             // The error that led here is the one to report.
             let _ = std::fs::remove_file(self.path);
         }
-    }
-}
-
-/// Unmounts whatever is mounted on `path`, also when several mounts are stacked, and removes the file.
-fn remove_entry(path: PathBuf) -> Result<(), RegistryError> {
-    loop {
-        let unmounted = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
-        let Err(source) = std::fs::remove_file(&path) else {
-            return Ok(());
-        };
-        return Err(match (unmounted, source.raw_os_error()) {
-            (_, Some(libc::ENOENT)) => RegistryError::NotFound { path },
-            // One mount less, and there is another.
-            (Ok(()), Some(libc::EBUSY)) => continue,
-            // Not a mount point, or a mount that came through a user namespace boundary and is locked.
-            (Err(nix::Error::EINVAL), Some(libc::EBUSY)) => RegistryError::Busy { path, source },
-            (Ok(()) | Err(nix::Error::EINVAL), _) => RegistryError::System {
-                operation: RegistryOperation::RemoveEntry,
-                path,
-                source,
-            },
-            // The file is busy because it could not be unmounted: that is what must be told.
-            (Err(errno), _) => RegistryError::during(RegistryOperation::Unmount, &path)(errno),
-        });
     }
 }
