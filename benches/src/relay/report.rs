@@ -75,23 +75,40 @@ fn print_figures(scenario: &Scenario, rounds: &Rounds) {
         }
         println!();
     }
-    if matches!(scenario.work, Work::Requests { .. }) {
-        print_floor(&medians);
-    }
+    print_floor(scenario.work, &medians);
 }
 
-/// A relay receives and sends twice for each request where an echo server does so once.
-fn print_floor(medians: &BTreeMap<&'static str, BTreeMap<Metric, f64>>) {
+/// What the kernel asks of any relay that uses sockets, judged by the load's two ends, and what each relay pays of it.
+fn print_floor(work: Work, medians: &BTreeMap<&'static str, BTreeMap<Metric, f64>>) {
     let figure = |name: &str, metric| medians.get(name)?.get(&metric).copied();
-    if let Some(echo) = figure("direct", Metric::ServerCpu)
-        && let Some(ours) = figure("nsproxy", Metric::Cpu)
-    {
-        println!(
-            "  the kernel's floor, twice what the echo server pays: {}; nsproxy pays {:.2} times as much",
-            Metric::Cpu.show(2.0 * echo, false),
-            ours / (2.0 * echo)
-        );
-    }
+    let (floor, what) = match work {
+        // A relay receives and sends twice where an echo server does so once.
+        Work::Requests { .. } => (
+            figure("direct", Metric::ServerCpu).map(|echo| 2.0 * echo),
+            "twice what the echo server pays without a relay",
+        ),
+        // A relay accepts and closes as its server does, and connects and closes as its client does. Without a relay the client
+        // is so fast that it runs out of fresh ports, and pays for the search: so it is the ends of our own turns that count.
+        Work::Connect { .. } => (
+            figure("nsproxy", Metric::ClientCpu)
+                .zip(figure("nsproxy", Metric::ServerCpu))
+                .map(|(client, server)| client + server),
+            "what its client and its server pay together",
+        ),
+        _ => return,
+    };
+    let Some(floor) = floor else {
+        return;
+    };
+    let paid: Vec<String> = ["nsproxy", "haproxy", "nginx"]
+        .into_iter()
+        .filter_map(|name| Some(format!("{name} {:.2}", figure(name, Metric::Cpu)? / floor)))
+        .collect();
+    println!(
+        "  the kernel's floor, {what}: {}; CPU as a multiple of it: {}",
+        Metric::Cpu.show(floor, false),
+        paid.join(", ")
+    );
 }
 
 fn medians(rounds: &Rounds) -> BTreeMap<&'static str, BTreeMap<Metric, f64>> {
