@@ -8,7 +8,7 @@ use nsproxy_config::model::{
     ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_engine::{
-    Endpoint, HeaderVersion, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target,
+    Endpoint, HeaderPlan, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target, TlvPlan,
     UpstreamNetns,
 };
 
@@ -97,8 +97,8 @@ fn server(server: &Server) -> ServerPlan {
             ServerNetns::Client => UpstreamNetns::Client,
         },
         send_header: server.send_proxy.map(|version| match version {
-            ProxyVersion::V1 => HeaderVersion::V1,
-            ProxyVersion::V2 => HeaderVersion::V2,
+            ProxyVersion::V1 => HeaderPlan::V1,
+            ProxyVersion::V2 => HeaderPlan::V2(TlvPlan::default()),
         }),
     }
 }

@@ -73,8 +73,8 @@ pub use opener::{
     SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
-    Endpoint, HeaderVersion, ListenerPlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourcePlan,
-    Target, UpstreamNetns,
+    Endpoint, HeaderPlan, ListenerPlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target,
+    TlvPlan, UpstreamNetns,
 };
 pub use servers::ServerStatus;
 pub use stats::Stats;

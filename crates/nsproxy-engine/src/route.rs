@@ -27,6 +27,8 @@ pub(crate) struct Route {
     pub(crate) timeouts: Timeouts,
     pub(crate) pool: Arc<Pool>,
     pub(crate) selectable: Arc<Selectable>,
+    /// A server may get the TLVs of the client's header.
+    pub(crate) passes_tlvs: bool,
     /// The relay's own limit, if it has one.
     pub(crate) gate: Option<Arc<Gate>>,
 }
@@ -46,6 +48,7 @@ impl Route {
             ..pool.timeouts
         };
         Self {
+            passes_tlvs: pool.passes_tlvs(),
             relay: relay.name.clone(),
             netns: listener.netns.clone().map(Arc::new),
             address,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::core::session::Timeouts;
-use crate::plan::{HeaderVersion, NetnsRef, PoolPlan, ServerPlan, SourcePlan, Target, UpstreamNetns};
+use crate::plan::{HeaderPlan, NetnsRef, PoolPlan, ServerPlan, SourcePlan, Target, UpstreamNetns};
 
 /// What is known of a server, whatever the plan.
 #[derive(Debug, Default)]
@@ -108,6 +108,13 @@ impl Pool {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         self.servers.get(turn.checked_rem(self.servers.len())?)
     }
+
+    /// Whether one of the servers gets the TLVs of the client's header.
+    pub(crate) fn passes_tlvs(&self) -> bool {
+        let passes =
+            |server: &Arc<Server>| matches!(server.send_header, Some(HeaderPlan::V2(tlvs)) if tlvs.received);
+        self.servers.iter().any(passes)
+    }
 }
 
 /// A server of one plan, with the state that it shares with those of other plans.
@@ -116,7 +123,7 @@ pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) target: Target,
     pub(crate) netns: ServerNetns,
-    pub(crate) send_header: Option<HeaderVersion>,
+    pub(crate) send_header: Option<HeaderPlan>,
     pub(crate) state: Arc<ServerState>,
 }
 

@@ -7,16 +7,16 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::{Relay, listener, server};
-use nsproxy_engine::{CloseReason, HeaderVersion, ListenerPlan, Plan, ServerPlan, UpstreamNetns};
+use nsproxy_engine::{CloseReason, HeaderPlan, ListenerPlan, Plan, ServerPlan, TlvPlan, UpstreamNetns};
 use nsproxy_testkit::{Address, Listener, Peer, pattern};
-use proxy_proto::{Addresses, Transport, v1, v2};
+use proxy_proto::{Addresses, TlvType, Transport, v1, v2};
 
 const LOOPBACK: &str = "127.0.0.1:0";
 const CLIENT: &str = "192.0.2.1:56324";
 const DESTINATION: &str = "198.51.100.7:443";
 
 /// What a test sets up: who gets which header, and where from.
-fn plan(to: &Address, accept: bool, send: Option<HeaderVersion>) -> Plan {
+fn plan(to: &Address, accept: bool, send: Option<HeaderPlan>) -> Plan {
     let listener = ListenerPlan {
         accept_proxy: accept,
         ..listener()
@@ -84,7 +84,7 @@ fn local_header() -> Vec<u8> {
 fn a_header_may_come_one_byte_at_a_time() {
     let (source, destination) = addresses();
     let origin = Listener::bind(LOOPBACK);
-    let relay = Relay::start(&plan(origin.address(), true, Some(HeaderVersion::V1)));
+    let relay = Relay::start(&plan(origin.address(), true, Some(HeaderPlan::V1)));
     for header in [
         v1_header(source, destination),
         v2_header(source, destination, None),
@@ -132,7 +132,11 @@ fn a_header_may_be_split_anywhere_with_payload_behind_it() {
 #[test]
 fn bytes_that_came_with_the_header_are_kept_and_counted() {
     let origin = Listener::bind(LOOPBACK);
-    let relay = Relay::start(&plan(origin.address(), true, Some(HeaderVersion::V2)));
+    let relay = Relay::start(&plan(
+        origin.address(),
+        true,
+        Some(HeaderPlan::V2(TlvPlan::default())),
+    ));
     let payload = pattern(1, 12_000);
     let client = relay.connect();
     let (source, destination) = addresses();
@@ -244,7 +248,7 @@ fn a_header_that_does_not_come_in_time_ends_the_session() {
 
 #[test]
 fn servers_get_the_addresses_of_the_connection_itself_when_there_was_no_header() {
-    for version in [HeaderVersion::V1, HeaderVersion::V2] {
+    for version in [HeaderPlan::V1, HeaderPlan::V2(TlvPlan::default())] {
         let origin = Listener::bind(LOOPBACK);
         let relay = Relay::start(&plan(origin.address(), false, Some(version)));
         let client = relay.connect();
@@ -252,8 +256,8 @@ fn servers_get_the_addresses_of_the_connection_itself_when_there_was_no_header()
         client.send("payload");
         let server = origin.accept();
         server.expect(match version {
-            HeaderVersion::V1 => v1_header(source, destination),
-            HeaderVersion::V2 => v2_header(source, destination, None),
+            HeaderPlan::V1 => v1_header(source, destination),
+            HeaderPlan::V2(_) => v2_header(source, destination, None),
         });
         server.expect("payload");
     }
@@ -266,7 +270,7 @@ fn received_addresses_are_passed_on_in_both_versions_and_families() {
         "[2001:db8::2]:65535".parse().unwrap(),
     );
     for (source, destination) in [addresses(), v6] {
-        for version in [HeaderVersion::V1, HeaderVersion::V2] {
+        for version in [HeaderPlan::V1, HeaderPlan::V2(TlvPlan::default())] {
             let origin = Listener::bind(LOOPBACK);
             let relay = Relay::start(&plan(origin.address(), true, Some(version)));
             let client = relay.connect();
@@ -274,7 +278,7 @@ fn received_addresses_are_passed_on_in_both_versions_and_families() {
                 v1_header(source, destination),
                 v2_header(source, destination, None),
             );
-            let (received, sent) = if version == HeaderVersion::V1 {
+            let (received, sent) = if version == HeaderPlan::V1 {
                 (&two, &one)
             } else {
                 (&one, &two)
@@ -289,10 +293,82 @@ fn received_addresses_are_passed_on_in_both_versions_and_families() {
     }
 }
 
+/// A header with TLVs of several kinds, and what a server gets of it.
+fn with_tlvs(checksum: bool, netns: Option<&str>) -> Vec<u8> {
+    let (source, destination) = addresses();
+    let mut header = [0; 512];
+    let mut builder = v2::Builder::proxy(
+        &mut header,
+        Addresses::promoted(Transport::Stream, source, destination),
+    );
+    builder.authority("example.org").tlv(TlvType(0xE1), b"\x00\xff");
+    if let Some(netns) = netns {
+        builder.netns(netns.as_bytes());
+    }
+    builder.unique_id(b"id-1").tlv(TlvType(0xE1), b"again");
+    if checksum {
+        builder.crc32c();
+    }
+    let length = builder.finish().unwrap();
+    header[..length].to_vec()
+}
+
+#[test]
+fn received_tlvs_are_passed_on_byte_for_byte_and_policy_decides_on_the_namespace() {
+    for (checksum, received, sent) in [
+        (false, with_tlvs(false, None), with_tlvs(false, None)),
+        (true, with_tlvs(false, None), with_tlvs(true, None)),
+        (false, with_tlvs(true, None), with_tlvs(true, None)),
+        (
+            false,
+            with_tlvs(false, Some("blue")),
+            with_tlvs(false, Some("blue")),
+        ),
+        // Not listed.
+        (false, with_tlvs(false, Some("green")), with_tlvs(false, None)),
+    ] {
+        let origin = Listener::bind(LOOPBACK);
+        let tlvs = TlvPlan {
+            checksum,
+            received: true,
+        };
+        let mut plan = plan(origin.address(), true, Some(HeaderPlan::V2(tlvs)));
+        plan.selectable = ["blue".parse().unwrap()].into();
+        let relay = Relay::start(&plan);
+        let client = relay.connect();
+        client.send([received, b"payload".to_vec()].concat());
+        let server = origin.accept();
+        server.expect(sent);
+        server.expect("payload");
+    }
+}
+
+#[test]
+fn a_checksum_is_added_to_a_header_on_demand() {
+    let origin = Listener::bind(LOOPBACK);
+    let tlvs = TlvPlan {
+        checksum: true,
+        ..TlvPlan::default()
+    };
+    let relay = Relay::start(&plan(origin.address(), false, Some(HeaderPlan::V2(tlvs))));
+    let client = relay.connect();
+    client.send("payload");
+    let server = origin.accept();
+    let header = server.read_exact(16 + 12 + 7);
+    let parsed = proxy_proto::parse(&header).unwrap();
+    assert_eq!(parsed.header.crc32c(), proxy_proto::Checksum::Verified);
+    assert_eq!(parsed.consumed, header.len());
+    server.expect("payload");
+}
+
 #[test]
 fn a_local_header_leaves_the_connections_own_addresses() {
     let origin = Listener::bind(LOOPBACK);
-    let relay = Relay::start(&plan(origin.address(), true, Some(HeaderVersion::V2)));
+    let relay = Relay::start(&plan(
+        origin.address(),
+        true,
+        Some(HeaderPlan::V2(TlvPlan::default())),
+    ));
     let client = relay.connect();
     client.send(local_header());
     let server = origin.accept();
@@ -302,7 +378,7 @@ fn a_local_header_leaves_the_connections_own_addresses() {
 /// Sends a header that names a namespace which is not listed, to a server in this one.
 fn send_unlisted(netns: UpstreamNetns) -> (Relay, Listener, Peer) {
     let origin = Listener::bind(LOOPBACK);
-    let mut plan = plan(origin.address(), true, Some(HeaderVersion::V2));
+    let mut plan = plan(origin.address(), true, Some(HeaderPlan::V2(TlvPlan::default())));
     plan.pools[0].servers[0].netns = netns;
     let relay = Relay::start(&plan);
     let client = relay.connect();

@@ -9,8 +9,8 @@ use std::thread;
 
 use common::{Relay, listener, listener_at, server, settings};
 use nsproxy_engine::{
-    ApplyError, CloseReason, Errno, HeaderVersion, InProcess, ListenerPlan, Plan, ServerPlan, SourcePlan,
-    Target, UpstreamNetns,
+    ApplyError, CloseReason, Errno, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, SourcePlan,
+    Target, TlvPlan, UpstreamNetns,
 };
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Netns, Peer, Program, Service, World, eventually, world};
 use proxy_proto::{Addresses, Transport, v2};
@@ -132,7 +132,7 @@ fn a_listed_namespace_in_a_header_selects_and_is_passed_on() {
         let origin = tenants[0].0.listen("127.0.0.1:0");
         plan.pools[0].servers = vec![ServerPlan {
             netns: named("tenant1"),
-            send_header: Some(HeaderVersion::V2),
+            send_header: Some(HeaderPlan::V2(TlvPlan::default())),
             ..server(origin.address())
         }];
         let relay = Relay::start(&plan);

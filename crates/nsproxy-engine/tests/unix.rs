@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 
 use common::{Relay, plan, server, unix_listener};
-use nsproxy_engine::{ApplyError, CloseReason, Engine, HeaderVersion, InProcess, Plan, ServerPlan, Silent};
+use nsproxy_engine::{ApplyError, CloseReason, Engine, HeaderPlan, InProcess, Plan, ServerPlan, Silent};
 use nsproxy_testkit::{Listener, Peer, Service, pattern};
 
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -54,7 +54,7 @@ fn a_client_without_an_address_is_announced_as_unknown() {
     let path = directory.path().join("listener");
     let origin = Listener::bind(LOOPBACK);
     let to = ServerPlan {
-        send_header: Some(HeaderVersion::V1),
+        send_header: Some(HeaderPlan::V1),
         ..server(origin.address())
     };
     let _relay = Relay::start(&Plan::forward(unix_listener(&path), to, None));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use nsproxy_engine::{
-    Endpoint, Engine, HeaderVersion, InProcess, ListenerPlan, Plan, ServerPlan, Settings, SourcePlan, Stats,
-    Target, UpstreamNetns,
+    Endpoint, Engine, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, Settings, SourcePlan, Stats,
+    Target, TlvPlan, UpstreamNetns,
 };
 
 use crate::args::Forward;
@@ -61,8 +61,8 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
             .clone()
             .map_or(UpstreamNetns::Default, UpstreamNetns::Named),
         send_header: match (args.send_proxy, args.send_proxy_v2) {
-            (true, _) => Some(HeaderVersion::V1),
-            (_, true) => Some(HeaderVersion::V2),
+            (true, _) => Some(HeaderPlan::V1),
+            (_, true) => Some(HeaderPlan::V2(TlvPlan::default())),
             _ => None,
         },
     };

@@ -41,9 +41,9 @@ fn valgrind_finds_nothing_in_a_run_with_sessions_of_every_kind() {
             client.send("asked");
             client.expect("asked");
             if round % 2 == 0 {
-                client.reset()
+                client.reset();
             } else {
-                client.close()
+                client.close();
             }
         }
         assert_eq!(relay.connect("127.0.0.1:8001").tally_to_end().bytes, 4 << 20);

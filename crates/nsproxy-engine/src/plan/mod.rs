@@ -97,7 +97,7 @@ pub struct ServerPlan {
     /// Namespace that it is reached in.
     pub netns: UpstreamNetns,
     /// The PROXY header that it gets.
-    pub send_header: Option<HeaderVersion>,
+    pub send_header: Option<HeaderPlan>,
 }
 
 /// Where a server is.
@@ -130,13 +130,23 @@ pub enum UpstreamNetns {
     Client,
 }
 
-/// Version of the PROXY protocol to send.
+/// A PROXY header to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeaderVersion {
+pub enum HeaderPlan {
     /// The text form. Cannot carry a namespace.
     V1,
-    /// The binary form, with the client connection's namespace in the NETNS TLV.
-    V2,
+    /// The binary form, with the client connection's namespace in the NETNS TLV, and more on demand.
+    V2(TlvPlan),
+}
+
+/// What a version 2 header carries besides addresses and the namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TlvPlan {
+    /// A checksum of the header (CRC32C).
+    pub checksum: bool,
+    /// The TLVs of the header that the client's connection began with, byte for byte and in their order. Of the namespace it
+    /// is still policy that decides, and a checksum among them is computed anew.
+    pub received: bool,
 }
 
 /// The address that connections to the servers come from.

@@ -67,6 +67,8 @@ pub(super) struct Received {
     pub(super) netns: ClientNetns<Arc<NetnsSpec>>,
     /// The name of a namespace that it may not select.
     pub(super) unlisted: Option<Box<[u8]>>,
+    /// The header itself, where a server is to get its TLVs. Until the server's header is written.
+    pub(super) header: Option<Box<[u8]>>,
 }
 
 /// Where the bytes of a flow wait between its sockets.

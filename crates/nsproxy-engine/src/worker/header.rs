@@ -15,14 +15,14 @@ use crate::core::policy::{ClientNetns, HeaderNetns};
 use crate::core::session::HeaderRead;
 use crate::core::side::{Direction, Side};
 use crate::observer::Notice;
-use crate::plan::HeaderVersion;
+use crate::plan::{HeaderPlan, TlvPlan};
 use crate::route::Route;
 
 /// Longest header that is taken, the size of HAProxy's buffer. The format allows 65,551 bytes; a split header has to wait
 /// in memory for the rest, so what a client may make us hold is bounded.
 pub(super) const MAX_HEADER: usize = 16 * 1024;
-/// Longest header that is written: 16 bytes, two unix addresses of 108, and a NETNS TLV with a path in it.
-const MAX_WRITTEN: usize = 16 + 216 + 3 + libc::PATH_MAX as usize;
+/// Longest header that is written: what is passed on of one that was taken, a NETNS TLV with a path in it, and a checksum.
+const MAX_WRITTEN: usize = MAX_HEADER + 3 + libc::PATH_MAX as usize + 7;
 
 /// Reads what there is and tries to make a header of it. What follows the header waits in the holding of [`Direction::Up`].
 pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
@@ -56,7 +56,7 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
         )
     } else {
         match proxy_proto::parse(bytes) {
-            Ok(parsed) => match judge(&parsed, &entry.route) {
+            Ok(parsed) => match judge(&parsed, &bytes[..parsed.consumed], &entry.route) {
                 Ok(received) => {
                     entry.received = Some(Box::new(received));
                     (HeaderRead::Complete, parsed.consumed)
@@ -91,7 +91,7 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
 }
 
 /// Takes from a header what the session needs.
-fn judge(parsed: &Parsed<'_>, route: &Route) -> Result<Received, CloseReason> {
+fn judge(parsed: &Parsed<'_>, bytes: &[u8], route: &Route) -> Result<Received, CloseReason> {
     let header = &parsed.header;
     // A pair of addresses that this connection cannot have is no error, and says nothing (section 2.2 of the specification).
     let is_stream = header.transport() == Some(Transport::Stream);
@@ -111,6 +111,7 @@ fn judge(parsed: &Parsed<'_>, route: &Route) -> Result<Received, CloseReason> {
         destination,
         netns,
         unlisted,
+        header: route.passes_tlvs.then(|| bytes.into()),
     })
 }
 
@@ -164,13 +165,19 @@ pub(super) struct Preface {
 /// The namespace's name does not fit into a header.
 pub(super) fn prepare_preface(entry: &mut Entry, resources: &mut Resources) -> Result<Preface, CloseReason> {
     let payload = waiting(entry);
-    if let Some(version) = entry.server.as_ref().and_then(|chosen| chosen.server.send_header) {
-        let mut header = [0; MAX_WRITTEN];
+    if let Some(plan) = entry.server.as_ref().and_then(|chosen| chosen.server.send_header) {
+        let received = entry
+            .received
+            .as_mut()
+            .and_then(|received| received.header.take());
+        // Nothing is in the scratch buffer between two steps.
+        let header = &mut resources.scratch[..MAX_WRITTEN];
         let length = write(
-            version,
+            plan,
             entry.client().zip(entry.destination()),
             entry.client_netns(),
-            &mut header,
+            received.as_deref(),
+            header,
         )?;
         let header = &header[..length];
         match entry.holding(Direction::Up) {
@@ -194,28 +201,57 @@ fn waiting(entry: &mut Entry) -> usize {
 
 /// Writes a header for a server. A client without an IP address is announced as unknown (v1) or local (v2), as HAProxy does.
 fn write(
-    version: HeaderVersion,
+    plan: HeaderPlan,
     addresses: Option<(SocketAddr, SocketAddr)>,
     netns: Option<&Arc<NetnsSpec>>,
+    received: Option<&[u8]>,
     out: &mut [u8],
 ) -> Result<usize, CloseReason> {
     let addresses = addresses.map_or(Addresses::Unspec, |(source, destination)| {
         Addresses::promoted(Transport::Stream, source, destination)
     });
-    let written = match version {
-        HeaderVersion::V1 => v1::encode(&addresses, out),
-        HeaderVersion::V2 => {
+    let written = match plan {
+        HeaderPlan::V1 => v1::encode(&addresses, out),
+        HeaderPlan::V2(tlvs) => {
             let mut builder = match addresses {
                 Addresses::Unspec => v2::Builder::local(out),
                 addresses => v2::Builder::proxy(out, addresses),
             };
-            if let Some(netns) = netns {
-                builder.netns(netns.to_string().as_bytes());
-            }
+            let netns = netns.map(ToString::to_string);
+            write_tlvs(&mut builder, tlvs, netns.as_deref().map(str::as_bytes), received);
             builder.finish()
         }
     };
     written.map_err(|_| CloseReason::HeaderUnwritable)
+}
+
+fn write_tlvs(builder: &mut v2::Builder<'_>, plan: TlvPlan, netns: Option<&[u8]>, received: Option<&[u8]>) {
+    let mut checksum = plan.checksum;
+    let mut netns = netns;
+    // It has been parsed before.
+    let parsed = received
+        .filter(|_| plan.received)
+        .and_then(|header| proxy_proto::parse(header).ok());
+    for tlv in parsed.iter().flat_map(|parsed| parsed.header.tlvs()) {
+        match tlv.kind() {
+            TlvType::CRC32C => checksum = true,
+            // Where it was, if policy agrees with it.
+            TlvType::NETNS => {
+                if let Some(agreed) = netns.take_if(|netns| *netns == tlv.value()) {
+                    builder.netns(agreed);
+                }
+            }
+            kind => {
+                builder.tlv(kind, tlv.value());
+            }
+        }
+    }
+    if let Some(netns) = netns {
+        builder.netns(netns);
+    }
+    if checksum {
+        builder.crc32c();
+    }
 }
 
 fn reset_or_failed(errno: Errno) -> CloseReason {
