@@ -13,6 +13,7 @@ mod keywords;
 mod load;
 mod lower;
 pub mod model;
+pub mod reference;
 mod report;
 mod source;
 mod suggest;
@@ -71,7 +72,8 @@ fn parse_after(
     for span in not_utf8 {
         diagnostics.push(Diagnostic::error(span, "the line is not UTF-8 text"));
     }
-    let tree = Tree::read(&sources, &Environment::new(env), &mut diagnostics);
+    let mut environment = Environment::new(env, sources.names());
+    let tree = Tree::read(&sources, &mut environment, &mut diagnostics);
     let (config, diagnostics) = lower::lower(&tree, &sources, diagnostics);
     drop(tree);
     let report = Report::new(sources, diagnostics);

@@ -102,6 +102,18 @@ struct File {
     line_starts: Vec<u32>,
 }
 
+/// One line of a text as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawLine<'a> {
+    /// Counted from 1.
+    pub(crate) number: u32,
+    /// Without its end.
+    pub(crate) text: &'a str,
+    pub(crate) span: Span,
+    /// There is a line feed behind it.
+    pub(crate) is_ended: bool,
+}
+
 /// One line of a text, as a message shows it.
 #[derive(Debug)]
 pub(crate) struct Excerpt<'a> {
@@ -141,31 +153,15 @@ impl Sources {
         (Self { files }, bad)
     }
 
-    /// Each line with its span, in order. Line ends (`\n` and `\r\n`) are cut off; the flag says whether
-    /// there was one.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = (&Arc<str>, u32, &str, Span, bool)> {
-        self.files.iter().zip(0u32..).flat_map(|(file, source)| {
-            let mut start = 0u32;
-            file.text
-                .split_inclusive('\n')
-                .zip(1u32..)
-                .map(move |(raw, number)| {
-                    let line = raw.strip_suffix('\n').unwrap_or(raw);
-                    let ended = line.len() < raw.len();
-                    let line = if ended {
-                        line.strip_suffix('\r').unwrap_or(line)
-                    } else {
-                        line
-                    };
-                    let span = Span {
-                        source,
-                        start,
-                        end: start + len32(line),
-                    };
-                    start += len32(raw);
-                    (&file.name, number, line, span, ended)
-                })
-        })
+    /// Each text: its name, and its lines.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = RawLine<'_>>)> {
+        let texts = self.files.iter().zip(0u32..);
+        texts.map(|(file, source)| (&*file.name, lines(&file.text, source)))
+    }
+
+    /// The name of each text.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| &*file.name)
     }
 
     pub(crate) fn place(&self, span: Span) -> Place {
@@ -203,6 +199,32 @@ impl Sources {
             range,
         }
     }
+}
+
+/// The lines of a text. Line ends (`\n` and `\r\n`) are cut off.
+fn lines(text: &str, source: u32) -> impl Iterator<Item = RawLine<'_>> {
+    let mut start = 0u32;
+    text.split_inclusive('\n').zip(1u32..).map(move |(raw, number)| {
+        let line = raw.strip_suffix('\n').unwrap_or(raw);
+        let is_ended = line.len() < raw.len();
+        let line = if is_ended {
+            line.strip_suffix('\r').unwrap_or(line)
+        } else {
+            line
+        };
+        let span = Span {
+            source,
+            start,
+            end: start + len32(line),
+        };
+        start += len32(raw);
+        RawLine {
+            number,
+            text: line,
+            span,
+            is_ended,
+        }
+    })
 }
 
 fn decode_lossy(bytes: &[u8], source: u32, bad: &mut Vec<Span>) -> String {

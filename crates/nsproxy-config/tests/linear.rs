@@ -43,11 +43,14 @@ fn a_hundred_thousand_sections() {
 
 #[test]
 fn a_hundred_thousand_defaults_that_inherit() {
-    let report = read(lines(100_000, |n| match n {
+    let defaults = lines(100_000, |n| match n {
         0 => "defaults d0\n timeout client 1s".to_owned(),
         n => format!("defaults d{n} from d{}", n - 1),
-    }));
-    assert!(report.is_empty(), "{report}");
+    });
+    let report = read(format!(
+        "{defaults}listen l from d99999\n bind :80\n default_backend l\n"
+    ));
+    assert_eq!(report.count(Severity::Warning), 1, "{report}");
 }
 
 #[test]
@@ -85,6 +88,29 @@ fn a_hundred_thousand_backends_that_are_not_there() {
 }
 
 #[test]
+fn a_hundred_thousand_blocks_in_each_other() {
+    let begin = lines(100_000, |_| ".if 1".to_owned());
+    let end = lines(100_000, |_| ".endif".to_owned());
+    assert!(read(format!("{begin}{end}")).is_empty());
+    assert_eq!(read(begin).count(Severity::Error), 100_000);
+}
+
+#[test]
+fn a_hundred_thousand_uses_of_a_long_variable() {
+    let long = "x".repeat(1 << 20);
+    let uses = lines(100_000, |_| {
+        ".if defined(LONG)\n unknown \"$LONG\"\n.endif".to_owned()
+    });
+    let report = read(format!("global\n setenv LONG {long}\n{uses}"));
+    assert_eq!(report.count(Severity::Error), 100_000);
+    let report = read(format!(
+        "listen {long}\n{}",
+        lines(100_000, |_| "\"${.SECTION}\"".to_owned())
+    ));
+    assert!(report.count(Severity::Error) >= 100_000);
+}
+
+#[test]
 fn a_line_of_ten_megabytes() {
     const SIZE: usize = 10 << 20;
     for (start, piece) in [
@@ -97,6 +123,16 @@ fn a_line_of_ten_megabytes() {
         ("backend b\n server s \"", "$A "),
         ("backend b\n server s '", "\" "),
         ("# ", "comment "),
+        (".if ", "!"),
+        (".if ", "("),
+        (".if ", "1&&"),
+        (".if streq(", "a"),
+        (".if streq(a", ","),
+        (".if ", "a "),
+        (".notice ", "a"),
+        ("global\n setenv ", "a"),
+        ("global\n resetenv ", "a "),
+        ("listen l\n option ", "a"),
         ("namespace_list\n namespace ", "a "),
         ("", "\r"),
         ("", "é\u{0}"),

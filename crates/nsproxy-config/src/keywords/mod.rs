@@ -6,18 +6,22 @@
 mod global;
 mod options;
 mod proxy;
+mod sections;
 
 pub(crate) use global::GLOBAL;
 pub(crate) use options::{BALANCE, BIND_OPTIONS, SERVER_OPTIONS, SOURCE_OPTIONS, TIMEOUTS};
-pub(crate) use proxy::{DIRECTIVES, MODES, PROXY, UNSUPPORTED_SECTIONS};
+pub(crate) use proxy::{DIRECTIVES, MODES, OPTIONS, PROXY};
+pub(crate) use sections::UNSUPPORTED_SECTIONS;
 
 /// Why nsproxy refuses a word, which decides what the message says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
     /// It belongs to relaying TCP and is planned.
     NotYet,
-    /// It is about HTTP.
+    /// It does something with HTTP.
     Http,
+    /// It says how HTTP is to be treated where there is any.
+    HttpSetting,
     /// It is about TLS, which nsproxy relays and does not end.
     Tls,
     /// It has no meaning in nsproxy, for the reason given.
@@ -29,7 +33,20 @@ impl Why {
     pub(crate) fn message(self, what: &str) -> String {
         match self {
             Self::NotYet => format!("nsproxy does not support {what} yet"),
-            Self::Http | Self::Tls | Self::Never(_) => format!("nsproxy does not support {what}"),
+            Self::Http | Self::HttpSetting | Self::Tls | Self::Never(_) => {
+                format!("nsproxy does not support {what}")
+            }
+        }
+    }
+
+    /// True when the word has nothing to say in this section of a configuration without HTTP and TLS. What
+    /// stands in a proxy itself and acts on HTTP was meant to act, so it does not count.
+    pub(crate) fn leaves_out(self, section: &str) -> bool {
+        let is_proxy = matches!(section, "frontend" | "backend" | "listen");
+        match self {
+            Self::HttpSetting => true,
+            Self::Http | Self::Tls => !is_proxy,
+            Self::NotYet | Self::Never(_) => false,
         }
     }
 
@@ -37,7 +54,7 @@ impl Why {
     pub(crate) fn help(self) -> &'static str {
         match self {
             Self::NotYet => "HAProxy knows it; remove it to go on without",
-            Self::Http => {
+            Self::Http | Self::HttpSetting => {
                 "nsproxy relays TCP and does not look into HTTP; remove it, or do this in the HTTP server behind"
             }
             Self::Tls => {
@@ -108,6 +125,8 @@ mod tests {
             &GLOBAL,
             &PROXY,
             &DIRECTIVES,
+            &OPTIONS,
+            &UNSUPPORTED_SECTIONS,
             &BIND_OPTIONS,
             &SERVER_OPTIONS,
             &SOURCE_OPTIONS,

@@ -260,7 +260,7 @@ pub(crate) static TIMEOUTS: Table = Table(&[
         ],
     },
     Group {
-        why: Why::Http,
+        why: Why::HttpSetting,
         words: &[("http-keep-alive", 1), ("http-request", 1), ("tarpit", 1)],
     },
 ]);

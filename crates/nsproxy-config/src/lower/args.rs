@@ -1,7 +1,8 @@
 //! The words of a statement, taken one by one, and the loop over options that ends some statements.
 
 use super::sink::{Choice, Sink, shown};
-use crate::keywords::Table;
+use crate::keywords::{Table, Why};
+use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::{Statement, Word};
@@ -84,6 +85,7 @@ pub(crate) struct Opt<T: 'static> {
     pub(crate) name: &'static str,
     /// Takes the option's own arguments. The word is the option.
     pub(crate) apply: for<'a, 's> fn(&mut T, &'a Word<'s>, &mut Args<'a, 's>, &mut Sink<'_>),
+    pub(crate) doc: Doc,
 }
 
 /// Takes the options up to the end of the line. `line` is the statement's keyword.
@@ -97,6 +99,7 @@ pub(crate) fn options<T>(
 ) {
     let mut seen: Vec<(&str, Span)> = Vec::new();
     let mut errors = 0;
+    let mut has_tls = false;
     while let Some(word) = args.next() {
         let Some(option) = table.iter().find(|option| option.name == word.text) else {
             let supported: Vec<&str> = table.iter().map(|option| option.name).collect();
@@ -107,6 +110,13 @@ pub(crate) fn options<T>(
                 supported: &supported,
                 known,
             };
+            let known = known.find(&word.text);
+            // `ssl crt FILE alpn h2` is one mistake.
+            if let Some(found) = known.filter(|found| found.why == Why::Tls && has_tls) {
+                args.skip(found.arguments);
+                continue;
+            }
+            has_tls |= known.is_some_and(|found| found.why == Why::Tls);
             // How many words belong to an unknown one nobody can say.
             let shown = format!("`{line} ... {}`", shown(word));
             let Some(found) = sink.not_supported(word, &shown, &choice) else {

@@ -21,6 +21,19 @@ pub(super) enum Side {
     Server,
 }
 
+impl Side {
+    /// The sections for what concerns this half: an item cannot be inherited.
+    pub(super) fn sections(self, is_item: bool) -> &'static [&'static str] {
+        match (self, is_item) {
+            (Self::Client, true) => &["frontend", "listen"],
+            (Self::Server, true) => &["backend", "listen"],
+            (Self::Client, false) => &["frontend", "listen", "defaults"],
+            (Self::Server, false) => &["backend", "listen", "defaults"],
+            (Self::Both, _) => &["frontend", "backend", "listen", "defaults"],
+        }
+    }
+}
+
 /// A proxy or `defaults` as far as its own section and those it inherits from tell.
 pub(super) struct Draft {
     pub(super) kind: SectionKind,

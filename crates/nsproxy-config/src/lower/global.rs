@@ -3,38 +3,110 @@
 use std::ops::RangeInclusive;
 
 use super::args::Args;
-use super::sink::Sink;
+use super::sink::{Sink, shown};
+use super::statement;
 use crate::keywords;
 use crate::model::Global;
+use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
-use crate::syntax::{Section, Statement};
+use crate::syntax::{Section, Statement, Word};
 use crate::values::number;
 
-/// Statements of `global` that hold one number.
-struct Number {
-    name: &'static str,
-    range: RangeInclusive<u32>,
-    slot: fn(&mut Global) -> &mut Option<u32>,
+/// One statement that `global` understands.
+pub(super) struct GlobalDirective {
+    pub(super) name: &'static str,
+    /// It may be given more than once.
+    repeats: bool,
+    apply: fn(&mut Global, &mut Args<'_, '_>, &mut Sink<'_>),
+    pub(super) doc: Doc,
 }
 
 /// HAProxy has at most 64 workers without thread groups; four digits of them are surely a slip.
-static NUMBERS: &[Number] = &[
-    Number {
+const THREADS: RangeInclusive<u32> = 1..=1024;
+
+pub(super) static STATEMENTS: &[GlobalDirective] = &[
+    GlobalDirective {
         name: "maxconn",
-        range: 0..=u32::MAX,
-        slot: |global| &mut global.maxconn,
+        repeats: false,
+        // As in HAProxy, 0 stands for no limit of one's own.
+        apply: |global, args, sink| {
+            global.maxconn = need_number(args, &(0..=u32::MAX), sink).filter(|&limit| limit > 0);
+        },
+        doc: Doc {
+            syntax: "maxconn N",
+            default: "what the limit of open files allows",
+            meaning: "Most sessions of the process at a time. More wait in the kernel's backlog.",
+            example: "maxconn 20000",
+        },
     },
-    Number {
+    GlobalDirective {
         name: "nbthread",
-        range: 1..=1024,
-        slot: |global| &mut global.nbthread,
+        repeats: false,
+        apply: |global, args, sink| global.nbthread = need_number(args, &THREADS, sink),
+        doc: Doc {
+            syntax: "nbthread N",
+            default: "one for each CPU",
+            meaning: "Worker threads, 1 to 1024.",
+            example: "nbthread 4",
+        },
+    },
+    GlobalDirective {
+        name: "setenv",
+        repeats: true,
+        apply: |_, args, sink| need_variable_and_value(args, sink),
+        doc: Doc {
+            syntax: "setenv NAME VALUE",
+            default: "",
+            meaning: "Sets a variable for the lines below. Programs do not see it.",
+            example: "setenv LISTEN 192.0.2.1",
+        },
+    },
+    GlobalDirective {
+        name: "presetenv",
+        repeats: true,
+        apply: |_, args, sink| need_variable_and_value(args, sink),
+        doc: Doc {
+            syntax: "presetenv NAME VALUE",
+            default: "",
+            meaning: "`setenv`, unless the variable is set already.",
+            example: "presetenv LISTEN 192.0.2.1",
+        },
+    },
+    GlobalDirective {
+        name: "unsetenv",
+        repeats: true,
+        apply: |_, args, sink| {
+            let first = args.need("unsetenv", "the name of a variable", sink);
+            check_variables(first, args, sink);
+        },
+        doc: Doc {
+            syntax: "unsetenv NAME...",
+            default: "",
+            meaning: "Unsets variables for the lines below.",
+            example: "unsetenv LISTEN",
+        },
+    },
+    GlobalDirective {
+        name: "resetenv",
+        repeats: true,
+        apply: |_, args, sink| check_variables(None, args, sink),
+        doc: Doc {
+            syntax: "resetenv [NAME...]",
+            default: "",
+            meaning: "Unsets all variables but these for the lines below.",
+            example: "resetenv HOME PATH",
+        },
     },
 ];
 
 /// True for a statement of `global` that nsproxy supports.
 pub(super) fn has(word: &str) -> bool {
-    NUMBERS.iter().any(|number| number.name == word)
+    find(word).is_some()
+}
+
+fn find(word: &str) -> Option<&'static GlobalDirective> {
+    STATEMENTS.iter().find(|row| row.name == word)
 }
 
 #[derive(Default)]
@@ -45,12 +117,7 @@ pub(super) struct Globals {
 
 impl Globals {
     pub(super) fn finish(self) -> Global {
-        let Global { maxconn, nbthread } = self.global;
-        // As in HAProxy, 0 stands for no limit of one's own.
-        Global {
-            maxconn: maxconn.filter(|&limit| limit > 0),
-            nbthread,
-        }
+        self.global
     }
 
     pub(super) fn section(&mut self, section: &Section<'_>, sink: &mut Sink<'_>) {
@@ -60,28 +127,64 @@ impl Globals {
         }
     }
 
-    fn statement(&mut self, statement: &Statement<'_>, sink: &mut Sink<'_>) {
-        let keyword = statement.keyword();
-        let Some(row) = NUMBERS.iter().find(|row| row.name == keyword.text) else {
-            let supported: Vec<&str> = NUMBERS.iter().map(|row| row.name).collect();
-            super::proxy::unknown_statement(statement, "global", &supported, &keywords::GLOBAL, sink);
+    fn statement(&mut self, line: &Statement<'_>, sink: &mut Sink<'_>) {
+        let Some(row) = find(&line.keyword().text) else {
+            let supported: Vec<&str> = STATEMENTS.iter().map(|row| row.name).collect();
+            statement::unknown(line, "global", &supported, &keywords::GLOBAL, sink);
             return;
         };
         // HAProxy keeps the first one, against its habit elsewhere. Neither choice is what was meant.
         if let Some(&(_, first)) = self.seen.iter().find(|(name, _)| *name == row.name) {
-            let error = Diagnostic::error(statement.span(), format!("`{}` is set twice", row.name));
+            let error = Diagnostic::error(line.span(), format!("`{}` is set twice", row.name));
             sink.push(error.with_related(first, "first set here"));
             return;
         }
-        self.seen.push((row.name, statement.span()));
-        let mut args = Args::new(statement);
-        let Some(word) = args.need(row.name, "a number", sink) else {
-            return;
-        };
-        match number::parse(&word.text, &row.range) {
-            Ok(value) => *(row.slot)(&mut self.global) = Some(value),
-            Err(error) => sink.error(word.span, error.to_string()),
+        if !row.repeats {
+            self.seen.push((row.name, line.span()));
         }
+        let mut args = Args::new(line);
+        (row.apply)(&mut self.global, &mut args, sink);
+    }
+}
+
+/// The one number that a statement has.
+fn need_number(args: &mut Args<'_, '_>, range: &RangeInclusive<u32>, sink: &mut Sink<'_>) -> Option<u32> {
+    let name = args.keyword().text.clone();
+    let word = args.need(&name, "a number", sink)?;
+    let value = number::parse(&word.text, range);
+    if let Err(error) = &value {
+        sink.error(word.span, error.to_string());
+    }
+    args.finish(sink);
+    value.ok()
+}
+
+/// The words of `setenv`, which has taken effect while the lines were read.
+fn need_variable_and_value(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let statement = args.keyword().text.clone();
+    let Some(name) = args.need(&statement, "the name of a variable and a value", sink) else {
+        return;
+    };
+    check_variable(name, sink);
+    if args.need(&statement, "a value behind the name", sink).is_some() {
         args.finish(sink);
+    }
+}
+
+fn check_variables<'a>(first: Option<&'a Word<'_>>, args: &mut Args<'a, '_>, sink: &mut Sink<'_>) {
+    if let Some(word) = first {
+        check_variable(word, sink);
+    }
+    while let Some(word) = args.next() {
+        check_variable(word, sink);
+    }
+}
+
+fn check_variable(word: &Word<'_>, sink: &mut Sink<'_>) {
+    if word.text.contains('=') {
+        sink.error(
+            word.span,
+            format!("`{}` cannot be the name of a variable", shown(word)),
+        );
     }
 }

@@ -4,20 +4,23 @@
 //! with their `defaults` applied. The second (`resolve`) has all names and makes the model. Both report
 //! everything they find and go on.
 //!
-//! A new keyword is a row in a table: statements of proxies in `proxy`, of `global` in `global`, options in
-//! `bind` and `server`, timeouts and other inheritable settings in `settings`.
+//! A new keyword is a row: see `table`.
 
 mod args;
-mod bind;
 mod binds;
 mod draft;
 mod global;
 mod namespaces;
 mod proxy;
 mod resolve;
-mod server;
+mod rows;
 mod settings;
 mod sink;
+mod statement;
+mod statements;
+mod table;
+
+pub(crate) use rows::rows;
 
 use self::args::Args;
 use self::proxy::Proxies;
@@ -56,7 +59,9 @@ pub(crate) fn lower(tree: &Tree<'_>, sources: &Sources, diagnostics: Collector) 
         }
     }
     config.global = globals.finish();
+    proxies.warn_about_unused_defaults(&mut sink);
     resolve::resolve(proxies, &mut config, &mut sink);
+    sink.report_what_was_left_out();
     (config, sink.into_diagnostics())
 }
 
@@ -79,7 +84,8 @@ fn outside_of_sections(statement: &Statement<'_>, sink: &mut Sink<'_>) {
 fn unsupported_section(section: &Section<'_>, sink: &mut Sink<'_>) {
     let keyword = section.header.keyword();
     if let Some(known) = keywords::UNSUPPORTED_SECTIONS.find(&keyword.text) {
-        sink.refuse(keyword.span, &format!("`{}` sections", keyword.text), known.why);
+        let shown = format!("`{}` sections", keyword.text);
+        sink.refuse_or_leave_out(keyword.span, &shown, known.why, &keyword.text);
     }
 }
 

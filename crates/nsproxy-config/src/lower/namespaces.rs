@@ -9,10 +9,20 @@ use netns_core::{NetnsName, NetnsSpec};
 
 use super::args::Args;
 use super::sink::{Sink, shown};
+use super::statement;
 use crate::keywords::Table;
+use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::{Section, Word};
+
+/// What the reference says of the one statement here.
+pub(super) static DOC: Doc = Doc {
+    syntax: "namespace NAME...",
+    default: "none",
+    meaning: "A received PROXY header may select these. No path and no `pid:N`, since that is not what a header carries.",
+    example: "namespace blue green",
+};
 
 /// HAProxy knows no other statement here.
 static NOTHING_ELSE: Table = Table(&[]);
@@ -20,12 +30,12 @@ static NOTHING_ELSE: Table = Table(&[]);
 pub(super) fn section(list: &mut BTreeSet<NetnsName>, section: &Section<'_>, sink: &mut Sink<'_>) {
     super::bare_header(section, sink);
     let mut seen: HashMap<NetnsName, Span> = HashMap::new();
-    for statement in &section.statements {
-        if statement.keyword().text != "namespace" {
-            super::proxy::unknown_statement(statement, "namespace_list", &["namespace"], &NOTHING_ELSE, sink);
+    for line in &section.statements {
+        if line.keyword().text != "namespace" {
+            statement::unknown(line, "namespace_list", &["namespace"], &NOTHING_ELSE, sink);
             continue;
         }
-        let mut args = Args::new(statement);
+        let mut args = Args::new(line);
         let mut next = args.need("namespace", "a name", sink);
         while let Some(word) = next {
             if let Some(name) = name(word, sink) {

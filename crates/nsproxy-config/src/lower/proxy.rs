@@ -1,91 +1,16 @@
-//! `defaults`, `frontend`, `backend` and `listen`: headers, inheritance, and the table of their statements.
+//! `defaults`, `frontend`, `backend` and `listen`: their headers, and what they inherit.
 
 use std::collections::HashMap;
 
 use super::args::Args;
-use super::draft::{Draft, Side, keyword_of};
+use super::draft::{Draft, keyword_of};
 use super::settings::Settings;
-use super::sink::{Choice, Sink, shown};
-use super::{bind, global, server, settings};
-use crate::keywords::{self, Table};
+use super::sink::{Sink, shown};
+use super::statement;
 use crate::report::Diagnostic;
 use crate::source::Span;
-use crate::syntax::{Section, SectionKind, Statement, Word};
+use crate::syntax::{Section, SectionKind, Word};
 use crate::values::name;
-
-/// One statement that proxies understand.
-struct Directive {
-    name: &'static str,
-    side: Side,
-    /// There may be several in a proxy and none in `defaults`. Out of place it is an error; an inheritable
-    /// setting that is out of place is a warning, as in HAProxy.
-    is_item: bool,
-    apply: fn(&mut Draft, &mut Args<'_, '_>, &mut Sink<'_>),
-}
-
-impl Directive {
-    /// Where it may stand.
-    fn home(&self) -> &'static str {
-        match (self.side, self.is_item) {
-            (Side::Client, true) => "`frontend` or `listen`",
-            (Side::Server, true) => "`backend` or `listen`",
-            (Side::Client, false) => "`frontend`, `listen` or `defaults`",
-            (Side::Server, false) => "`backend`, `listen` or `defaults`",
-            (Side::Both, _) => "`frontend`, `backend`, `listen` or `defaults`",
-        }
-    }
-}
-
-static STATEMENTS: &[Directive] = &[
-    Directive {
-        name: "bind",
-        side: Side::Client,
-        is_item: true,
-        apply: bind::bind,
-    },
-    Directive {
-        name: "server",
-        side: Side::Server,
-        is_item: true,
-        apply: server::server,
-    },
-    Directive {
-        name: "mode",
-        side: Side::Both,
-        is_item: false,
-        apply: settings::mode,
-    },
-    Directive {
-        name: "timeout",
-        side: Side::Both,
-        is_item: false,
-        apply: settings::timeout,
-    },
-    Directive {
-        name: "default_backend",
-        side: Side::Client,
-        is_item: false,
-        apply: settings::default_backend,
-    },
-    Directive {
-        name: "maxconn",
-        side: Side::Client,
-        is_item: false,
-        apply: settings::maxconn,
-    },
-    Directive {
-        name: "balance",
-        side: Side::Server,
-        is_item: false,
-        apply: settings::balance,
-    },
-    Directive {
-        name: "source",
-        side: Side::Server,
-        is_item: false,
-        apply: settings::source,
-    },
-];
 
 /// A `defaults` section, as later sections see it.
 struct Defaults {
@@ -129,12 +54,24 @@ impl Proxies {
             incomplete: section.has_broken_lines,
         };
         for line in &section.statements {
-            statement(&mut draft, line, sink);
+            statement::proxy(&mut draft, line, sink);
         }
         if section.kind == SectionKind::Defaults {
             self.add_defaults(draft);
         } else {
             self.drafts.push(draft);
+        }
+    }
+
+    /// `defaults` sections that no proxy and no other `defaults` takes anything from.
+    pub(super) fn warn_about_unused_defaults(&self, sink: &mut Sink<'_>) {
+        for defaults in &self.defaults {
+            if !defaults.used_implicitly && !defaults.used_by_name {
+                let warning = Diagnostic::warning(defaults.span, "nothing uses this `defaults` section");
+                sink.push(
+                    warning.with_help("a proxy takes the last one above it, unless it names one with `from`"),
+                );
+            }
         }
     }
 
@@ -267,85 +204,4 @@ fn check_name(word: &Word<'_>, keyword: &str, sink: &mut Sink<'_>) {
         );
         sink.push(error.with_help(name::RULE));
     }
-}
-
-fn statement(draft: &mut Draft, statement: &Statement<'_>, sink: &mut Sink<'_>) {
-    let keyword = statement.keyword();
-    let section = keyword_of(draft.kind);
-    let Some(row) = STATEMENTS.iter().find(|row| row.name == keyword.text) else {
-        let supported: Vec<&str> = STATEMENTS.iter().map(|row| row.name).collect();
-        unknown_statement(statement, section, &supported, &keywords::PROXY, sink);
-        return;
-    };
-    if row.is_item && (draft.kind == SectionKind::Defaults || !draft.has_side(row.side)) {
-        let error = Diagnostic::error(
-            keyword.span,
-            format!("`{}` cannot stand in a `{section}` section", row.name),
-        );
-        sink.push(error.with_help(format!("it belongs in {}", row.home())));
-        return;
-    }
-    if !draft.has_side(row.side) {
-        draft.warn_without_effect(keyword.span, row.name, sink);
-    }
-    draft.bind_lines += usize::from(row.name == "bind");
-    (row.apply)(draft, &mut Args::new(statement), sink);
-}
-
-/// A statement that its section does not have: refused by name, placed elsewhere, or unknown.
-pub(super) fn unknown_statement(
-    statement: &Statement<'_>,
-    section: &str,
-    supported: &[&'static str],
-    known: &Table,
-    sink: &mut Sink<'_>,
-) {
-    let word = statement.keyword();
-    let directive = keywords::DIRECTIVES.find(&word.text);
-    if known.find(&word.text).is_none()
-        && directive.is_none()
-        && let Some(home) = home_of(&word.text)
-    {
-        let message = format!("`{}` cannot stand in a `{section}` section", word.text);
-        sink.push(Diagnostic::error(word.span, message).with_help(format!("it belongs in {home}")));
-        return;
-    }
-    // `option tcplog` is refused as that, not as `option`.
-    let telling = match &*word.text {
-        "no" | "default" => 3,
-        "option" | "tcp-request" | "tcp-response" | "stats" => 2,
-        _ => 1,
-    };
-    let words: Vec<String> = statement.words.iter().take(telling).map(shown).collect();
-    let shown = format!("`{}`", words.join(" "));
-    if let Some(directive) = directive {
-        sink.refuse(word.span, &shown, directive.why);
-        return;
-    }
-    sink.not_supported(
-        word,
-        &shown,
-        &Choice {
-            what: "keyword",
-            section: Some(section),
-            supported,
-            known,
-        },
-    );
-}
-
-/// The section that a known word is for.
-fn home_of(word: &str) -> Option<&'static str> {
-    if global::has(word) || keywords::GLOBAL.find(word).is_some() {
-        return Some("`global`");
-    }
-    if word == "namespace" {
-        return Some("`namespace_list`");
-    }
-    if let Some(row) = STATEMENTS.iter().find(|row| row.name == word) {
-        return Some(row.home());
-    }
-    keywords::PROXY
-        .find(word)
-        .map(|_| "`frontend`, `backend`, `listen` or `defaults`")
 }

@@ -5,13 +5,30 @@ use crate::report::{Collector, Diagnostic};
 use crate::source::{Place, Sources, Span};
 use crate::suggest::Suggester;
 use crate::syntax::Word;
+use crate::values::address;
 use crate::values::number::shorten;
 
 pub(crate) struct Sink<'s> {
     sources: &'s Sources,
     diagnostics: Collector,
     suggester: Suggester,
+    left_out: LeftOut,
 }
+
+/// Statements that concern only HTTP or TLS, which nothing here uses.
+#[derive(Default)]
+struct LeftOut {
+    count: usize,
+    /// The first one.
+    first: Option<Span>,
+    /// The first few, each once, as messages name them.
+    names: Vec<String>,
+    /// There are more names than that.
+    has_more: bool,
+}
+
+/// How many of the statements that are left out a message names.
+const MOST_NAMED: usize = 12;
 
 impl<'s> Sink<'s> {
     pub(crate) fn new(sources: &'s Sources, diagnostics: Collector) -> Self {
@@ -19,6 +36,7 @@ impl<'s> Sink<'s> {
             sources,
             diagnostics,
             suggester: Suggester::default(),
+            left_out: LeftOut::default(),
         }
     }
 
@@ -52,6 +70,46 @@ impl<'s> Sink<'s> {
         self.push(Diagnostic::error(span, why.message(what)).with_help(why.help()));
     }
 
+    /// `what` is known to HAProxy and not supported. Where it can only be a setting of HTTP or TLS it stays without
+    /// effect, since no proxy uses either: Debian's configuration has such lines before the first proxy.
+    pub(crate) fn refuse_or_leave_out(&mut self, span: Span, what: &str, why: Why, section: &str) {
+        if !why.leaves_out(section) {
+            self.refuse(span, what, why);
+            return;
+        }
+        let left_out = &mut self.left_out;
+        left_out.count += 1;
+        left_out.first.get_or_insert(span);
+        if left_out.names.iter().all(|name| name != what) {
+            if left_out.names.len() < MOST_NAMED {
+                left_out.names.push(what.to_owned());
+            } else {
+                left_out.has_more = true;
+            }
+        }
+    }
+
+    /// One warning for all statements that were left out.
+    pub(crate) fn report_what_was_left_out(&mut self) {
+        let left_out = std::mem::take(&mut self.left_out);
+        let Some(first) = left_out.first else { return };
+        let message = match left_out.count {
+            1 => "this line concerns only HTTP or TLS, which nsproxy relays as it is".to_owned(),
+            count => format!("{count} lines concern only HTTP or TLS, which nsproxy relays as it is"),
+        };
+        let more = if left_out.has_more { " and more" } else { "" };
+        let warning = Diagnostic::warning(first, message).with_label(if left_out.count == 1 {
+            "without effect"
+        } else {
+            "the first of them; without effect"
+        });
+        self.push(if left_out.count == 1 {
+            warning
+        } else {
+            warning.with_note(format!("they are {}{more}", left_out.names.join(", ")))
+        });
+    }
+
     /// A word that is none of the supported ones: refused by name when HAProxy knows it, otherwise unknown.
     /// `shown` is what a message calls it when it is known.
     pub(crate) fn not_supported(
@@ -71,6 +129,7 @@ impl<'s> Sink<'s> {
         );
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
+            None if choice.supported.is_empty() => "neither nsproxy nor HAProxy has it".to_owned(),
             None => format!("nsproxy supports {}", list(choice.supported)),
         };
         let section = choice
@@ -106,4 +165,19 @@ pub(crate) fn list(words: &[&str]) -> String {
         [one] => one.clone(),
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
+}
+
+/// What is wrong with an address, under the part of the word that is. `offset` is where the address begins.
+pub(super) fn report_address(
+    word: &Word<'_>,
+    offset: usize,
+    error: &address::AddressError,
+    sink: &mut Sink<'_>,
+) {
+    let span = word.part(offset + error.at.start..offset + error.at.end);
+    let diagnostic = Diagnostic::error(span, error.fault.to_string());
+    sink.push(match error.fault.help() {
+        Some(help) => diagnostic.with_help(help),
+        None => diagnostic,
+    });
 }

@@ -15,6 +15,8 @@ use crate::source::{Place, Sources, Span};
 /// Whether a diagnostic stops the configuration from being used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
+    /// What the configuration itself has to say, with `.notice` or `.diag`.
+    Notice,
     /// Probably not what was meant; the configuration is usable.
     Warning,
     /// The configuration cannot be used.
@@ -70,6 +72,11 @@ impl Diagnostic {
         Self::new(Severity::Warning, Some(span), message.into())
     }
 
+    /// What a `.notice`, `.warning`, `.alert` or `.diag` says.
+    pub(crate) fn said(severity: Severity, span: Span, message: String) -> Self {
+        Self::new(severity, Some(span), message)
+    }
+
     pub(crate) fn error_without_place(message: impl Into<String>) -> Self {
         Self::new(Severity::Error, None, message.into())
     }
@@ -108,15 +115,16 @@ impl Diagnostic {
 }
 
 /// Diagnostics while they are being found. So that a hostile text cannot fill the memory, it keeps the first
-/// [`MOST_KEPT`] errors and as many warnings, and counts the rest.
+/// [`MOST_KEPT`] errors, as many warnings and as many notices, and counts the rest.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Collector {
     kept: Vec<Diagnostic>,
     errors: usize,
     warnings: usize,
+    notices: usize,
 }
 
-/// How many errors, and how many warnings, a report can show.
+/// How many diagnostics of one severity a report can show.
 const MOST_KEPT: usize = 10_000;
 
 impl Collector {
@@ -124,6 +132,7 @@ impl Collector {
         let count = match diagnostic.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
+            Severity::Notice => &mut self.notices,
         };
         *count += 1;
         if *count <= MOST_KEPT {
@@ -135,6 +144,7 @@ impl Collector {
         match severity {
             Severity::Error => self.errors,
             Severity::Warning => self.warnings,
+            Severity::Notice => self.notices,
         }
     }
 }

@@ -46,26 +46,30 @@ pub(super) fn render(report: &Report, options: RenderOptions) -> String {
         text.push_str(&renderer.render(&[group(diagnostic, &report.sources)]));
         text.push_str("\n\n");
     }
-    let hidden = report.count(Severity::Error) + report.count(Severity::Warning) - shown.len();
-    if hidden > 0 {
+    let found: usize = [Severity::Error, Severity::Warning, Severity::Notice]
+        .map(|severity| report.count(severity))
+        .iter()
+        .sum();
+    if found > shown.len() {
+        let hidden = found - shown.len();
         _ = writeln!(text, "... and {hidden} more errors and warnings");
     }
     text
 }
 
-/// The diagnostics to show, in the order of the text; when there are too many, errors before warnings.
+/// The diagnostics to show, in the order of the text; when there are too many, errors before the rest.
 fn select(diagnostics: &[Diagnostic], limit: usize) -> Vec<&Diagnostic> {
     let errors = diagnostics
         .iter()
         .filter(|d| d.severity == Severity::Error)
         .count();
-    let mut warnings_left = limit.saturating_sub(errors);
+    let mut others_left = limit.saturating_sub(errors);
     diagnostics
         .iter()
         .filter(|d| {
-            let keep = d.severity == Severity::Error || warnings_left > 0;
-            if d.severity == Severity::Warning {
-                warnings_left = warnings_left.saturating_sub(1);
+            let keep = d.severity == Severity::Error || others_left > 0;
+            if d.severity != Severity::Error {
+                others_left = others_left.saturating_sub(1);
             }
             keep
         })
@@ -77,6 +81,7 @@ fn group<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Notice => Level::NOTE,
     };
     let title = level.primary_title(diagnostic.text.message.as_str());
     let mut group = Group::with_title(title);

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use proptest::prelude::*;
 
-use super::words::{self, Environment, Line};
+use super::environment::Environment;
+use super::words::{self, Line};
 use super::{Tree, quote};
 use crate::report::{Collector, Severity};
 use crate::source::{Source, Sources};
@@ -22,18 +23,17 @@ fn env(name: &str) -> Option<OsString> {
 /// The words of one line, or the message of its error.
 fn split(text: &str) -> Result<Vec<String>, String> {
     let (sources, _) = Sources::decode(vec![Source::new("test.cfg", text)]);
-    let Some((file, number, text, span, _)) = sources.lines().next() else {
+    let Some(line) = sources.texts().next().and_then(|(_, mut lines)| lines.next()) else {
         return Ok(Vec::new());
     };
-    let (words, result) = words::split(
-        &Line {
-            text,
-            span,
-            file,
-            number,
-        },
-        &Environment::new(&env),
-    );
+    let parts = Line {
+        text: line.text,
+        span: line.span,
+        file: "test.cfg",
+        number: line.number,
+        section: "pool",
+    };
+    let (words, result) = words::split(&parts, Some(&Environment::new(&env, sources.names())));
     result.map_err(|error| error.message().to_owned())?;
     Ok(words.into_iter().map(|word| word.text.into_owned()).collect())
 }
@@ -63,7 +63,8 @@ fn words_are_split_as_haproxy_does() {
             r#""${LIST[*]}" "p${LIST[*]}q" x"#,
             vec!["one", "two", "three", "pone", "two", "threeq", "x"],
         ),
-        (r#""${.FILE}:${.LINE}""#, vec!["test.cfg:1"]),
+        (r#""${.FILE}:${.LINE}:${.SECTION}""#, vec!["test.cfg:1:pool"]),
+        (r#".if "$NONE" x"#, vec![".if", "", "x"]),
     ] {
         assert_eq!(
             split(line),
@@ -87,7 +88,11 @@ fn variables_cannot_fill_the_memory() {
     let big = |_: &str| Some(OsString::from("x".repeat(1 << 20)));
     let (sources, _) = Sources::decode(vec![Source::new("test.cfg", "\"$A\"\n".repeat(20))]);
     let mut diagnostics = Collector::default();
-    let tree = Tree::read(&sources, &Environment::new(&big), &mut diagnostics);
+    let tree = Tree::read(
+        &sources,
+        &mut Environment::new(&big, sources.names()),
+        &mut diagnostics,
+    );
     assert_eq!(tree.preamble.len(), 16);
     assert_eq!(diagnostics.count(Severity::Error), 4);
 }
@@ -96,7 +101,11 @@ fn variables_cannot_fill_the_memory() {
 fn a_line_may_end_as_on_windows() {
     let (sources, _) = Sources::decode(vec![Source::new("test.cfg", "global\r\n  maxconn 1\r\n")]);
     let mut diagnostics = Collector::default();
-    let tree = Tree::read(&sources, &Environment::new(&env), &mut diagnostics);
+    let tree = Tree::read(
+        &sources,
+        &mut Environment::new(&env, sources.names()),
+        &mut diagnostics,
+    );
     assert_eq!(diagnostics.count(Severity::Error), 0);
     assert_eq!(tree.sections[0].statements[0].words[1].text, "1");
 }

@@ -3,10 +3,12 @@
 //! Every line is kept, also those whose meaning nobody knows: `lower` judges them. Only a line whose words
 //! cannot be told apart is dropped, with its error.
 
-use super::words::{self, Environment, Line, Word};
+use super::directive::Conditions;
+use super::environment::{Environment, EnvironmentStatement};
+use super::words::{self, Line, Word};
 use crate::keywords;
 use crate::report::{Collector, Diagnostic};
-use crate::source::{Sources, Span};
+use crate::source::{RawLine, Sources, Span};
 use crate::suggest::distance_within;
 
 /// A line with at least one word.
@@ -45,7 +47,7 @@ pub(crate) enum SectionKind {
 }
 
 impl SectionKind {
-    fn named(word: &str) -> Option<Self> {
+    pub(super) fn named(word: &str) -> Option<Self> {
         Some(match word {
             "global" => Self::Global,
             "defaults" => Self::Defaults,
@@ -71,6 +73,14 @@ pub(crate) struct Section<'s> {
     pub(crate) statements: Vec<Statement<'s>>,
 }
 
+impl Section<'_> {
+    /// What `${.SECTION}` is here.
+    fn shown_name(&self) -> &str {
+        let name = self.header.words.get(1).filter(|word| word.text != "from");
+        &name.unwrap_or_else(|| self.header.keyword()).text
+    }
+}
+
 /// A whole configuration: all files, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Tree<'s> {
@@ -81,49 +91,82 @@ pub(crate) struct Tree<'s> {
 
 impl<'s> Tree<'s> {
     /// Reads all lines. A section begun in one file goes on in the next, as in HAProxy.
-    pub(crate) fn read(sources: &'s Sources, env: &Environment<'_>, diagnostics: &mut Collector) -> Self {
+    pub(crate) fn read(sources: &'s Sources, env: &mut Environment<'_>, diagnostics: &mut Collector) -> Self {
         let mut tree = Self::default();
-        for (file, number, text, span, ended) in sources.lines() {
-            if !ended {
-                let message = "the last line does not end with a line feed";
-                let end = span.part(text.len()..text.len());
-                diagnostics
-                    .push(Diagnostic::warning(end, message).with_note("the file may have been cut off"));
+        let mut conditions = Conditions::default();
+        for (file, lines) in sources.texts() {
+            for line in lines {
+                if !line.is_ended {
+                    diagnostics.push(cut_off(&line));
+                }
+                tree.line(file, &line, &mut conditions, env, diagnostics);
             }
-            let (words, result) = words::split(
-                &Line {
-                    text,
-                    span,
-                    file,
-                    number,
-                },
-                env,
-            );
-            let broken = result.is_err();
-            if let Err(error) = result {
-                diagnostics.push(error);
-            }
-            let Some(keyword) = words.first() else { continue };
-            let indented = text.starts_with(|c: char| c.is_ascii_whitespace());
-            let kind = SectionKind::named(&keyword.text).or_else(|| misspelt(&keyword.text, indented));
-            let statement = Statement { words };
-            match (kind, tree.sections.last_mut()) {
-                (Some(kind), _) => tree.sections.push(Section {
-                    kind,
-                    header: statement,
-                    broken_header: broken,
-                    has_broken_lines: false,
-                    statements: Vec::new(),
-                }),
-                // The error is reported, and half a statement would only cause more.
-                (None, Some(section)) if broken => section.has_broken_lines = true,
-                (None, None) if broken => {}
-                (None, Some(section)) => section.statements.push(statement),
-                (None, None) => tree.preamble.push(statement),
-            }
+            conditions.end_of_file(diagnostics);
         }
         tree
     }
+
+    fn line(
+        &mut self,
+        file: &'s str,
+        line: &RawLine<'s>,
+        conditions: &mut Conditions,
+        env: &mut Environment<'_>,
+        diagnostics: &mut Collector,
+    ) {
+        let counts = conditions.lines_count();
+        let section = self.sections.last().map_or("", Section::shown_name);
+        let parts = Line {
+            text: line.text,
+            span: line.span,
+            file,
+            number: line.number,
+            section,
+        };
+        // Also a line that does not count has to be readable, but its variables mean nothing.
+        let (mut words, mut result) = words::split(&parts, Some(&*env).filter(|_| counts));
+        if !counts && words.first().is_some_and(|word| word.text == ".elif") {
+            (words, result) = words::split(&parts, Some(&*env));
+        }
+        let broken = result.is_err();
+        if let Err(error) = result {
+            diagnostics.push(error);
+        }
+        if conditions.directive(&words, env, diagnostics) || !counts {
+            return;
+        }
+        let Some(keyword) = words.first() else { return };
+        let indented = line.text.starts_with(|c: char| c.is_ascii_whitespace());
+        let kind = SectionKind::named(&keyword.text).or_else(|| misspelt(&keyword.text, indented));
+        let statement = Statement { words };
+        match (kind, self.sections.last_mut()) {
+            (Some(kind), _) => self.sections.push(Section {
+                kind,
+                header: statement,
+                broken_header: broken,
+                has_broken_lines: false,
+                statements: Vec::new(),
+            }),
+            // The error is reported, and half a statement would only cause more.
+            (None, Some(section)) if broken => section.has_broken_lines = true,
+            (None, None) if broken => {}
+            (None, Some(section)) => {
+                if section.kind == SectionKind::Global
+                    && let Some(change) = EnvironmentStatement::named(&statement.keyword().text)
+                {
+                    env.apply(change, &statement.words);
+                }
+                section.statements.push(statement);
+            }
+            (None, None) => self.preamble.push(statement),
+        }
+    }
+}
+
+fn cut_off(line: &RawLine<'_>) -> Diagnostic {
+    let end = line.span.part(line.text.len()..line.text.len());
+    let message = "the last line does not end with a line feed";
+    Diagnostic::warning(end, message).with_note("the file may have been cut off")
 }
 
 /// An unknown word at the start of an unindented line that is almost the name of a section. Without this, one

@@ -7,25 +7,23 @@
 //!   mean what they do in C; any other `\` stands for itself;
 //! - inside `'...'` nothing is special;
 //! - inside `"..."` variables are replaced: `$NAME`, `${NAME}`, `${NAME-default}`, and `${NAME[*]}`, whose value
-//!   is split into words at blanks. An unset variable is empty. `${.FILE}` and `${.LINE}` are where it stands.
+//!   is split into words at blanks. An unset variable is empty. `${.FILE}`, `${.LINE}` and `${.SECTION}` are
+//!   where it stands.
 //!
 //! Where HAProxy silently stops reading (an empty word, a carriage return in the middle of a line), this is an
-//! error. Escapes may only spell UTF-8.
+//! error. Only a line that begins with a dot may have empty words: `.if "$NAME"` is how one asks for a variable.
+//! Escapes may only spell UTF-8.
 
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::ffi::OsString;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
+use super::environment::Environment;
 use crate::report::Diagnostic;
 use crate::source::Span;
 
 /// The most words on one line. HAProxy stops at 64.
 const MAX_WORDS: usize = 4096;
-
-/// How many bytes all variables of a configuration may expand to: a short text must not fill the memory.
-const EXPANSION_BUDGET: usize = 16 << 20;
 
 /// A word after quoting, and where it is written.
 #[derive(Debug, Clone)]
@@ -44,31 +42,21 @@ impl Word<'_> {
     }
 }
 
-/// Where variables come from, and how much they may still expand to.
-pub(crate) struct Environment<'e> {
-    lookup: &'e dyn Fn(&str) -> Option<OsString>,
-    budget: Cell<usize>,
-}
-
-impl<'e> Environment<'e> {
-    pub(crate) fn new(lookup: &'e dyn Fn(&str) -> Option<OsString>) -> Self {
-        Self {
-            lookup,
-            budget: Cell::new(EXPANSION_BUDGET),
-        }
-    }
-}
-
 /// One line, and what the pseudo-variables say of it.
-pub(crate) struct Line<'s> {
+pub(crate) struct Line<'l, 's> {
     pub(crate) text: &'s str,
     pub(crate) span: Span,
-    pub(crate) file: &'s str,
+    pub(crate) file: &'l str,
     pub(crate) number: u32,
+    /// The name of the section that it is in, or its keyword.
+    pub(crate) section: &'l str,
 }
 
 /// The words of a line; with an error, those before it.
-pub(crate) fn split<'s>(line: &Line<'s>, env: &Environment<'_>) -> (Vec<Word<'s>>, Step) {
+///
+/// Without an environment no variable is looked up: the words are those that are written, and only their places
+/// and what is not a variable in them are of use.
+pub(crate) fn split<'s>(line: &Line<'_, 's>, env: Option<&Environment<'_>>) -> (Vec<Word<'s>>, Step) {
     let mut lexer = Lexer {
         line,
         env,
@@ -83,8 +71,8 @@ pub(crate) fn split<'s>(line: &Line<'s>, env: &Environment<'_>) -> (Vec<Word<'s>
 }
 
 struct Lexer<'l, 's, 'e> {
-    line: &'l Line<'s>,
-    env: &'l Environment<'e>,
+    line: &'l Line<'l, 's>,
+    env: Option<&'l Environment<'e>>,
     chars: Peekable<CharIndices<'s>>,
     words: Vec<Word<'s>>,
     /// The word being read.
@@ -176,7 +164,9 @@ impl Lexer<'_, '_, '_> {
                 }
             },
         };
-        if text.is_empty() {
+        let may_be_empty =
+            self.env.is_none() || self.words.first().is_some_and(|word| word.text.starts_with('.'));
+        if text.is_empty() && !may_be_empty {
             let error = self.error(word.start, end, "a word cannot be empty");
             return Err(match unset {
                 Some(name) => error.with_note(format!("the environment variable `{name}` is not set")),
@@ -275,26 +265,39 @@ impl Lexer<'_, '_, '_> {
             );
             return Err(error.with_help(help));
         }
-        let value = self.value(name, default, at..end)?;
+        let value = match self.env {
+            None => String::new(),
+            Some(env) => self.value(env, name, default, at..end)?,
+        };
         while self.chars.next_if(|&(index, _)| index < end).is_some() {}
         self.insert(&value, splits, at, end)
     }
 
-    fn value(&mut self, name: &str, default: Option<&str>, range: std::ops::Range<usize>) -> Step<String> {
+    fn value(
+        &mut self,
+        env: &Environment<'_>,
+        name: &str,
+        default: Option<&str>,
+        range: std::ops::Range<usize>,
+    ) -> Step<String> {
+        if env.is_spent() {
+            return Err(self.too_much_text(range.start, range.end));
+        }
         if name.starts_with('.') {
             return match name {
                 ".FILE" => Ok(self.line.file.to_owned()),
                 ".LINE" => Ok(self.line.number.to_string()),
+                ".SECTION" => Ok(self.line.section.to_owned()),
                 _ => Err(self
                     .error(
                         range.start,
                         range.end,
                         format!("nsproxy does not know the pseudo-variable `{name}`"),
                     )
-                    .with_help("`.FILE` and `.LINE` are known")),
+                    .with_help("`.FILE`, `.LINE` and `.SECTION` are known")),
             };
         }
-        let Some(value) = (self.env.lookup)(name) else {
+        let Some(value) = env.get(name) else {
             if default.is_none() {
                 self.unset = Some(name.to_owned());
             }
@@ -308,14 +311,9 @@ impl Lexer<'_, '_, '_> {
 
     /// Puts a variable's value into the word; `splits` makes its blanks separate words.
     fn insert(&mut self, value: &str, splits: bool, at: usize, end: usize) -> Step {
-        let Some(left) = self.env.budget.get().checked_sub(value.len()) else {
-            return Err(self.error(
-                at,
-                end,
-                "the variables of this configuration expand to too much text",
-            ));
-        };
-        self.env.budget.set(left);
+        if !self.env.is_none_or(|env| env.spend(value.len())) {
+            return Err(self.too_much_text(at, end));
+        }
         if !splits {
             self.change(at).extend_from_slice(value.as_bytes());
             return Ok(());
@@ -331,6 +329,14 @@ impl Lexer<'_, '_, '_> {
             self.change(at).extend_from_slice(part.as_bytes());
         }
         Ok(())
+    }
+
+    fn too_much_text(&self, at: usize, end: usize) -> Diagnostic {
+        self.error(
+            at,
+            end,
+            "the variables of this configuration expand to too much text",
+        )
     }
 
     fn error(&self, start: usize, end: usize, message: impl Into<String>) -> Diagnostic {

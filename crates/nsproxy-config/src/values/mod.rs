@@ -7,3 +7,4 @@ pub(crate) mod address;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod time;
+pub(crate) mod version;

@@ -26,8 +26,12 @@ pub(crate) fn parse(text: &str, range: &RangeInclusive<u32>) -> Result<u32, Numb
 
 /// A word as a message repeats it: words may be megabytes long.
 pub(crate) fn shorten(text: &str) -> String {
-    const MOST: usize = 60;
-    match text.char_indices().nth(MOST) {
+    shorten_to(text, 60)
+}
+
+/// The first `most` characters of a text.
+pub(crate) fn shorten_to(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some((end, _)) => format!("{}...", &text[..end]),
     }

@@ -2,47 +2,87 @@
 
 use netns_core::NetnsSpec;
 
-use super::args::{Args, Opt, options};
-use super::draft::Draft;
-use super::namespaces;
-use super::settings::report_address;
-use super::sink::Sink;
 use crate::keywords;
+use crate::lower::args::{Args, Opt, options};
+use crate::lower::draft::{Draft, Side};
+use crate::lower::namespaces;
+use crate::lower::sink::{Sink, report_address};
+use crate::lower::table::Directive;
 use crate::model::{Bind, BindAddress};
+use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
 use crate::values::address;
 
+pub(in crate::lower) static ROW: Directive = Directive {
+    name: "bind",
+    side: Side::Client,
+    is_item: true,
+    apply: bind,
+    doc: Some(Doc {
+        syntax: "bind ADDR[,ADDR...] [OPTION...]",
+        default: "",
+        meaning: "Listen there. An address is `IP:PORT`, `IP:FIRST-LAST` (a socket for each port), `*:PORT`, `:PORT`, \
+                  `[IPv6]:PORT`, with `ipv4@` or `ipv6@` before it if wanted, or the path of a unix socket (`unix@` before \
+                  one that does not begin with `/`).",
+        example: "bind 192.0.2.1:80,[2001:db8::1]:8000-8003 namespace blue",
+    }),
+};
+
 /// What the options of one line say of all its addresses.
 #[derive(Default)]
-struct Options {
+pub(in crate::lower) struct Options {
     netns: Option<NetnsSpec>,
     accept_proxy: bool,
     transparent: Option<Span>,
     name: Option<String>,
 }
 
-static OPTIONS: &[Opt<Options>] = &[
+pub(in crate::lower) static OPTIONS: &[Opt<Options>] = &[
     Opt {
         name: "namespace",
         apply: namespace,
+        doc: Doc {
+            syntax: "namespace NETNS",
+            default: "the namespace that nsproxy runs in",
+            meaning: "Listen in that namespace: a name as in `ip netns list`, an absolute path, or `pid:N`.",
+            example: "bind 192.0.2.1:80 namespace blue",
+        },
     },
     Opt {
         name: "accept-proxy",
         apply: |options, _, _, _| options.accept_proxy = true,
+        doc: Doc {
+            syntax: "accept-proxy",
+            default: "off",
+            meaning: "Each connection begins with a PROXY header, v1 or v2.",
+            example: "bind :8080 accept-proxy",
+        },
     },
     Opt {
         name: "transparent",
         apply: |options, word, _, _| options.transparent = Some(word.span),
+        doc: Doc {
+            syntax: "transparent",
+            default: "off",
+            meaning: "Accept connections to addresses that this host does not have (`IP_TRANSPARENT`, for TPROXY). Not for unix sockets.",
+            example: "bind :8080 transparent",
+        },
     },
     Opt {
         name: "name",
         apply: name,
+        doc: Doc {
+            syntax: "name TEXT",
+            default: "none",
+            meaning: "A label.",
+            example: "bind :80 name public",
+        },
     },
 ];
 
-pub(super) fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let Some(word) = args.need("bind", "an address", sink) else {
         return;
     };

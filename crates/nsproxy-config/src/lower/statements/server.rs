@@ -1,39 +1,72 @@
 //! `server` lines.
 
-use super::args::{Args, Opt, options};
-use super::draft::Draft;
-use super::namespaces;
-use super::settings::report_address;
-use super::sink::{Sink, shown};
 use crate::keywords;
+use crate::lower::args::{Args, Opt, options};
+use crate::lower::draft::{Draft, Side};
+use crate::lower::namespaces;
+use crate::lower::sink::{Sink, report_address, shown};
+use crate::lower::table::Directive;
 use crate::model::{ProxyVersion, Server, ServerNetns};
+use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
 use crate::values::{address, name};
 
+pub(in crate::lower) static ROW: Directive = Directive {
+    name: "server",
+    side: Side::Server,
+    is_item: true,
+    apply: server,
+    doc: Some(Doc {
+        syntax: "server NAME ADDR[:PORT] [OPTION...]",
+        default: "",
+        meaning: "Connect there: an IP address, the path of a unix socket, or `*` (also `0.0.0.0`): the client's destination, by its \
+                  PROXY header or its connection. Without a port: the port that the client connected to.",
+        example: "server a 10.0.0.5:80 namespace services",
+    }),
+};
+
 #[derive(Default)]
-struct Options {
+pub(in crate::lower) struct Options {
     netns: ServerNetns,
     send_proxy: Option<(ProxyVersion, Span)>,
 }
 
-static OPTIONS: &[Opt<Options>] = &[
+pub(in crate::lower) static OPTIONS: &[Opt<Options>] = &[
     Opt {
         name: "namespace",
         apply: namespace,
+        doc: Doc {
+            syntax: "namespace NETNS|*",
+            default: "the namespace that nsproxy runs in",
+            meaning: "Connect in that namespace, as its name is understood at that moment. `*`: in that of the client's connection, or the default one if it has none.",
+            example: "server a * namespace *",
+        },
     },
     Opt {
         name: "send-proxy",
         apply: |options, word, _, sink| send_proxy(options, ProxyVersion::V1, word, sink),
+        doc: Doc {
+            syntax: "send-proxy",
+            default: "off",
+            meaning: "Begin each connection with a PROXY v1 header.",
+            example: "server a 10.0.0.5:80 send-proxy",
+        },
     },
     Opt {
         name: "send-proxy-v2",
         apply: |options, word, _, sink| send_proxy(options, ProxyVersion::V2, word, sink),
+        doc: Doc {
+            syntax: "send-proxy-v2",
+            default: "off",
+            meaning: "Begin each connection with a PROXY v2 header, with the namespace of the client's connection in it.",
+            example: "server a 10.0.0.5:80 send-proxy-v2",
+        },
     },
 ];
 
-pub(super) fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let Some(name_word) = args.need("server", "a name and an address", sink) else {
         return;
     };

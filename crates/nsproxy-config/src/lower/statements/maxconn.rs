@@ -1,0 +1,39 @@
+//! `maxconn` of a frontend.
+
+use crate::lower::args::Args;
+use crate::lower::draft::{Draft, Side};
+use crate::lower::settings::set;
+use crate::lower::sink::Sink;
+use crate::lower::table::Directive;
+use crate::reference::Doc;
+use crate::values::number;
+
+pub(in crate::lower) static ROW: Directive = Directive {
+    name: "maxconn",
+    side: Side::Client,
+    is_item: false,
+    apply: maxconn,
+    doc: Some(Doc {
+        syntax: "maxconn N",
+        default: "that of `global`",
+        meaning: "Most sessions of this frontend at a time. More wait in the kernel's backlog. 0: no limit of its own.",
+        example: "maxconn 2000",
+    }),
+};
+
+fn maxconn(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let Some(word) = args.need("maxconn", "a number", sink) else {
+        return;
+    };
+    match number::parse(&word.text, &(0..=u32::MAX)) {
+        Ok(value) => set(
+            draft,
+            |settings| &mut settings.maxconn,
+            value,
+            ("maxconn", args.span()),
+            args,
+            sink,
+        ),
+        Err(error) => sink.error(word.span, error.to_string()),
+    }
+}

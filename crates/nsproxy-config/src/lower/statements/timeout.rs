@@ -1,0 +1,122 @@
+//! `timeout` and its names.
+
+use std::time::Duration;
+
+use crate::keywords;
+use crate::lower::args::Args;
+use crate::lower::draft::{Draft, Side, keyword_of};
+use crate::lower::settings::{Set, Settings, set};
+use crate::lower::sink::{Choice, Sink, shown};
+use crate::lower::table::Directive;
+use crate::reference::Doc;
+use crate::report::Diagnostic;
+use crate::values::time;
+
+pub(in crate::lower) static ROW: Directive = Directive {
+    name: "timeout",
+    side: Side::Both,
+    is_item: false,
+    apply: timeout,
+    doc: None,
+};
+
+/// A timeout and where it is kept.
+pub(in crate::lower) struct Timeout {
+    /// With the word `timeout`, as messages and the reference have it.
+    pub(in crate::lower) name: &'static str,
+    pub(in crate::lower) side: Side,
+    slot: fn(&mut Settings) -> &mut Option<Set<Duration>>,
+    pub(in crate::lower) doc: Doc,
+}
+
+pub(in crate::lower) static TIMEOUTS: &[Timeout] = &[
+    Timeout {
+        name: "timeout client",
+        side: Side::Client,
+        slot: |settings| &mut settings.client,
+        doc: Doc {
+            syntax: "timeout client TIME",
+            default: "never, with a warning",
+            meaning: "How long the client may be inactive while the session waits for it.",
+            example: "timeout client 1m",
+        },
+    },
+    Timeout {
+        name: "timeout client-hs",
+        side: Side::Client,
+        slot: |settings| &mut settings.client_hs,
+        doc: Doc {
+            syntax: "timeout client-hs TIME",
+            default: "that of `timeout client`",
+            meaning: "How long a client may take to send its whole PROXY header.",
+            example: "timeout client-hs 5s",
+        },
+    },
+    Timeout {
+        name: "timeout connect",
+        side: Side::Server,
+        slot: |settings| &mut settings.connect,
+        doc: Doc {
+            syntax: "timeout connect TIME",
+            default: "never, with a warning",
+            meaning: "How long the connection to a server may take, its socket included.",
+            example: "timeout connect 5s",
+        },
+    },
+    Timeout {
+        name: "timeout server",
+        side: Side::Server,
+        slot: |settings| &mut settings.server,
+        doc: Doc {
+            syntax: "timeout server TIME",
+            default: "never, with a warning",
+            meaning: "How long the server may be inactive while the session waits for it.",
+            example: "timeout server 1m",
+        },
+    },
+];
+
+impl Timeout {
+    /// The word behind `timeout`.
+    fn word(&self) -> &'static str {
+        self.name.strip_prefix("timeout ").unwrap_or(self.name)
+    }
+}
+
+fn timeout(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let names: Vec<&str> = TIMEOUTS.iter().map(Timeout::word).collect();
+    let Some(name) = args.need("timeout", "the name of a timeout", sink) else {
+        return;
+    };
+    let Some(row) = TIMEOUTS.iter().find(|timeout| timeout.word() == name.text) else {
+        let shown = format!("`timeout {}`", shown(name));
+        if let Some(known) = keywords::TIMEOUTS.find(&name.text) {
+            sink.refuse_or_leave_out(name.span, &shown, known.why, keyword_of(draft.kind));
+            return;
+        }
+        let choice = Choice {
+            what: "timeout",
+            section: None,
+            supported: &names,
+            known: &keywords::TIMEOUTS,
+        };
+        sink.not_supported(name, &shown, &choice);
+        return;
+    };
+    let Some(word) = args.need(row.name, "a time", sink) else {
+        return;
+    };
+    let value = match time::parse(&word.text) {
+        Ok(value) => value,
+        Err(error) => {
+            let help =
+                "a time is a whole number and a unit: `us`, `ms` (when there is none), `s`, `m`, `h` or `d`";
+            sink.push(Diagnostic::error(word.span, error.to_string()).with_help(help));
+            return;
+        }
+    };
+    if !draft.has_side(row.side) {
+        draft.warn_without_effect(args.span(), row.name, sink);
+    }
+    set(draft, row.slot, value, (row.name, args.span()), args, sink);
+}

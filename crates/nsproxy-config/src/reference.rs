@@ -1,0 +1,80 @@
+//! The reference of the language: what each keyword means, with an example that works.
+//!
+//! The rows of the keyword tables hold the text, so that a keyword cannot be added without it. A test compares
+//! [`markdown`] with the page in `docs`.
+
+use std::fmt::Write as _;
+
+use crate::lower;
+
+/// What the reference says of a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doc {
+    /// How it is written: words as they are, variable parts in capitals.
+    pub syntax: &'static str,
+    /// What applies without it; empty where that says nothing.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    /// A whole line with it that is accepted where it belongs.
+    pub example: &'static str,
+}
+
+/// Where a keyword may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Home {
+    /// First on a line of these sections.
+    Sections(&'static [&'static str]),
+    /// As an option on a line that begins with this word.
+    Line(&'static str),
+}
+
+/// One keyword of the language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The keyword; of timeouts, both words.
+    pub name: &'static str,
+    /// Where it may stand.
+    pub home: Home,
+    /// What there is to say of it.
+    pub doc: &'static Doc,
+}
+
+impl Entry {
+    pub(crate) fn new(name: &'static str, home: Home, doc: &'static Doc) -> Self {
+        Self { name, home, doc }
+    }
+}
+
+/// Every keyword that nsproxy understands. The options of a line follow it.
+pub fn keywords() -> Vec<Entry> {
+    lower::rows()
+}
+
+/// The reference as two Markdown tables: `global` and `namespace_list`, and what proxies have.
+pub fn markdown() -> String {
+    let mut text = String::new();
+    let (outside, proxies): (Vec<_>, Vec<_>) = keywords()
+        .into_iter()
+        .partition(|entry| matches!(entry.home, Home::Sections(["global" | "namespace_list"])));
+    for (title, entries) in [("`global` and `namespace_list`", outside), ("Proxies", proxies)] {
+        _ = write!(
+            text,
+            "### {title}\n\n| keyword | in | meaning | default | example |\n|---|---|---|---|---|\n"
+        );
+        for Entry { home, doc, .. } in entries {
+            let (mark, sections) = match home {
+                Home::Sections(sections) => ("", sections.join(", ")),
+                Home::Line(_) => ("— ", String::new()),
+            };
+            let [syntax, example] = [doc.syntax, doc.example].map(|code| code.replace('|', "\\|"));
+            _ = writeln!(
+                text,
+                "| {mark}`{syntax}` | {sections} | {} | {} | `{example}` |",
+                doc.meaning, doc.default
+            );
+        }
+        text.push('\n');
+    }
+    text
+}

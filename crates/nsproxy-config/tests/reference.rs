@@ -1,0 +1,101 @@
+//! Each keyword of the tables is documented, its example works, and a mistake in it is among the refused
+//! configurations.
+
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nsproxy_config::reference::{Entry, Home, keywords, markdown};
+use nsproxy_config::{Source, parse};
+
+const BEGIN: &str =
+    "<!-- The tables are made from the keyword tables; NSPROXY_UPDATE_EXPECTED=1 writes them. -->\n\n";
+const END: &str = "<!-- end of the tables -->";
+
+#[test]
+fn the_page_has_every_keyword() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (tables, after) = rest.split_once(END).unwrap();
+    if std::env::var_os("NSPROXY_UPDATE_EXPECTED").is_some() {
+        fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", markdown())).unwrap();
+        return;
+    }
+    assert!(
+        tables == markdown(),
+        "the tables are not those of:\n{}",
+        markdown()
+    );
+}
+
+#[test]
+fn the_example_of_every_keyword_is_accepted() {
+    for entry in keywords() {
+        let name = "reference.cfg";
+        let result = parse(vec![Source::new(name, configuration(&entry))], &|_| None);
+        if let Err(report) = result {
+            panic!("{}: {report}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn some_refused_line_has_every_keyword() {
+    let lines = refused_lines();
+    for entry in keywords() {
+        let found = lines.iter().any(|line| is_about(line, &entry));
+        assert!(
+            found,
+            "no message in tests/reject is about `{}` ({:?})",
+            entry.name, entry.home
+        );
+    }
+}
+
+/// The example where it belongs, in a configuration that is complete apart from it.
+fn configuration(entry: &Entry) -> String {
+    let section = match entry.home {
+        Home::Sections(sections) => sections[0],
+        Home::Line("bind") => "frontend",
+        Home::Line(_) => "backend",
+    };
+    let header = match section {
+        "global" | "namespace_list" | "defaults" => section.to_owned(),
+        _ => format!("{section} example"),
+    };
+    format!("{header}\n    {}\nbackend pool\n", entry.doc.example)
+}
+
+/// The lines of `tests/reject` that a message shows.
+fn refused_lines() -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reject");
+    let mut lines = Vec::new();
+    for path in files(&directory, "cfg") {
+        let shown = fs::read_to_string(path.with_extension("expected")).unwrap();
+        let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        let is_shown = |line: &&str| !line.trim().is_empty() && shown.contains(&format!("| {line}\n"));
+        lines.extend(text.lines().filter(is_shown).map(str::to_owned));
+    }
+    lines
+}
+
+fn is_about(line: &str, entry: &Entry) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match entry.home {
+        Home::Sections(_) => {
+            let name: Vec<&str> = entry.name.split(' ').collect();
+            words.starts_with(&name)
+        }
+        Home::Line(first) => words.first() == Some(&first) && words[1..].contains(&entry.name),
+    }
+}
+
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .collect()
+}
