@@ -1,4 +1,5 @@
-//! Configuration text: never a panic, every complaint with its place, in bounded time.
+//! Configuration text: never a panic, every complaint with its place, in bounded time; formatting and showing keep the
+//! meaning.
 
 #![no_main]
 

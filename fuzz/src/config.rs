@@ -2,12 +2,14 @@
 
 use std::ffi::OsString;
 
-use nsproxy_config::{RenderOptions, Severity, Source, parse};
+use nsproxy_config::{Config, Loaded, RenderOptions, Report, Severity, Source, format, parse};
 
 /// Reads the bytes as a configuration: no panic, an error wherever there is no configuration, a place for each, and
-/// a report that can be shown. Time is the fuzzer's business: it fails an input that takes too long.
+/// a report that can be shown. What is accepted can be shown as a configuration that means the same; what can be formatted
+/// means the same afterwards. Time is the fuzzer's business: it fails an input that takes too long.
 pub fn text(bytes: &[u8]) {
-    match parse(vec![Source::new("fuzz.cfg", bytes)], &environment) {
+    let result = read(bytes);
+    match &result {
         Ok(loaded) => {
             assert!(
                 !loaded.warnings.has_errors(),
@@ -15,20 +17,56 @@ pub fn text(bytes: &[u8]) {
                 loaded.warnings
             );
             shown(&loaded.warnings);
+            shows_itself(&loaded.config);
         }
         Err(report) => {
             assert!(report.has_errors(), "refused without an error");
+            shown(report);
+        }
+    }
+    match format(Source::new("fuzz.cfg", bytes)) {
+        Ok(new) => formatted(bytes, &result, &new),
+        Err(report) => {
+            assert!(result.is_err(), "accepted, but not formatted:\n{report}");
             shown(&report);
         }
     }
 }
 
-fn shown(report: &nsproxy_config::Report) {
+fn read(bytes: &[u8]) -> Result<Loaded, Report> {
+    parse(vec![Source::new("fuzz.cfg", bytes)], &environment)
+}
+
+fn shows_itself(config: &Config) {
+    let shown = config.show().to_string();
+    match read(shown.as_bytes()) {
+        Ok(again) => assert!(config.means_the_same_as(&again.config), "shown as:\n{shown}"),
+        Err(report) => panic!("shown as what is refused:\n{shown}\n{report}"),
+    }
+}
+
+fn formatted(bytes: &[u8], old: &Result<Loaded, Report>, new: &str) {
+    let again = format(Source::new("fuzz.cfg", new)).unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(again, new, "formatted twice");
+    // Lines move, so what asks for their numbers may change its meaning.
+    if bytes.windows(5).any(|window| window == b".LINE") {
+        return;
+    }
+    match (old, read(new.as_bytes())) {
+        (Ok(old), Ok(new)) => assert!(old.config.means_the_same_as(&new.config)),
+        (Err(_), Err(_)) => {}
+        (Ok(_), Err(report)) => panic!("no longer accepted:\n{new}\n{report}"),
+        (Err(report), Ok(_)) => panic!("accepted now:\n{new}\n{report}"),
+    }
+}
+
+fn shown(report: &Report) {
     for diagnostic in report.diagnostics() {
         assert!(diagnostic.place().is_some(), "{diagnostic:?}");
         assert!(!diagnostic.message().is_empty());
     }
-    let counted = report.count(Severity::Error) + report.count(Severity::Warning);
+    let severities = [Severity::Error, Severity::Warning, Severity::Notice];
+    let counted: usize = severities.map(|severity| report.count(severity)).iter().sum();
     assert!(counted >= report.diagnostics().len());
     report.render(RenderOptions {
         colour: true,

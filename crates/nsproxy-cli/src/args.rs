@@ -1,6 +1,6 @@
 //! The shape of the command line; the help text is made from these comments.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
@@ -10,11 +10,36 @@ use crate::command::netns::Netns;
 use crate::endpoint::Endpoint;
 
 /// Relays connections between Linux network namespaces, configured like HAProxy.
+///
+/// Without a command, `-f` runs a configuration and `-c -f` checks it, as `haproxy` does.
 #[derive(Debug, Parser)]
-#[command(name = "nsproxy", version, about, max_term_width = 100)]
+#[command(name = "nsproxy", version, about, long_about = None, max_term_width = 100)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) as_haproxy: AsHaproxy,
+}
+
+/// What `haproxy` takes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AsHaproxy {
+    /// Check the configuration, and do not run it.
+    #[arg(short)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Change to this directory first.
+    #[arg(short = 'C', value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// `-db`: stay in the foreground, as nsproxy does anyway.
+    #[arg(short = 'd', value_name = "b", value_parser = ["b"])]
+    pub(crate) foreground: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -25,6 +50,9 @@ pub(crate) enum Command {
     Run(Run),
     /// Check a configuration and say everything that is wrong with it. Exits with 0 or 1.
     Check(Check),
+    /// Write configurations in one style, or show what they come to.
+    #[command(subcommand)]
+    Config(Config),
     /// Relay one address to another, in whichever namespaces they are.
     ///
     /// An endpoint is ADDR:PORT, PORT (on 127.0.0.1) or unix:PATH, with @NETNS
@@ -44,10 +72,52 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
+#[group(id = "files", required = true, multiple = true)]
 pub(crate) struct Files {
-    /// Configuration file; several are read as one, in this order.
-    #[arg(short = 'f', long = "file", value_name = "FILE", required = true, num_args = 1..)]
+    /// Configuration file, or a directory of `*.cfg` files; several are read as one, in this order.
+    #[arg(short = 'f', long = "file", value_name = "FILE", num_args = 1..)]
+    first: Vec<PathBuf>,
+    /// More of them, behind a `--`.
+    #[arg(last = true, value_name = "FILE")]
+    more: Vec<PathBuf>,
+}
+
+impl Files {
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        self.first
+            .iter()
+            .chain(&self.more)
+            .map(PathBuf::as_path)
+            .collect()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Write configuration files in one style. Comments, and what the files mean, stay as they are.
+    Fmt(Fmt),
+    /// Show the effective configuration: defaults, variables and conditions resolved, as a configuration that means the
+    /// same.
+    Show(Show),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Fmt {
+    /// Name the files that are not in the style, and change nothing. Exits with 1 if there are any.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Configuration file, or `-` for standard input, which is written to standard output.
+    #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// As JSON, with times in milliseconds and the places of things.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]

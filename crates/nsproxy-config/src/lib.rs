@@ -9,12 +9,15 @@
 //!
 //! The work is in proportion to the text, whatever the text is, and no function calls itself.
 
+mod format;
+mod json;
 mod keywords;
 mod load;
 mod lower;
 pub mod model;
 pub mod reference;
 mod report;
+mod show;
 mod source;
 mod suggest;
 mod syntax;
@@ -23,9 +26,11 @@ mod values;
 use std::ffi::OsString;
 use std::sync::Arc;
 
+pub use format::format;
 pub use load::{load, load_with_env};
 pub use model::Config;
 pub use report::{Diagnostic, RenderOptions, Report, Severity};
+pub use show::Show;
 pub use source::{MAX_SOURCE_BYTES, Place, Source};
 pub use syntax::quote;
 
@@ -60,12 +65,11 @@ fn parse_after(
     env: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Loaded, Report> {
     sources.retain(|source| {
-        let fits = source.len() <= MAX_SOURCE_BYTES;
-        if !fits {
-            let message = format!("{}: larger than {} MiB", source.name(), MAX_SOURCE_BYTES >> 20);
-            diagnostics.push(Diagnostic::error_without_place(message));
-        }
-        fits
+        let Some(error) = too_large(source) else {
+            return true;
+        };
+        diagnostics.push(error);
+        false
     });
     let (sources, not_utf8) = Sources::decode(sources);
     let sources = Arc::new(sources);
@@ -85,4 +89,11 @@ fn parse_after(
             warnings: report,
         })
     }
+}
+
+fn too_large(source: &Source) -> Option<Diagnostic> {
+    (source.len() > MAX_SOURCE_BYTES).then(|| {
+        let message = format!("{}: larger than {} MiB", source.name(), MAX_SOURCE_BYTES >> 20);
+        Diagnostic::error_without_place(message)
+    })
 }

@@ -10,15 +10,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use netns_core::{NetnsName, NetnsSpec};
+use serde::Serialize;
+
+use crate::json;
 
 pub use crate::source::Place;
 
 /// A whole configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Config {
     /// The `global` section.
     pub global: Global,
     /// The namespaces that a received NETNS TLV may select. Names only, since that is what a header carries.
+    #[serde(serialize_with = "json::texts")]
     pub namespace_list: BTreeSet<NetnsName>,
     /// In the order of the text.
     pub frontends: Vec<Frontend>,
@@ -35,10 +39,37 @@ impl Config {
     pub fn backend(&self, id: BackendId) -> &Backend {
         &self.backends[id.0]
     }
+
+    /// True when the two differ at most in where things are written.
+    pub fn means_the_same_as(&self, other: &Self) -> bool {
+        self.without_places() == other.without_places()
+    }
+
+    /// The same with one place for everything.
+    fn without_places(&self) -> Self {
+        let mut config = self.clone();
+        let nowhere = Place {
+            file: "".into(),
+            line: 0,
+        };
+        for frontend in &mut config.frontends {
+            frontend.place = nowhere.clone();
+            for bind in &mut frontend.binds {
+                bind.place = nowhere.clone();
+            }
+        }
+        for backend in &mut config.backends {
+            backend.place = nowhere.clone();
+            for server in &mut backend.servers {
+                server.place = nowhere.clone();
+            }
+        }
+        config
+    }
 }
 
 /// The `global` section.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Global {
     /// `maxconn`: the most connections of the whole process, at least 1. `None`: not limited here, or written
     /// as 0.
@@ -48,11 +79,12 @@ pub struct Global {
 }
 
 /// A `frontend`, or the listening half of a `listen`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Frontend {
     /// Unique among frontends. A backend may have the same name.
     pub name: String,
     /// Where the section begins.
+    #[serde(serialize_with = "json::text")]
     pub place: Place,
     /// Where it listens. Empty only when the configuration's warnings say so.
     pub binds: Vec<Bind>,
@@ -65,20 +97,23 @@ pub struct Frontend {
 }
 
 /// The timeouts that a frontend has. `None` means no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ClientTimeouts {
     /// `timeout client`: how long the client may be inactive.
+    #[serde(serialize_with = "json::milliseconds")]
     pub client: Option<Duration>,
     /// `timeout client-hs`: how long a PROXY header may take. That of `client` when none is written.
+    #[serde(serialize_with = "json::milliseconds")]
     pub client_hs: Option<Duration>,
 }
 
 /// One address of a `bind` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Bind {
     /// Where to listen.
     pub address: BindAddress,
     /// `namespace`: in which namespace. `None`: the one that nsproxy runs in.
+    #[serde(serialize_with = "json::optional_text")]
     pub netns: Option<NetnsSpec>,
     /// `accept-proxy`: every connection begins with a PROXY header.
     pub accept_proxy: bool,
@@ -87,11 +122,13 @@ pub struct Bind {
     /// `name`: a label for logs and statistics.
     pub name: Option<String>,
     /// Where it is written.
+    #[serde(serialize_with = "json::text")]
     pub place: Place,
 }
 
 /// What one `bind` address names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BindAddress {
     /// Ports of an IP address, possibly the unspecified one.
     Ip {
@@ -119,7 +156,7 @@ impl BindAddress {
 }
 
 /// Ports from a first to a last, both included; never empty, never port 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct PortRange {
     first: u16,
     last: u16,
@@ -156,7 +193,7 @@ impl PortRange {
 }
 
 /// Which of a configuration's [`backends`](Config::backends) is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct BackendId(pub(crate) usize);
 
 impl BackendId {
@@ -167,11 +204,12 @@ impl BackendId {
 }
 
 /// A `backend`, or the connecting half of a `listen`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Backend {
     /// Unique among backends. A frontend may have the same name.
     pub name: String,
     /// Where the section begins.
+    #[serde(serialize_with = "json::text")]
     pub place: Place,
     /// How a server is chosen.
     pub balance: Balance,
@@ -184,7 +222,8 @@ pub struct Backend {
 }
 
 /// How a server is chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// Each in turn. The default.
     #[default]
@@ -192,16 +231,18 @@ pub enum Balance {
 }
 
 /// The timeouts that a backend has. `None` means no limit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ServerTimeouts {
     /// `timeout connect`: how long connecting may take.
+    #[serde(serialize_with = "json::milliseconds")]
     pub connect: Option<Duration>,
     /// `timeout server`: how long the server may be inactive.
+    #[serde(serialize_with = "json::milliseconds")]
     pub server: Option<Duration>,
 }
 
 /// A `source` line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SourceAddress {
     /// What to bind to, in the server's namespace. Unspecified address and port 0: the kernel chooses.
     pub address: SocketAddr,
@@ -210,7 +251,8 @@ pub struct SourceAddress {
 }
 
 /// Which part of the client's address `usesrc` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UseSource {
     /// `clientip`: the address; the kernel chooses the port.
     ClientIp,
@@ -219,11 +261,12 @@ pub enum UseSource {
 }
 
 /// A `server` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Server {
     /// Unique in its backend.
     pub name: String,
     /// Where it is written.
+    #[serde(serialize_with = "json::text")]
     pub place: Place,
     /// What to connect to.
     pub address: ServerAddress,
@@ -234,7 +277,8 @@ pub struct Server {
 }
 
 /// What a server's connections go to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ServerAddress {
     /// An IP address, never the unspecified one.
     Ip {
@@ -254,7 +298,8 @@ pub enum ServerAddress {
 }
 
 /// Which port of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PortRule {
     /// This one; never 0.
     Fixed(u16),
@@ -263,19 +308,21 @@ pub enum PortRule {
 }
 
 /// In which namespace a server is connected to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ServerNetns {
     /// The one that nsproxy runs in.
     #[default]
     Home,
     /// This one.
-    Named(NetnsSpec),
+    Named(#[serde(serialize_with = "json::text")] NetnsSpec),
     /// `*`: that of the client's connection.
     Client,
 }
 
 /// The form of a PROXY header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProxyVersion {
     /// Text.
     V1,

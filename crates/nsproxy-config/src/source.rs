@@ -80,6 +80,12 @@ impl Span {
         }
     }
 
+    /// Where it lies in `outer`, as offsets from the start of that.
+    pub(crate) fn within(self, outer: Self) -> Range<usize> {
+        let offset = |position: u32| position.saturating_sub(outer.start) as usize;
+        offset(self.start)..offset(self.end)
+    }
+
     /// The empty span just behind this one: where something is missing.
     pub(crate) fn after(self) -> Self {
         Self {

@@ -11,7 +11,13 @@ fn env(name: &str) -> Option<OsString> {
 
 fn read(text: impl Into<Vec<u8>>) {
     let report = match parse(vec![Source::new("a.cfg", text)], &env) {
-        Ok(loaded) => loaded.warnings,
+        Ok(loaded) => {
+            let shown = loaded.config.show().to_string();
+            let again = parse(vec![Source::new("shown.cfg", &*shown)], &env);
+            let again = again.unwrap_or_else(|report| panic!("{shown}\n{report}")).config;
+            assert!(loaded.config.means_the_same_as(&again), "{shown}");
+            loaded.warnings
+        }
         Err(report) => report,
     };
     for diagnostic in report.diagnostics() {

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use nsproxy_config::{Config, RenderOptions, Report, Severity};
 
 use super::counted;
-use crate::args::{Check, Files};
+use crate::args::Files;
 use crate::log;
 
 /// A configuration that `run` would have nothing to do with.
 pub(crate) const NOTHING_TO_RELAY: &str = "the configuration has no listener: nothing to relay";
 
-pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
-    let Some(config) = load(&args.files) else {
+pub(crate) fn check(files: &Files) -> anyhow::Result<ExitCode> {
+    let Some(config) = load(files) else {
         return Ok(ExitCode::FAILURE);
     };
     let listeners: usize = config.frontends.iter().map(|frontend| frontend.binds.len()).sum();
@@ -34,7 +34,7 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
 
 /// Reads the files, and says on standard error whatever is to be said about them. `None` when they are of no use.
 pub(crate) fn load(files: &Files) -> Option<Config> {
-    match nsproxy_config::load(&files.files) {
+    match nsproxy_config::load(&files.paths()) {
         Ok(loaded) => {
             show(&loaded.warnings);
             Some(loaded.config)
@@ -48,7 +48,7 @@ pub(crate) fn load(files: &Files) -> Option<Config> {
     }
 }
 
-fn show(report: &Report) {
+pub(crate) fn show(report: &Report) {
     if !report.is_empty() {
         log::complain(
             report

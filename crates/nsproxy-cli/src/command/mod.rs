@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod check;
+mod config;
 mod forward;
 pub(crate) mod header;
 pub(crate) mod netns;
@@ -8,18 +9,36 @@ mod run;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use nsproxy_engine::{ApplyError, Engine, ListenerStatus, Plan};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, AsHaproxy, Command};
 
 pub(crate) fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        Command::Run(args) => run::run(&args),
-        Command::Check(args) => check::check(&args),
+    let Some(command) = args.command else {
+        return as_haproxy(&args.as_haproxy);
+    };
+    match command {
+        Command::Run(args) => run::run(&args.files, args.verbose),
+        Command::Check(args) => check::check(&args.files),
+        Command::Config(args) => config::config(&args),
         Command::Forward(args) => forward::forward(&args),
         Command::Header(args) => header::header(&args),
         Command::Netns(args) => Ok(netns::netns(&args.words)),
         Command::Demo => crate::demo::demo(),
+    }
+}
+
+/// What `haproxy` would do with these arguments.
+fn as_haproxy(args: &AsHaproxy) -> anyhow::Result<ExitCode> {
+    if let Some(directory) = &args.directory {
+        std::env::set_current_dir(directory)
+            .with_context(|| format!("cannot change to {}", directory.display()))?;
+    }
+    if args.check {
+        check::check(&args.files)
+    } else {
+        run::run(&args.files, false)
     }
 }
 

@@ -8,12 +8,12 @@ use anyhow::Context as _;
 use nsproxy_engine::{Engine, InProcess, Settings};
 
 use super::check;
-use crate::args::Run;
+use crate::args::Files;
 use crate::log::{self, Level, Log};
 use crate::{limits, namespaces, plan, signals};
 
-pub(crate) fn run(args: &Run) -> anyhow::Result<ExitCode> {
-    let Some(config) = check::load(&args.files) else {
+pub(crate) fn run(files: &Files, is_verbose: bool) -> anyhow::Result<ExitCode> {
+    let Some(config) = check::load(files) else {
         return Ok(ExitCode::FAILURE);
     };
     let plan = plan::plan(&config);
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Run) -> anyhow::Result<ExitCode> {
             .and_then(|count| NonZeroUsize::new(count as usize)),
         max_sessions: config.global.maxconn.map(|count| count as usize),
     };
-    let level = if args.verbose {
+    let level = if is_verbose {
         Level::Sessions
     } else {
         Level::Failures

@@ -7,6 +7,7 @@ mod condition;
 mod directive;
 mod environment;
 mod quote;
+mod raw;
 mod tree;
 mod words;
 
@@ -15,5 +16,6 @@ mod tests;
 
 pub(crate) use environment::Environment;
 pub use quote::quote;
+pub(crate) use raw::raw_line;
 pub(crate) use tree::{Section, SectionKind, Statement, Tree};
 pub(crate) use words::Word;

@@ -1,0 +1,232 @@
+//! A configuration as text again: what it comes to, with all defaults in place.
+//!
+//! The text is accepted and has the same meaning ([`Config::means_the_same_as`]). A setting that is the language's
+//! default appears too, except where it is "none". `listen` sections appear as a `frontend` and a `backend`.
+
+use std::fmt::{self, Display, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::model::{
+    Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyVersion, Server, ServerAddress,
+    ServerNetns, SourceAddress, UseSource,
+};
+use crate::quote;
+
+/// Displays as configuration text. Made by [`Config::show`].
+#[derive(Debug, Clone, Copy)]
+pub struct Show<'c>(&'c Config);
+
+impl Config {
+    /// The effective configuration as text, which is accepted and means the same.
+    pub fn show(&self) -> Show<'_> {
+        Show(self)
+    }
+}
+
+impl Display for Show<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.0;
+        let mut sections = Sections {
+            out: f,
+            is_first: true,
+        };
+        sections.global(config)?;
+        sections.namespace_list(config)?;
+        for frontend in &config.frontends {
+            sections.frontend(frontend, config)?;
+        }
+        for backend in &config.backends {
+            sections.backend(backend)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes sections, with an empty line between them.
+struct Sections<'w, W> {
+    out: &'w mut W,
+    is_first: bool,
+}
+
+impl<W: Write> Sections<'_, W> {
+    fn header(&mut self, header: impl Display) -> fmt::Result {
+        if !self.is_first {
+            self.out.write_char('\n')?;
+        }
+        self.is_first = false;
+        writeln!(self.out, "{header}")
+    }
+
+    fn statement(&mut self, statement: impl Display) -> fmt::Result {
+        writeln!(self.out, "    {statement}")
+    }
+
+    fn timeout(&mut self, name: &str, value: Option<Duration>) -> fmt::Result {
+        match value {
+            Some(value) => self.statement(format_args!("timeout {name} {}", Time(value))),
+            None => Ok(()),
+        }
+    }
+
+    fn global(&mut self, config: &Config) -> fmt::Result {
+        let numbers = [
+            ("maxconn", config.global.maxconn),
+            ("nbthread", config.global.nbthread),
+        ];
+        self.header("global")?;
+        for (name, value) in numbers {
+            if let Some(value) = value {
+                self.statement(format_args!("{name} {value}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn namespace_list(&mut self, config: &Config) -> fmt::Result {
+        if config.namespace_list.is_empty() {
+            return Ok(());
+        }
+        self.header("namespace_list")?;
+        for name in &config.namespace_list {
+            self.statement(format_args!("namespace {}", quote(&name.to_string())))?;
+        }
+        Ok(())
+    }
+
+    fn frontend(&mut self, frontend: &Frontend, config: &Config) -> fmt::Result {
+        self.header(format_args!("frontend {}", frontend.name))?;
+        self.statement("mode tcp")?;
+        for bind in &frontend.binds {
+            self.bind(bind)?;
+        }
+        if let Some(maxconn) = frontend.maxconn {
+            self.statement(format_args!("maxconn {maxconn}"))?;
+        }
+        let timeouts = &frontend.timeouts;
+        self.timeout("client", timeouts.client)?;
+        // Without one it would be that of `client`.
+        let none_of_its_own = timeouts.client.map(|_| Duration::ZERO);
+        self.timeout("client-hs", timeouts.client_hs.or(none_of_its_own))?;
+        match frontend.backend {
+            Some(id) => self.statement(format_args!("default_backend {}", config.backend(id).name)),
+            None => Ok(()),
+        }
+    }
+
+    fn bind(&mut self, bind: &Bind) -> fmt::Result {
+        let mut line = format!("bind {}", bind_address(&bind.address));
+        if let Some(netns) = &bind.netns {
+            _ = write!(line, " namespace {}", quote(&netns.to_string()));
+        }
+        if bind.accept_proxy {
+            line.push_str(" accept-proxy");
+        }
+        if bind.transparent {
+            line.push_str(" transparent");
+        }
+        if let Some(name) = &bind.name {
+            _ = write!(line, " name {}", quote(name));
+        }
+        self.statement(line)
+    }
+
+    fn backend(&mut self, backend: &Backend) -> fmt::Result {
+        self.header(format_args!("backend {}", backend.name))?;
+        self.statement("mode tcp")?;
+        let Balance::RoundRobin = backend.balance;
+        self.statement("balance roundrobin")?;
+        if let Some(source) = &backend.source {
+            self.source(*source)?;
+        }
+        self.timeout("connect", backend.timeouts.connect)?;
+        self.timeout("server", backend.timeouts.server)?;
+        for server in &backend.servers {
+            self.server(server)?;
+        }
+        Ok(())
+    }
+
+    fn source(&mut self, source: SourceAddress) -> fmt::Result {
+        let usesrc = match source.usesrc {
+            None => "",
+            Some(UseSource::ClientIp) => " usesrc clientip",
+            Some(UseSource::Client) => " usesrc client",
+        };
+        match source.address.port() {
+            0 => self.statement(format_args!("source {}{usesrc}", Host(source.address.ip()))),
+            _ => self.statement(format_args!("source {}{usesrc}", source.address)),
+        }
+    }
+
+    fn server(&mut self, server: &Server) -> fmt::Result {
+        let mut line = format!("server {} {}", server.name, server_address(&server.address));
+        match &server.netns {
+            ServerNetns::Home => {}
+            ServerNetns::Named(netns) => _ = write!(line, " namespace {}", quote(&netns.to_string())),
+            ServerNetns::Client => line.push_str(" namespace *"),
+        }
+        line.push_str(match server.send_proxy {
+            None => "",
+            Some(ProxyVersion::V1) => " send-proxy",
+            Some(ProxyVersion::V2) => " send-proxy-v2",
+        });
+        self.statement(line)
+    }
+}
+
+fn bind_address(address: &BindAddress) -> String {
+    match address {
+        BindAddress::Unix(path) => unix(path),
+        BindAddress::Ip { ip, ports } if ports.first() == ports.last() => {
+            format!("{}:{}", Host(*ip), ports.first())
+        }
+        BindAddress::Ip { ip, ports } => format!("{}:{}-{}", Host(*ip), ports.first(), ports.last()),
+    }
+}
+
+fn server_address(address: &ServerAddress) -> String {
+    let (host, port) = match address {
+        ServerAddress::Unix(path) => return unix(path),
+        ServerAddress::Ip { ip, port } => (Host(*ip).to_string(), port),
+        ServerAddress::Client { port } => ("*".to_owned(), port),
+    };
+    match port {
+        PortRule::Fixed(port) => format!("{host}:{port}"),
+        PortRule::Client => host,
+    }
+}
+
+fn unix(path: &Path) -> String {
+    let prefix = if path.has_root() { "" } else { "unix@" };
+    quote(&format!("{prefix}{}", path.display())).into_owned()
+}
+
+/// An IP address with a port behind it, or none.
+struct Host(std::net::IpAddr);
+
+impl Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            std::net::IpAddr::V4(ip) => ip.fmt(f),
+            std::net::IpAddr::V6(ip) => write!(f, "[{ip}]"),
+        }
+    }
+}
+
+/// A time in the largest unit that gives a whole number. Times have no parts of a millisecond.
+struct Time(Duration);
+
+impl Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0.as_millis();
+        let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+        match units
+            .iter()
+            .find(|(scale, _)| ms > 0 && ms.is_multiple_of(*scale))
+        {
+            Some((scale, unit)) => write!(f, "{}{unit}", ms / scale),
+            None => write!(f, "{ms}ms"),
+        }
+    }
+}
