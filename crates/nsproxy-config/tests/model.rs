@@ -11,7 +11,7 @@ use std::time::Duration;
 use nsproxy_config::model::{
     BindAddress, PortRule, ProxyVersion, ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
-use nsproxy_config::{Config, Report, Source, load_with_env, parse};
+use nsproxy_config::{Config, Report, Severity, Source, load_with_env, parse};
 
 fn no_env(_: &str) -> Option<OsString> {
     None
@@ -155,6 +155,34 @@ fn a_range_of_ports_is_that_many_sockets() {
     assert_eq!(ports, [80, 81, 82]);
     assert_eq!(unix.address, BindAddress::Unix("/tmp/x".into()));
     assert_eq!(unix.address.socket_addrs().count(), 0);
+}
+
+#[test]
+fn a_short_text_does_not_ask_for_many_long_things() {
+    let error = |text: &str| {
+        let report = read(text).unwrap_err();
+        let error = report
+            .diagnostics()
+            .iter()
+            .find(|d| d.severity() == Severity::Error);
+        error.unwrap().message().to_owned()
+    };
+    let addresses: Vec<String> = (1..=1025).map(|port| format!(":{port}")).collect();
+    assert!(read(&format!("listen l\n bind {}\n", addresses[1..].join(","))).is_ok());
+    assert_eq!(
+        error(&format!("listen l\n bind {}\n", addresses.join(","))),
+        "more than 1024 addresses on one line"
+    );
+    let long = "x".repeat(5000);
+    assert_eq!(
+        error(&format!("listen l\n bind :1 name {long}\n")),
+        "a label has at most 255 bytes, this one has 5000"
+    );
+    let path = format!(
+        "a namespace has at most 4095 bytes, this one has {}",
+        long.len() + 1
+    );
+    assert_eq!(error(&format!("listen l\n bind :1 namespace /{long}\n")), path);
 }
 
 #[test]

@@ -24,6 +24,9 @@ pub(super) static DOC: Doc = Doc {
     example: "namespace blue green",
 };
 
+/// The longest path that the kernel takes, in bytes: `PATH_MAX` without the final NUL.
+const LONGEST: usize = 4095;
+
 /// HAProxy knows no other statement here.
 static NOTHING_ELSE: Table = Table(&[]);
 
@@ -74,6 +77,14 @@ pub(super) fn spec(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<NetnsSpec> {
                 .with_note("there it is the namespace of the client's connection")
                 .with_help("name a namespace"),
         );
+        return None;
+    }
+    if word.text.len() > LONGEST {
+        let message = format!(
+            "a namespace has at most {LONGEST} bytes, this one has {}",
+            word.text.len()
+        );
+        sink.error(word.span, message);
         return None;
     }
     match word.text.parse::<NetnsSpec>() {

@@ -49,10 +49,12 @@ impl Conditions {
         self.open.last().is_none_or(|block| block.branch == Branch::Taken)
     }
 
-    /// One line that begins with a dot; true when it is that.
+    /// One line that begins with a dot; true when it is that. Of a broken one, whose error is reported, only the
+    /// first word counts.
     pub(super) fn directive(
         &mut self,
         words: &[Word<'_>],
+        is_broken: bool,
         env: &Environment<'_>,
         diagnostics: &mut Collector,
     ) -> bool {
@@ -63,11 +65,16 @@ impl Conditions {
             return false;
         }
         let result = match &*keyword.text {
+            ".if" if is_broken => {
+                self.open(keyword, Branch::Never);
+                Ok(())
+            }
+            ".elif" if is_broken => self.open_block(keyword).map(|block| block.branch = Branch::Never),
             ".if" => self.begin(keyword, arguments, env),
             ".elif" => self.otherwise_if(keyword, arguments, env),
             ".else" => no_more(keyword, arguments).and_then(|()| self.otherwise(keyword)),
             ".endif" => no_more(keyword, arguments).and_then(|()| self.end(keyword)),
-            _ if !self.lines_count() => Ok(()),
+            _ if !self.lines_count() || is_broken => Ok(()),
             ".notice" | ".diag" => speak(Severity::Notice, keyword, arguments, diagnostics),
             ".warning" => speak(Severity::Warning, keyword, arguments, diagnostics),
             ".alert" => speak(Severity::Error, keyword, arguments, diagnostics),
@@ -95,12 +102,16 @@ impl Conditions {
         };
         // After an error neither the lines of this block nor of its other branches are of use.
         let branch = *value.as_ref().unwrap_or(&Branch::Never);
+        self.open(keyword, branch);
+        value.map(|_| ())
+    }
+
+    fn open(&mut self, keyword: &Word<'_>, branch: Branch) {
         self.open.push(Block {
             opened: keyword.span,
             branch,
             last: None,
         });
-        value.map(|_| ())
     }
 
     fn otherwise_if(&mut self, keyword: &Word<'_>, condition: &[Word<'_>], env: &Environment<'_>) -> Step {
@@ -180,7 +191,8 @@ fn speak(
     diagnostics: &mut Collector,
 ) -> Step {
     let message = match arguments {
-        [] => String::new(),
+        [] => format!("`{}` has nothing to say", keyword.text),
+        [message] if message.text.is_empty() => format!("`{}` has nothing to say", keyword.text),
         [message] => shorten_to(&message.text, LONGEST_MESSAGE),
         [_, second, ..] => {
             let error = Diagnostic::error(second.span, format!("`{}` takes one word", keyword.text));

@@ -132,7 +132,7 @@ impl<'s> Tree<'s> {
         if let Err(error) = result {
             diagnostics.push(error);
         }
-        if conditions.directive(&words, env, diagnostics) || !counts {
+        if conditions.directive(&words, broken, env, diagnostics) || !counts {
             return;
         }
         let Some(keyword) = words.first() else { return };

@@ -13,10 +13,30 @@ use crate::model::{BindAddress, PortRange, PortRule, ServerAddress};
 /// The longest path of a unix socket, in bytes: `sun_path` without its final NUL (unix(7)).
 const MAX_UNIX_PATH: usize = 107;
 
-/// Prefixes that HAProxy knows and nsproxy does not.
-const OTHER_FAMILIES: &[&str] = &[
-    "abns", "abnsz", "fd", "sockpair", "udp", "udp4", "udp6", "uxdg", "uxst", "mptcp", "mptcp4", "mptcp6",
-    "quic4", "quic6", "rhttp", "rev", "cli",
+/// Prefixes that HAProxy knows and nsproxy does not, and what to write instead.
+const OTHER_FAMILIES: &[(&[&str], &str)] = &[
+    (
+        &["abns", "abnsz"],
+        "abstract unix sockets belong to a network namespace; write the path of a unix socket",
+    ),
+    (
+        &["fd", "sockpair"],
+        "nsproxy opens its sockets itself, in the namespace that the line names; write an address",
+    ),
+    (
+        &["udp", "udp4", "udp6", "uxdg", "dgram"],
+        "nsproxy relays streams, not datagrams; remove the line, or write `tcp@`",
+    ),
+    (
+        &["quic4", "quic6"],
+        "nsproxy relays TCP and does not end QUIC; relay the TCP port of the same service",
+    ),
+    (
+        &[
+            "mptcp", "mptcp4", "mptcp6", "uxst", "stream", "rhttp", "rev", "cli",
+        ],
+        "known are `ipv4@`, `ipv6@`, `tcp@`, `tcp4@`, `tcp6@` and `unix@`",
+    ),
 ];
 
 /// What is wrong with an address.
@@ -24,8 +44,8 @@ const OTHER_FAMILIES: &[&str] = &[
 pub(crate) enum Fault {
     #[error("the address is empty")]
     Empty,
-    #[error("`{0}@` addresses are not supported by nsproxy yet")]
-    Family(String),
+    #[error("`{0}@` addresses are not supported by nsproxy")]
+    Family(String, &'static str),
     #[error("`{0}@` is not a kind of address")]
     UnknownFamily(String),
     #[error("`{0}` is not an IP address")]
@@ -61,7 +81,7 @@ impl Fault {
     pub(crate) fn help(&self) -> Option<String> {
         Some(match self {
             Self::Empty => "remove the comma, or write an address such as `10.0.0.1:80`".to_owned(),
-            Self::Family(_) => "known are `ipv4@`, `ipv6@`, `tcp@`, `tcp4@`, `tcp6@` and `unix@`".to_owned(),
+            Self::Family(_, instead) => (*instead).to_owned(),
             Self::UnknownFamily(_) => {
                 "known are `ipv4@`, `ipv6@` and `unix@`; a namespace is an option: `namespace NAME`"
                     .to_owned()
@@ -193,10 +213,20 @@ fn split(text: &str) -> Parsed<Parts<'_>> {
         "ipv6" | "tcp6" => split_port(rest, at, Some(Family::V6)),
         "tcp" => split_port(rest, at, None),
         "unix" => unix_path(rest, at),
-        _ if OTHER_FAMILIES.contains(&prefix.rsplit('+').next().unwrap_or(prefix)) => {
-            Err(error(Fault::Family(prefix.to_owned()), 0..at))
-        }
-        _ => Err(error(Fault::UnknownFamily(shorten(prefix)), 0..at)),
+        _ => Err(error(other_family(prefix), 0..at)),
+    }
+}
+
+/// What is to be said of a prefix that has no meaning here. `stream+ipv4` is known by its second half.
+fn other_family(prefix: &str) -> Fault {
+    let last = prefix.rsplit('+').next().unwrap_or(prefix);
+    let first = prefix.split('+').next().unwrap_or(prefix);
+    let known = OTHER_FAMILIES
+        .iter()
+        .find(|(prefixes, _)| prefixes.contains(&last) || prefixes.contains(&first));
+    match known {
+        Some((_, instead)) => Fault::Family(shorten(prefix), instead),
+        None => Fault::UnknownFamily(shorten(prefix)),
     }
 }
 

@@ -107,11 +107,22 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     }
 }
 
+/// The most addresses of one line, and bytes of a label: each address has a copy of the line's options, so a short
+/// text must not ask for many long ones.
+const MOST_ADDRESSES: usize = 1024;
+const LONGEST_NAME: usize = 255;
+
 /// The addresses of a comma-separated list, each with its place.
 fn addresses(word: &Word<'_>, sink: &mut Sink<'_>) -> Vec<(BindAddress, Span)> {
     let mut found = Vec::new();
     let mut offset = 0;
     for text in word.text.split(',') {
+        if found.len() == MOST_ADDRESSES {
+            let rest = word.part(offset..word.text.len());
+            let message = format!("more than {MOST_ADDRESSES} addresses on one line");
+            sink.push(Diagnostic::error(rest, message).with_help("write several `bind` lines"));
+            return Vec::new();
+        }
         match address::parse_bind(text) {
             Ok(address) => found.push((address, word.part(offset..offset + text.len()))),
             Err(error) => {
@@ -132,7 +143,18 @@ fn namespace<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a,
 }
 
 fn name<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {
-    options.name = args
-        .need("name", "a name", sink)
-        .map(|word| word.text.clone().into_owned());
+    let Some(word) = args.need("name", "a name", sink) else {
+        return;
+    };
+    if word.text.len() > LONGEST_NAME {
+        sink.error(
+            word.span,
+            format!(
+                "a label has at most {LONGEST_NAME} bytes, this one has {}",
+                word.text.len()
+            ),
+        );
+        return;
+    }
+    options.name = Some(word.text.clone().into_owned());
 }

@@ -99,8 +99,12 @@ fn each_fault_is_named_and_placed() {
         ("[::1]80", Fault::NotAnIp("[::1]80".into()), 0..7),
         ("300.1.1.1:80", Fault::NotAnIp("300.1.1.1".into()), 0..9),
         ("example.org:80", Fault::HostName("example.org".into()), 0..11),
-        ("abns@x", Fault::Family("abns".into()), 0..5),
-        ("stream+fd@3", Fault::Family("stream+fd".into()), 0..10),
+        ("abns@x", Fault::Family("abns".into(), OTHER_FAMILIES[0].1), 0..5),
+        (
+            "stream+fd@3",
+            Fault::Family("stream+fd".into(), OTHER_FAMILIES[1].1),
+            0..10,
+        ),
         ("80@tenant1", Fault::UnknownFamily("80".into()), 0..3),
         ("ipv4@[::1]:80", Fault::WrongFamily("::1".into(), "IPv4"), 6..9),
         (
