@@ -63,10 +63,12 @@ enum Kind {
     Comment,
     /// The first line of a section.
     Header,
-    /// A line that begins with a dot, and whether what follows belongs to it: `.if`, `.elif` and `.else`.
-    Directive {
-        opens: bool,
-    },
+    /// `.if`, which belongs to what follows.
+    If,
+    /// `.elif` and `.else`, which separate what is before from what follows.
+    Else,
+    /// Another line that begins with a dot.
+    Directive,
     Statement,
 }
 
@@ -76,8 +78,10 @@ impl<'t> Line<'t> {
         let kind = match (&raw.keyword, raw.comment) {
             (None, None) => Kind::Empty,
             (None, Some(_)) => Kind::Comment,
-            (Some(keyword), _) if keyword.starts_with('.') => Kind::Directive {
-                opens: matches!(&**keyword, ".if" | ".elif" | ".else"),
+            (Some(keyword), _) if keyword.starts_with('.') => match &**keyword {
+                ".if" => Kind::If,
+                ".elif" | ".else" => Kind::Else,
+                _ => Kind::Directive,
             },
             (Some(_), _) if raw.opens_section => Kind::Header,
             (Some(_), _) => Kind::Statement,
@@ -142,13 +146,13 @@ fn indents(lines: &[Line<'_>]) -> Vec<bool> {
             match line.kind {
                 Kind::Statement => next_is_statement = true,
                 Kind::Header => next_is_statement = false,
-                Kind::Empty | Kind::Comment | Kind::Directive { .. } => {}
+                Kind::Empty | Kind::Comment | Kind::If | Kind::Else | Kind::Directive => {}
             }
             in_section
                 && match line.kind {
                     Kind::Statement => true,
                     Kind::Comment => next_is_statement || !line.at_margin,
-                    Kind::Empty | Kind::Header | Kind::Directive { .. } => false,
+                    Kind::Empty | Kind::Header | Kind::If | Kind::Else | Kind::Directive => false,
                 }
         })
         .collect();
@@ -156,21 +160,19 @@ fn indents(lines: &[Line<'_>]) -> Vec<bool> {
     indents
 }
 
-/// Before which lines an empty one has to stand: sections, with the comments and conditions that lead to them.
+/// Before which lines an empty one has to stand: sections, with the comments and the `.if` that lead to them. One that
+/// follows an `.else` needs none.
 fn breaks(lines: &[Line<'_>], indents: &[bool]) -> Vec<bool> {
     let mut breaks = vec![false; lines.len()];
     let mut lead = None;
+    let mut follows_else = false;
     for (index, line) in lines.iter().enumerate() {
-        let leads = match line.kind {
-            Kind::Comment => !indents[index],
-            Kind::Directive { opens } => opens,
-            Kind::Header => {
-                breaks[lead.unwrap_or(index)] = true;
-                false
-            }
-            Kind::Empty | Kind::Statement => false,
-        };
+        if line.kind == Kind::Header && !follows_else {
+            breaks[lead.unwrap_or(index)] = true;
+        }
+        let leads = line.kind == Kind::If || line.kind == Kind::Comment && !indents[index];
         lead = leads.then(|| lead.unwrap_or(index));
+        follows_else = line.kind == Kind::Else || leads && follows_else;
     }
     breaks
 }

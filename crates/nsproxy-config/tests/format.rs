@@ -14,10 +14,10 @@ fn formatted(text: &str) -> String {
 fn the_style_is_this() {
     let written = "# the head\nglobal   # one\n\tmaxconn 1\n\n\n\n  # about threads\n  nbthread\t2 #two\nfrontend \"f 1\"\n bind :80\n\
         # at the margin\n bind  '/a b'\n # the end\n# of b\n.if defined(X)\nbackend b\n .notice \"a  b\"\n server a\\ b\\\t10.0.0.1\n\
-        .else\n\n backend c\r\n.endif\n   \n# last";
+        .else\n backend c\r\n.endif\n   \n# last";
     let expected = "# the head\nglobal # one\n    maxconn 1\n\n    # about threads\n    nbthread 2 #two\n\nfrontend \"f 1\"\n    bind :80\n\
         \x20   # at the margin\n    bind '/a b'\n    # the end\n\n# of b\n.if defined(X)\nbackend b\n.notice \"a  b\"\n    server a\\ b\\\t10.0.0.1\n\
-        .else\n\nbackend c\n.endif\n\n# last\n";
+        .else\nbackend c\n.endif\n\n# last\n";
     assert_eq!(formatted(written), expected);
     assert_eq!(formatted(expected), expected);
 }

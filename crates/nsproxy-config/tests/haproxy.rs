@@ -2,7 +2,7 @@
 //! `haproxy_cases.txt`, except where docs/differences.md says so.
 //!
 //! It runs in a mount and a network namespace of its own, with a private `/run` and the namespaces that the
-//! configurations name. A file that begins with `# haproxy` says why it is left out. Without HAProxy or the
+//! configurations name. A file with a line that begins with `# haproxy` says there why it is left out. Without HAProxy or the
 //! privilege to make namespaces the test says so and passes, except where `CI=true`.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the failure report")]
@@ -15,18 +15,28 @@ use nsproxy_config::{Source, parse};
 
 /// The namespaces of the configurations, made where nobody else sees them.
 const SET_UP: &str = "mount -t tmpfs nsproxy-test /run && ip link set lo up \
-    && for name in 1 2 netns1 netns2; do ip netns add $name || exit 1; done";
+    && for name in 1 2 netns1 netns2 tenant1 tenant2 services vpn guests uplink; do ip netns add $name || exit 1; done";
 
 #[test]
 fn haproxy_accepts_what_is_accepted_here() {
     if !can_run("haproxy_accepts_what_is_accepted_here") {
         return;
     }
-    let texts = fs::read_dir(tests("accept")).unwrap().map(|entry| {
-        let path = entry.unwrap().path();
-        (path.display().to_string(), fs::read_to_string(path).unwrap())
+    let directories = ["accept", "../../../examples", "../../../examples/chained-relays"];
+    let paths = directories.iter().flat_map(|directory| {
+        let entries = fs::read_dir(tests(directory)).unwrap();
+        entries.map(|entry| entry.unwrap().path())
     });
-    let texts: Vec<_> = texts.filter(|(_, text)| !text.starts_with("# haproxy")).collect();
+    let texts = paths
+        .filter(|path| path.extension().is_some_and(|e| e == "cfg"))
+        .map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap()));
+    let texts: Vec<_> = texts
+        .filter(|(_, text)| {
+            !text
+                .lines()
+                .any(|line| line.trim_start().starts_with("# haproxy"))
+        })
+        .collect();
     assert!(texts.len() > 3);
     let verdicts = haproxy(texts.iter().map(|(_, text)| text.as_str()));
     for ((name, _), verdict) in texts.iter().zip(verdicts) {
