@@ -1,0 +1,101 @@
+//! The configurations of `examples`, run as they are: `nsproxy -f FILE`, in networks like those that they describe.
+//!
+//! Those of HAProxy's documents and transparent proxying are run beside HAProxy in `e2e`.
+
+use std::path::Path;
+
+use nsproxy_testkit::{
+    DEFAULT_DEADLINE, Deadline, Listener, Netns, Peer, Program, Running, Signal, World, world,
+};
+
+/// Starts `nsproxy -f` with an example, and waits until it listens.
+#[track_caller]
+fn start(w: &World, example: &str) -> Running {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../examples")
+        .join(example);
+    let mut command = Program::at(env!("CARGO_BIN_EXE_nsproxy")).command();
+    command.arg("-f").arg(path);
+    let running = w.home().spawn(command);
+    // It opens all listeners before it names the first.
+    running.wait_for_output(" listens at ", Deadline::after(DEFAULT_DEADLINE));
+    running
+}
+
+/// A namespace with this address on its loopback link.
+fn netns(w: &World, name: &str, addresses: &[&str]) -> Netns {
+    let netns = w.add_netns(name);
+    for address in addresses {
+        netns.ip(&format!("address add {address} dev lo"));
+    }
+    netns
+}
+
+/// A byte in each direction.
+#[track_caller]
+fn exchange(client: &Peer, server: &Peer) {
+    client.send("?");
+    server.expect("?");
+    server.send("!");
+    client.expect("!");
+}
+
+/// The addresses and TLVs of the PROXY v2 header that a connection begins with.
+#[track_caller]
+fn header(server: &Peer) -> Vec<u8> {
+    let head = server.read_exact(16);
+    assert_eq!(&head[..12], b"\r\n\r\n\0\r\nQUIT\n");
+    server.read_exact(usize::from(u16::from_be_bytes([head[14], head[15]])))
+}
+
+fn has(bytes: &[u8], part: &str) -> bool {
+    bytes.windows(part.len()).any(|window| window == part.as_bytes())
+}
+
+#[test]
+fn tenants_with_the_same_addresses_reach_a_service_that_tells_them_apart() {
+    world("example-tenants", |w| {
+        let tenants = ["tenant1", "tenant2"].map(|name| netns(w, name, &["10.0.0.1/32"]));
+        let services = netns(w, "services", &["192.0.2.10/32", "192.0.2.11/32"]);
+        let servers = ["192.0.2.10:8443", "192.0.2.11:8443"].map(|address| services.listen(address));
+        let _running = start(w, "overlapping-tenants.cfg");
+        for (tenant, server) in tenants.iter().zip(&servers) {
+            let client = tenant.connect("10.0.0.1:443");
+            let accepted = server.accept();
+            let header = header(&accepted);
+            assert!(has(&header, tenant.name()), "{header:?}");
+            exchange(&client, &accepted);
+        }
+    });
+}
+
+#[test]
+fn ports_of_this_host_lead_through_the_namespace_of_a_vpn() {
+    world("example-vpn", |w| {
+        let vpn = netns(w, "vpn", &["10.8.0.10/32", "10.8.0.20/32"]);
+        let bastion = vpn.listen("10.8.0.10:22");
+        let database = vpn.listen("10.8.0.20:15434");
+        let running = start(w, "vpn-namespace.cfg");
+        for (address, server) in [("127.0.0.1:2222", &bastion), ("127.0.0.1:15434", &database)] {
+            exchange(&w.home().connect(address), &server.accept());
+        }
+        running.signal(Signal::SIGTERM);
+        running.wait().expect_success();
+    });
+}
+
+#[test]
+fn two_relays_hand_the_tenant_on() {
+    world("example-chained", |w| {
+        let tenants = ["tenant1", "tenant2"].map(|name| netns(w, name, &["10.0.0.1/32", "10.0.0.200/32"]));
+        let services: Vec<Listener> = tenants
+            .iter()
+            .map(|tenant| tenant.listen("10.0.0.200:8080"))
+            .collect();
+        let _inner = start(w, "chained-relays/inner.cfg");
+        let _edge = start(w, "chained-relays/edge.cfg");
+        for (tenant, service) in tenants.iter().zip(&services) {
+            exchange(&tenant.connect("10.0.0.1:80"), &service.accept());
+        }
+    });
+}
