@@ -2,7 +2,7 @@
 
 use super::sink::{Choice, Sink, shown};
 use crate::keywords::{Table, Why};
-use crate::reference::Doc;
+use crate::reference::{Doc, Entry, Home};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::{Statement, Word};
@@ -86,6 +86,13 @@ pub(crate) struct Opt<T: 'static> {
     /// Takes the option's own arguments. The word is the option.
     pub(crate) apply: for<'a, 's> fn(&mut T, &'a Word<'s>, &mut Args<'a, 's>, &mut Sink<'_>),
     pub(crate) doc: Doc,
+}
+
+/// The rows of a table, for the reference. `line` is the keyword of the lines that have them.
+pub(crate) fn entries<T>(line: &'static str, table: &'static [Opt<T>]) -> Vec<Entry> {
+    let home = Home::Line(line);
+    let entry = |option: &'static Opt<T>| Entry::new(option.name, home, &option.doc);
+    table.iter().map(entry).collect()
 }
 
 /// Takes the options up to the end of the line. `line` is the statement's keyword.

@@ -1,15 +1,16 @@
 //! The keywords that nsproxy understands: one row each, with the function that reads it and what the reference
 //! says of it.
 //!
-//! A new statement of proxies is a file in `statements` with its row, and a line in [`STATEMENTS`]; one of
-//! `global` is a row in `global`; an option of a line or a timeout is a row beside its kin. What HAProxy knows and nsproxy
-//! does not stands in `keywords`, and loses its line there.
+//! To add a statement of proxies: a file in `statements` with its row, a line in [`STATEMENTS`], a field of the model, and a
+//! line in `show`. One of `global` is a row in `global`; an option of a line or a timeout is a row beside its kin. The
+//! word's line in `keywords`, where HAProxy's other words stand, goes. Tests then ask for a mistake in `tests/reject`, and write the
+//! row into docs/configuration.md.
 
 use super::args::Args;
 use super::draft::{Draft, Side};
 use super::sink::Sink;
 use super::statements;
-use crate::reference::Doc;
+use crate::reference::{Doc, Entry};
 
 /// One statement that proxies understand.
 pub(super) struct Directive {
@@ -21,6 +22,8 @@ pub(super) struct Directive {
     pub(super) apply: fn(&mut Draft, &mut Args<'_, '_>, &mut Sink<'_>),
     /// `None` when its parts have rows of their own.
     pub(super) doc: Option<Doc>,
+    /// The rows of its options, or of what else can follow it.
+    pub(super) parts: fn() -> Vec<Entry>,
 }
 
 impl Directive {
@@ -49,4 +52,25 @@ pub(super) static STATEMENTS: &[&Directive] = &[
 
 pub(super) fn statement(word: &str) -> Option<&'static Directive> {
     STATEMENTS.iter().copied().find(|row| row.name == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::keywords::{BIND_OPTIONS, GLOBAL, PROXY, SERVER_OPTIONS, SOURCE_OPTIONS, TIMEOUTS};
+    use crate::reference::{Home, keywords};
+
+    #[test]
+    fn no_keyword_is_among_those_that_are_refused() {
+        for entry in keywords() {
+            let (table, word) = match (entry.home, entry.name.split_once(' ')) {
+                (Home::Sections(_), Some((_, timeout))) => (&TIMEOUTS, timeout),
+                (Home::Sections(["global"]), _) => (&GLOBAL, entry.name),
+                (Home::Sections(_), None) => (&PROXY, entry.name),
+                (Home::Line("bind"), _) => (&BIND_OPTIONS, entry.name),
+                (Home::Line("server"), _) => (&SERVER_OPTIONS, entry.name),
+                (Home::Line(_), _) => (&SOURCE_OPTIONS, entry.name),
+            };
+            assert_eq!(table.find(word), None, "{word}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
         meaning: "How a server is chosen: each in turn, over all workers.",
         example: "balance roundrobin",
     }),
+    parts: Vec::new,
 };
 
 fn balance(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {

@@ -3,7 +3,7 @@
 use netns_core::NetnsSpec;
 
 use crate::keywords;
-use crate::lower::args::{Args, Opt, options};
+use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address};
@@ -28,18 +28,19 @@ pub(in crate::lower) static ROW: Directive = Directive {
                   one that does not begin with `/`).",
         example: "bind 192.0.2.1:80,[2001:db8::1]:8000-8003 namespace blue",
     }),
+    parts: || entries("bind", OPTIONS),
 };
 
 /// What the options of one line say of all its addresses.
 #[derive(Default)]
-pub(in crate::lower) struct Options {
+struct Options {
     netns: Option<NetnsSpec>,
     accept_proxy: bool,
     transparent: Option<Span>,
     name: Option<String>,
 }
 
-pub(in crate::lower) static OPTIONS: &[Opt<Options>] = &[
+static OPTIONS: &[Opt<Options>] = &[
     Opt {
         name: "namespace",
         apply: namespace,

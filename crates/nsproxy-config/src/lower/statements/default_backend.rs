@@ -20,6 +20,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
         meaning: "The `backend` or `listen` whose servers the connections go to.",
         example: "default_backend pool",
     }),
+    parts: Vec::new,
 };
 
 fn default_backend(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {

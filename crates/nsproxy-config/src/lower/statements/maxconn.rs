@@ -19,6 +19,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
         meaning: "Most sessions of this frontend at a time. More wait in the kernel's backlog. 0: no limit of its own.",
         example: "maxconn 2000",
     }),
+    parts: Vec::new,
 };
 
 fn maxconn(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {

@@ -20,6 +20,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
                   Debian's does, when each proxy says `mode tcp`.",
         example: "mode tcp",
     }),
+    parts: Vec::new,
 };
 
 fn mode(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {

@@ -1,7 +1,7 @@
 //! `server` lines.
 
 use crate::keywords;
-use crate::lower::args::{Args, Opt, options};
+use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address, shown};
@@ -25,15 +25,16 @@ pub(in crate::lower) static ROW: Directive = Directive {
                   PROXY header or its connection. Without a port: the port that the client connected to.",
         example: "server a 10.0.0.5:80 namespace services",
     }),
+    parts: || entries("server", OPTIONS),
 };
 
 #[derive(Default)]
-pub(in crate::lower) struct Options {
+struct Options {
     netns: ServerNetns,
     send_proxy: Option<(ProxyVersion, Span)>,
 }
 
-pub(in crate::lower) static OPTIONS: &[Opt<Options>] = &[
+static OPTIONS: &[Opt<Options>] = &[
     Opt {
         name: "namespace",
         apply: namespace,

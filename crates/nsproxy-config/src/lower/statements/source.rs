@@ -1,7 +1,7 @@
 //! `source`: what connections to servers are bound to.
 
 use crate::keywords;
-use crate::lower::args::{Args, Opt, options};
+use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::set;
 use crate::lower::sink::{Sink, report_address, shown};
@@ -23,9 +23,10 @@ pub(in crate::lower) static ROW: Directive = Directive {
         meaning: "What connections to servers are bound to, in the server's namespace.",
         example: "source 192.0.2.7",
     }),
+    parts: || entries("source", OPTIONS),
 };
 
-pub(in crate::lower) static OPTIONS: &[Opt<Option<UseSource>>] = &[Opt {
+static OPTIONS: &[Opt<Option<UseSource>>] = &[Opt {
     name: "usesrc",
     apply: usesrc,
     doc: Doc {

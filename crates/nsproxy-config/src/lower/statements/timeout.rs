@@ -8,7 +8,7 @@ use crate::lower::draft::{Draft, Side, keyword_of};
 use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::{Choice, Sink, shown};
 use crate::lower::table::Directive;
-use crate::reference::Doc;
+use crate::reference::{Doc, Entry, Home};
 use crate::report::Diagnostic;
 use crate::values::time;
 
@@ -18,18 +18,19 @@ pub(in crate::lower) static ROW: Directive = Directive {
     is_item: false,
     apply: timeout,
     doc: None,
+    parts: || TIMEOUTS.iter().map(Timeout::entry).collect(),
 };
 
 /// A timeout and where it is kept.
-pub(in crate::lower) struct Timeout {
+struct Timeout {
     /// With the word `timeout`, as messages and the reference have it.
-    pub(in crate::lower) name: &'static str,
-    pub(in crate::lower) side: Side,
+    name: &'static str,
+    side: Side,
     slot: fn(&mut Settings) -> &mut Option<Set<Duration>>,
-    pub(in crate::lower) doc: Doc,
+    doc: Doc,
 }
 
-pub(in crate::lower) static TIMEOUTS: &[Timeout] = &[
+static TIMEOUTS: &[Timeout] = &[
     Timeout {
         name: "timeout client",
         side: Side::Client,
@@ -77,6 +78,10 @@ pub(in crate::lower) static TIMEOUTS: &[Timeout] = &[
 ];
 
 impl Timeout {
+    fn entry(&'static self) -> Entry {
+        Entry::new(self.name, Home::Sections(self.side.sections(false)), &self.doc)
+    }
+
     /// The word behind `timeout`.
     fn word(&self) -> &'static str {
         self.name.strip_prefix("timeout ").unwrap_or(self.name)
