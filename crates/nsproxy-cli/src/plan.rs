@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use netns_core::NetnsSpec;
 use nsproxy_config::model::{
-    Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyVersion, Server, ServerAddress,
+    Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyHeader, Server, ServerAddress,
     ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_engine::{
@@ -96,9 +96,12 @@ fn server(server: &Server) -> ServerPlan {
             ServerNetns::Named(netns) => UpstreamNetns::Named(netns.clone()),
             ServerNetns::Client => UpstreamNetns::Client,
         },
-        send_header: server.send_proxy.map(|version| match version {
-            ProxyVersion::V1 => HeaderPlan::V1,
-            ProxyVersion::V2 => HeaderPlan::V2(TlvPlan::default()),
+        send_header: server.send_proxy.map(|header| match header {
+            ProxyHeader::V1 => HeaderPlan::V1,
+            ProxyHeader::V2 { crc32c, pass_proxy } => HeaderPlan::V2(TlvPlan {
+                checksum: crc32c,
+                received: pass_proxy,
+            }),
         }),
     }
 }

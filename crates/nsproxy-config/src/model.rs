@@ -273,7 +273,7 @@ pub struct Server {
     /// `namespace`: in which namespace to connect.
     pub netns: ServerNetns,
     /// `send-proxy`, `send-proxy-v2`: the PROXY header that connections begin with.
-    pub send_proxy: Option<ProxyVersion>,
+    pub send_proxy: Option<ProxyHeader>,
 }
 
 /// What a server's connections go to.
@@ -320,12 +320,17 @@ pub enum ServerNetns {
     Client,
 }
 
-/// The form of a PROXY header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+/// A PROXY header to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ProxyVersion {
+pub enum ProxyHeader {
     /// Text.
     V1,
     /// Binary.
-    V2,
+    V2 {
+        /// `proxy-v2-options crc32c`: with a checksum.
+        crc32c: bool,
+        /// `pass-proxy`: with the TLVs of the client's header.
+        pass_proxy: bool,
+    },
 }

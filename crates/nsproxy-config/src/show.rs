@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{
-    Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyVersion, Server, ServerAddress,
+    Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyHeader, Server, ServerAddress,
     ServerNetns, SourceAddress, UseSource,
 };
 use crate::quote;
@@ -166,11 +166,19 @@ impl<W: Write> Sections<'_, W> {
             ServerNetns::Named(netns) => _ = write!(line, " namespace {}", quote(&netns.to_string())),
             ServerNetns::Client => line.push_str(" namespace *"),
         }
-        line.push_str(match server.send_proxy {
-            None => "",
-            Some(ProxyVersion::V1) => " send-proxy",
-            Some(ProxyVersion::V2) => " send-proxy-v2",
-        });
+        match server.send_proxy {
+            None => {}
+            Some(ProxyHeader::V1) => line.push_str(" send-proxy"),
+            Some(ProxyHeader::V2 { crc32c, pass_proxy }) => {
+                line.push_str(" send-proxy-v2");
+                if crc32c {
+                    line.push_str(" proxy-v2-options crc32c");
+                }
+                if pass_proxy {
+                    line.push_str(" pass-proxy");
+                }
+            }
+        }
         self.statement(line)
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nsproxy_config::model::{
-    BindAddress, PortRule, ProxyVersion, ServerAddress, ServerNetns, SourceAddress, UseSource,
+    BindAddress, PortRule, ProxyHeader, ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_config::{Config, Report, Severity, Source, load_with_env, parse};
 
@@ -57,7 +57,11 @@ fn the_first_seed_means_what_it_says() {
         }
     );
     assert_eq!(server.netns, ServerNetns::Named("2".parse().unwrap()));
-    assert_eq!(server.send_proxy, Some(ProxyVersion::V2));
+    let plain = ProxyHeader::V2 {
+        crc32c: false,
+        pass_proxy: false,
+    };
+    assert_eq!(server.send_proxy, Some(plain));
 }
 
 #[test]

@@ -301,14 +301,14 @@ fn with_tlvs(checksum: bool, netns: Option<&str>) -> Vec<u8> {
         &mut header,
         Addresses::promoted(Transport::Stream, source, destination),
     );
+    if checksum {
+        builder.crc32c();
+    }
     builder.authority("example.org").tlv(TlvType(0xE1), b"\x00\xff");
     if let Some(netns) = netns {
         builder.netns(netns.as_bytes());
     }
     builder.unique_id(b"id-1").tlv(TlvType(0xE1), b"again");
-    if checksum {
-        builder.crc32c();
-    }
     let length = builder.finish().unwrap();
     header[..length].to_vec()
 }

@@ -6,6 +6,7 @@
 use nsproxy_testkit::{
     DEFAULT_DEADLINE, Listener, Netns, Peer, Rng, Running, World, eventually, require, world,
 };
+use proxy_proto::{Addresses, Transport, v2};
 
 use crate::common::{
     DEFAULTS, Proxy, SILENCE, connect_from, exchange, joined, line_with, meaning, read_header, run, same,
@@ -77,6 +78,30 @@ fn version_2_carries_the_namespace_of_the_listener() {
     let v2 = v2_header(CLIENT, LISTEN, Some("tenant1"));
     let cases: [(&str, &[u8], &[u8]); 2] = [("send-proxy", b"", REAL_V1), ("send-proxy-v2", b"", &v2)];
     sends_on("send-proxy-netns", "tenant1", "namespace tenant1", &cases);
+}
+
+#[test]
+fn version_2_carries_a_checksum_on_demand() {
+    let send = "send-proxy-v2 proxy-v2-options crc32c";
+    let plain = v2_header_with_checksum(None);
+    sends_on("send-proxy-crc32c", "relay", "", &[(send, b"", &plain)]);
+    let with_netns = v2_header_with_checksum(Some("tenant1"));
+    let cases: [(&str, &[u8], &[u8]); 1] = [(send, b"", &with_netns)];
+    sends_on("send-proxy-crc32c-netns", "tenant1", "namespace tenant1", &cases);
+}
+
+/// As HAProxy has it: the checksum before the namespace.
+fn v2_header_with_checksum(netns: Option<&str>) -> Vec<u8> {
+    let [source, destination] = [CLIENT, LISTEN].map(|text| text.parse().expect("an address with port"));
+    let addresses = Addresses::promoted(Transport::Stream, source, destination);
+    let mut buffer = [0; 128];
+    let mut builder = v2::Builder::proxy(&mut buffer, addresses);
+    builder.crc32c();
+    if let Some(name) = netns {
+        builder.netns(name.as_bytes());
+    }
+    let length = builder.finish().expect("the buffer has room");
+    buffer[..length].to_vec()
 }
 
 #[test]
@@ -303,5 +328,30 @@ fn the_header_reaches_a_server_in_another_network_before_the_payload() {
         server
             .accept()
             .expect("PROXY TCP4 127.0.0.1 127.0.0.1 40000 8000\r\npayload");
+    });
+}
+
+#[test]
+fn pass_proxy_hands_the_tlvs_of_the_received_header_on() {
+    world("pass-proxy", |w| {
+        let [relay, ..] = namespaces(w);
+        let (_running, server) = alone(w, &relay, &config("accept-proxy", "send-proxy-v2 pass-proxy"));
+        let addresses = Addresses::promoted(
+            Transport::Stream,
+            "192.0.2.1:1234".parse().unwrap(),
+            "198.51.100.7:80".parse().unwrap(),
+        );
+        let mut header = [0; 256];
+        let length = v2::Builder::proxy(&mut header, addresses)
+            .authority("example.org")
+            .netns(b"tenant2")
+            .unique_id(b"one")
+            .finish()
+            .unwrap();
+        let client = relay.connect(LISTEN);
+        client.send(&header[..length]);
+        let accepted = server.accept();
+        accepted.expect(&header[..length]);
+        exchange(&client, &accepted);
     });
 }

@@ -143,7 +143,6 @@ pub(crate) static SERVER_OPTIONS: Table = Table(&[
             ("on-marked-down", 1),
             ("on-marked-up", 1),
             ("port", 1),
-            ("proxy-v2-options", 1),
             ("resolve-net", 1),
             ("resolve-opts", 1),
             ("resolve-prefer", 1),

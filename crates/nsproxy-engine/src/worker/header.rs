@@ -226,15 +226,21 @@ fn write(
 }
 
 fn write_tlvs(builder: &mut v2::Builder<'_>, plan: TlvPlan, netns: Option<&[u8]>, received: Option<&[u8]>) {
-    let mut checksum = plan.checksum;
     let mut netns = netns;
+    if plan.checksum {
+        // First, as HAProxy has it.
+        builder.crc32c();
+    }
     // It has been parsed before.
     let parsed = received
         .filter(|_| plan.received)
         .and_then(|header| proxy_proto::parse(header).ok());
     for tlv in parsed.iter().flat_map(|parsed| parsed.header.tlvs()) {
         match tlv.kind() {
-            TlvType::CRC32C => checksum = true,
+            TlvType::CRC32C if plan.checksum => {}
+            TlvType::CRC32C => {
+                builder.crc32c();
+            }
             // Where it was, if policy agrees with it.
             TlvType::NETNS => {
                 if let Some(agreed) = netns.take_if(|netns| *netns == tlv.value()) {
@@ -248,9 +254,6 @@ fn write_tlvs(builder: &mut v2::Builder<'_>, plan: TlvPlan, netns: Option<&[u8]>
     }
     if let Some(netns) = netns {
         builder.netns(netns);
-    }
-    if checksum {
-        builder.crc32c();
     }
 }
 

@@ -6,7 +6,7 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address, shown};
 use crate::lower::table::Directive;
-use crate::model::{ProxyVersion, Server, ServerNetns};
+use crate::model::{ProxyHeader, Server, ServerNetns};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -31,7 +31,17 @@ pub(in crate::lower) static ROW: Directive = Directive {
 #[derive(Default)]
 struct Options {
     netns: ServerNetns,
-    send_proxy: Option<(ProxyVersion, Span)>,
+    /// The version, and where it is chosen.
+    send_proxy: Option<(Version, Span)>,
+    /// `proxy-v2-options crc32c`.
+    crc32c: Option<Span>,
+    pass_proxy: Option<Span>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    V1,
+    V2,
 }
 
 static OPTIONS: &[Opt<Options>] = &[
@@ -47,7 +57,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "send-proxy",
-        apply: |options, word, _, sink| send_proxy(options, ProxyVersion::V1, word, sink),
+        apply: |options, word, _, sink| send_proxy(options, Version::V1, word, sink),
         doc: Doc {
             syntax: "send-proxy",
             default: "off",
@@ -57,7 +67,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "send-proxy-v2",
-        apply: |options, word, _, sink| send_proxy(options, ProxyVersion::V2, word, sink),
+        apply: |options, word, _, sink| send_proxy(options, Version::V2, word, sink),
         doc: Doc {
             syntax: "send-proxy-v2",
             default: "off",
@@ -65,6 +75,38 @@ static OPTIONS: &[Opt<Options>] = &[
             example: "server a 10.0.0.5:80 send-proxy-v2",
         },
     },
+    Opt {
+        name: "proxy-v2-options",
+        apply: proxy_v2_options,
+        doc: Doc {
+            syntax: "proxy-v2-options crc32c",
+            default: "none",
+            meaning: "With `send-proxy-v2`: put a checksum into the header.",
+            example: "server a 10.0.0.5:80 send-proxy-v2 proxy-v2-options crc32c",
+        },
+    },
+    Opt {
+        name: "pass-proxy",
+        apply: |options, word, _, _| options.pass_proxy = Some(word.span),
+        doc: Doc {
+            syntax: "pass-proxy",
+            default: "off",
+            meaning: "With `send-proxy-v2`: put the TLVs of the client's own PROXY header into the header, byte for byte. Which namespace it names is still what `namespace_list` allows. Only in nsproxy.",
+            example: "server a 10.0.0.5:80 send-proxy-v2 pass-proxy",
+        },
+    },
+];
+
+/// What `proxy-v2-options` may list in HAProxy.
+static PROXY_V2_OPTIONS: [&str; 8] = [
+    "authority",
+    "cert-cn",
+    "cert-key",
+    "cert-sig",
+    "crc32c",
+    "ssl",
+    "ssl-cipher",
+    "unique-id",
 ];
 
 fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
@@ -89,13 +131,37 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let (Some(name), Ok(address)) = (name, address) else {
         return;
     };
+    let send_proxy = header(&line, sink);
     draft.servers.push(Server {
         name,
         place: sink.place(name_word.span),
         address,
         netns: line.netns,
-        send_proxy: line.send_proxy.map(|(version, _)| version),
+        send_proxy,
     });
+}
+
+/// The header that the options of the line ask for together.
+fn header(line: &Options, sink: &mut Sink<'_>) -> Option<ProxyHeader> {
+    if let Some((Version::V2, _)) = line.send_proxy {
+        return Some(ProxyHeader::V2 {
+            crc32c: line.crc32c.is_some(),
+            pass_proxy: line.pass_proxy.is_some(),
+        });
+    }
+    if let Some(span) = line.crc32c {
+        // HAProxy takes it without a word.
+        let warning = Diagnostic::warning(span, "`proxy-v2-options` does nothing without `send-proxy-v2`");
+        sink.push(warning.with_help("add `send-proxy-v2` to the line, or remove this"));
+    }
+    if let Some(span) = line.pass_proxy {
+        let error = Diagnostic::error(
+            span,
+            "`pass-proxy` needs `send-proxy-v2`: only that header has TLVs",
+        );
+        sink.push(error.with_help("add `send-proxy-v2` to the line"));
+    }
+    line.send_proxy.map(|_| ProxyHeader::V1)
 }
 
 /// The server's name, if it may have it.
@@ -130,7 +196,7 @@ fn namespace<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a,
     }
 }
 
-fn send_proxy(options: &mut Options, version: ProxyVersion, word: &Word<'_>, sink: &mut Sink<'_>) {
+fn send_proxy(options: &mut Options, version: Version, word: &Word<'_>, sink: &mut Sink<'_>) {
     if let Some((_, first)) = options.send_proxy {
         let error = Diagnostic::error(word.span, "a connection begins with one PROXY header, not two");
         sink.push(
@@ -140,4 +206,34 @@ fn send_proxy(options: &mut Options, version: ProxyVersion, word: &Word<'_>, sin
         );
     }
     options.send_proxy = Some((version, word.span));
+}
+
+fn proxy_v2_options<'a, 's>(
+    options: &mut Options,
+    option: &'a Word<'s>,
+    args: &mut Args<'a, 's>,
+    sink: &mut Sink<'_>,
+) {
+    let Some(word) = args.need("proxy-v2-options", "a list such as `crc32c`", sink) else {
+        return;
+    };
+    let mut at = 0;
+    for item in word.text.split(',') {
+        let span = word.part(at..at + item.len());
+        at += item.len() + 1;
+        if item == "crc32c" {
+            options.crc32c = Some(option.span.to(word.span));
+        } else if PROXY_V2_OPTIONS.contains(&item) {
+            let error = Diagnostic::error(
+                span,
+                format!("nsproxy does not support `{item}` in `proxy-v2-options`"),
+            );
+            sink.push(error.with_help(
+                "to hand on what the client's own PROXY header says of this, use `pass-proxy` instead",
+            ));
+        } else {
+            let error = Diagnostic::error(span, format!("there is no `{item}` in `proxy-v2-options`"));
+            sink.push(error.with_help("the one that nsproxy supports is `crc32c`"));
+        }
+    }
 }
