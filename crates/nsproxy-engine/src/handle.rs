@@ -142,6 +142,12 @@ impl Handle {
         self.shared.gate.inside()
     }
 
+    /// Sessions of each worker now, those included that it is about to take over. A worker that has ended has none.
+    pub fn sessions_by_worker(&self) -> Vec<usize> {
+        let sessions = |mailbox: &Mailbox| mailbox.load().sessions();
+        self.shared.mailboxes.iter().map(sessions).collect()
+    }
+
     fn end(&self, command: impl Fn() -> Command) {
         let mut state = self.state();
         state.ending = true;

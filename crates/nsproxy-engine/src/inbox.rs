@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
@@ -65,7 +65,10 @@ impl Mailbox {
 /// How many sessions a worker has, those on the way to it included. A worker that has ended takes no more: so no session
 /// can be handed to one that does not look into its inbox again.
 #[derive(Debug, Default)]
-pub(crate) struct Load(AtomicUsize);
+pub(crate) struct Load {
+    sessions: AtomicUsize,
+    is_saturated: AtomicBool,
+}
 
 const ENDED: usize = usize::MAX;
 
@@ -73,28 +76,48 @@ impl Load {
     /// Counts one more; `false` when the worker has ended.
     #[must_use]
     pub(crate) fn add(&self) -> bool {
-        let added = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |load| {
-            (load != ENDED).then(|| load + 1)
-        });
+        let added = self
+            .sessions
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |load| {
+                (load != ENDED).then(|| load + 1)
+            });
         added.is_ok()
     }
 
     /// One session has ended.
     pub(crate) fn remove(&self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.sessions.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Ends the worker, provided that it has no session left and none is on the way.
     #[must_use]
     pub(crate) fn end(&self) -> bool {
-        self.0
+        self.sessions
             .compare_exchange(0, ENDED, Ordering::SeqCst, Ordering::SeqCst)
             .is_ok()
     }
 
     /// Sessions now; a worker that has ended counts as the busiest of all.
     pub(crate) fn get(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Sessions now.
+    pub(crate) fn sessions(&self) -> usize {
+        match self.get() {
+            ENDED => 0,
+            sessions => sessions,
+        }
+    }
+
+    /// Whether the worker has no time for more. Others only take advice from it.
+    pub(crate) fn is_saturated(&self) -> bool {
+        self.is_saturated.load(Ordering::Relaxed)
+    }
+
+    /// Only the worker itself may call this.
+    pub(crate) fn set_saturated(&self, is_saturated: bool) {
+        self.is_saturated.store(is_saturated, Ordering::Relaxed);
     }
 }
 

@@ -156,14 +156,26 @@ impl Acceptor {
     }
 }
 
-/// The worker that a new connection goes to: the one with the fewest sessions, unless this one has hardly more, since
-/// handing over costs a wake-up.
-pub(super) fn least_loaded(workers: &[Mailbox], own: usize) -> usize {
-    let load = |worker: usize| workers[worker].load().get();
-    let least = (0..workers.len())
-        .min_by_key(|worker| load(*worker))
-        .unwrap_or(own);
-    if load(own) > load(least) + 1 + load(least) / 4 {
+/// The worker that a new connection goes to.
+pub(super) fn worker_for(workers: &[Mailbox], own: usize) -> usize {
+    choose(workers.len(), own, |worker| {
+        let load = workers[worker].load();
+        (load.is_saturated(), load.get())
+    })
+}
+
+/// One with time for more, and among those the one with the fewest sessions; but this one if it has hardly more, since handing
+/// over costs a wake-up. `load` says of a worker whether it is saturated, and how many sessions it has.
+fn choose(workers: usize, own: usize, load: impl Fn(usize) -> (bool, usize)) -> usize {
+    let is_saturated = |worker| load(worker).0;
+    // A worker that has ended sorts behind all others.
+    let place = |worker: &usize| {
+        let (is_saturated, sessions) = load(*worker);
+        (sessions == usize::MAX, is_saturated, sessions)
+    };
+    let least = (0..workers).min_by_key(place).unwrap_or(own);
+    let (mine, fewest) = (load(own).1, load(least).1);
+    if is_saturated(own) && !is_saturated(least) || mine > fewest.saturating_add(1 + fewest / 4) {
         least
     } else {
         own
@@ -236,5 +248,37 @@ fn pause(poll: &Poll, listening: &mut Listening) {
     if std::mem::take(&mut listening.watched) {
         // It is registered; should the kernel disagree, there is nothing to undo.
         let _ = sys::remove(poll, &*listening.listener);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(own: usize, loads: &[(bool, usize)]) -> usize {
+        choose(loads.len(), own, |worker| loads[worker])
+    }
+
+    #[test]
+    fn a_connection_stays_unless_another_worker_has_clearly_fewer() {
+        assert_eq!(chosen(0, &[(false, 0), (false, 0)]), 0);
+        assert_eq!(chosen(1, &[(false, 0), (false, 1)]), 1);
+        assert_eq!(chosen(1, &[(false, 0), (false, 2)]), 0);
+        assert_eq!(chosen(1, &[(false, 40), (false, 51)]), 1);
+        assert_eq!(chosen(1, &[(false, 40), (false, 52)]), 0);
+    }
+
+    #[test]
+    fn a_saturated_worker_is_given_nothing_while_another_has_time() {
+        assert_eq!(chosen(0, &[(true, 0), (false, 100)]), 1);
+        assert_eq!(chosen(1, &[(true, 0), (false, 100)]), 1);
+        assert_eq!(chosen(2, &[(true, 0), (false, 9), (false, 90)]), 1);
+        // All of them: only their sessions count.
+        assert_eq!(chosen(1, &[(true, 0), (true, 100)]), 0);
+    }
+
+    #[test]
+    fn a_worker_that_has_ended_is_given_nothing() {
+        assert_eq!(chosen(0, &[(true, 3), (false, usize::MAX)]), 0);
     }
 }

@@ -9,6 +9,7 @@
 //! | `entry.rs` | what is kept of one session |
 //! | `buffers.rs`, `pipes.rs` | where bytes wait, pooled and bounded |
 //! | `resources.rs` | what the sessions share, the opener and the clock among them |
+//! | `occupancy.rs` | whether it has time for more |
 //! | `timers.rs` | deadlines |
 //! | `token.rs` | what a readiness event is about |
 
@@ -18,6 +19,7 @@ mod connector;
 mod driver;
 mod entry;
 mod header;
+mod occupancy;
 mod pipes;
 mod resources;
 mod timers;
@@ -36,14 +38,14 @@ use slab::Slab;
 use self::acceptor::Acceptor;
 use self::driver::Turn;
 use self::entry::Entry;
+use self::occupancy::Occupancy;
 use self::resources::{Resources, split};
 use self::timers::Timers;
-use self::token::About;
+use self::token::{About, edge};
 use crate::accepted::Accepted;
 use crate::admission::Gate;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::moment::{Moment, Span};
-use crate::core::readiness::Readiness;
 use crate::core::side::Side;
 use crate::inbox::{Command, Mailbox};
 use crate::listeners::ListenerId;
@@ -147,11 +149,9 @@ impl Worker {
     /// The poller failed: nothing can be known of any socket any more.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
+        let mut occupancy = Occupancy::new(Instant::now());
         while !self.has_ended() {
-            match self.poll.poll(&mut events, self.patience()) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                _ => self.resources.tick(),
-            }
+            self.wait(&mut events, &mut occupancy)?;
             for event in &events {
                 if let About::Session(key, side) = About::from(event.token()) {
                     self.on_edge(key, side, event);
@@ -171,6 +171,25 @@ impl Worker {
             self.look_after_stock();
             self.on_time();
             self.publish();
+        }
+        Ok(())
+    }
+
+    /// Waits for events. Who sleeps has time for more, however busy it was before.
+    fn wait(&mut self, events: &mut Events, occupancy: &mut Occupancy) -> io::Result<()> {
+        let load = self.mailboxes[self.index].load();
+        if occupancy.is_saturated() {
+            load.set_saturated(false);
+        }
+        let from = Instant::now();
+        if let Err(error) = self.poll.poll(events, self.patience())
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            return Err(error);
+        }
+        occupancy.slept(from, self.resources.tick());
+        if occupancy.is_saturated() {
+            load.set_saturated(true);
         }
         Ok(())
     }
@@ -253,7 +272,7 @@ impl Worker {
 
     /// Gives a new connection to the worker that should have it.
     fn place(&mut self, accepted: Accepted) {
-        let target = acceptor::least_loaded(&self.mailboxes, self.index);
+        let target = acceptor::worker_for(&self.mailboxes, self.index);
         if target == self.index {
             return self.begin_counted(accepted);
         }
@@ -473,19 +492,4 @@ impl Worker {
         stats.timers_armed.set(self.timers.armed());
         stats.sockets_in_stock.set(opener.stock());
     }
-}
-
-/// What an event says of a socket.
-#[inline]
-fn edge(event: &Event) -> Readiness {
-    let mut edge = Readiness::empty();
-    edge.set(Readiness::READABLE, event.is_readable());
-    edge.set(Readiness::WRITABLE, event.is_writable());
-    if event.is_read_closed() || event.is_priority() {
-        edge |= Readiness::READABLE | Readiness::PENDING_MARK;
-    }
-    if event.is_error() {
-        edge |= Readiness::READABLE | Readiness::WRITABLE | Readiness::PENDING_MARK | Readiness::ERROR;
-    }
-    edge
 }

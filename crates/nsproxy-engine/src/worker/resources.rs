@@ -64,8 +64,11 @@ impl Resources {
     }
 
     /// Looks at the clock.
-    pub(super) fn tick(&mut self) {
-        self.now = Moment::from_millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+    pub(super) fn tick(&mut self) -> Instant {
+        let now = Instant::now();
+        let millis = now.saturating_duration_since(self.started).as_millis();
+        self.now = Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        now
     }
 
     /// Registers a socket once for its whole life: edge-triggered, both ways, urgent marks included.

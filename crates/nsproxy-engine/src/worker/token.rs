@@ -1,7 +1,9 @@
-//! What a readiness event is about, packed into the number that the poller carries.
+//! What a readiness event is about, packed into the number that the poller carries, and what it says.
 
 use mio::Token;
+use mio::event::Event;
 
+use crate::core::readiness::Readiness;
 use crate::core::side::Side;
 use crate::listeners::ListenerId;
 
@@ -46,6 +48,21 @@ impl From<Token> for About {
             _ => Self::Session(token / 2, Side::BOTH[token % 2]),
         }
     }
+}
+
+/// What an event says of a socket.
+#[inline]
+pub(super) fn edge(event: &Event) -> Readiness {
+    let mut edge = Readiness::empty();
+    edge.set(Readiness::READABLE, event.is_readable());
+    edge.set(Readiness::WRITABLE, event.is_writable());
+    if event.is_read_closed() || event.is_priority() {
+        edge |= Readiness::READABLE | Readiness::PENDING_MARK;
+    }
+    if event.is_error() {
+        edge |= Readiness::READABLE | Readiness::WRITABLE | Readiness::PENDING_MARK | Readiness::ERROR;
+    }
+    edge
 }
 
 #[cfg(test)]
