@@ -1,6 +1,7 @@
 //! A process for each call: `ip netns` and `nsproxy netns` with the same words, in turn, call by call.
 //!
-//! A call takes about a millisecond, and this machine is not the same from one millisecond to the next. So the two alternate, who begins alternates too, and a turn is a block of calls.
+//! A call takes about a millisecond, and a machine is not the same from one millisecond to the next. So the two alternate, who begins
+//! alternates too, and a turn is a block of calls.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

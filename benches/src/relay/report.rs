@@ -93,7 +93,7 @@ fn print_floor(work: Work, medians: &BTreeMap<&'static str, BTreeMap<Metric, f64
             figure("nsproxy", Metric::ClientCpu)
                 .zip(figure("nsproxy", Metric::ServerCpu))
                 .map(|(client, server)| client + server),
-            "what its client and its server pay together",
+            "what client and server pay together in nsproxy's turns",
         ),
         _ => return,
     };

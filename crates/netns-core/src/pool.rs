@@ -1,9 +1,12 @@
 //! `SocketPool`: sockets in stock, for a thread that needs one after the other in foreign namespaces.
 //!
-//! Entering a namespace and coming home costs more than a socket. So a visit makes several at once, and the
-//! next requests are served from the shelf. Nothing but `socket(2)` happens ahead of time: a socket in stock
-//! is bound to nothing and connected to nothing. The first visit to a namespace makes one socket, and each
-//! further one twice as many as the one before: only who asks often has a stock.
+//! To open a namespace, enter it and come home costs more than a `stat(2)`. So a visit makes several sockets at once, and
+//! the next requests are served from the shelf. Nothing but `socket(2)` happens ahead of time: a socket in stock is bound
+//! to nothing and connected to nothing. It has the settings that its namespace had when it was made (congestion control
+//! and buffer sizes, for example), so a changed sysctl reaches connections a moment later.
+//!
+//! The first visit to a namespace makes one socket, and each further one twice as many as the one before, if that was
+//! shortly before: only who asks often has a stock.
 //!
 //! A socket keeps its namespace alive, and a name may lead to another namespace tomorrow. So before one is
 //! given out the name is looked up, and what lies on its shelf for another namespace is thrown away. And
@@ -12,9 +15,11 @@
 //! namespace, so that no other one can have its number.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -23,7 +28,15 @@ use crate::file_id::FileId;
 use crate::spec::Form;
 use crate::{Home, Netns, NetnsSpec, Registry};
 
+/// A visit that follows the one before within this time makes twice as many sockets.
+const SHORTLY: Duration = Duration::from_millis(100);
+/// Names whose shelves are kept although they are empty, to remember when the last visit was.
+const REMEMBERED: usize = 1024;
+
 /// Sockets in stock, by namespace. It belongs to the thread that made it, which it moves for each visit.
+///
+/// Whoever has a pool calls [`release_unused`](Self::release_unused) at intervals: nothing else lets go of a namespace
+/// from which no more sockets are wanted.
 ///
 /// ```no_run
 /// use std::num::NonZeroUsize;
@@ -34,6 +47,8 @@ use crate::{Home, Netns, NetnsSpec, Registry};
 /// let blue: NetnsSpec = "blue".parse()?;
 /// // Who asks often is served by one visit in sixteen calls.
 /// let socket = pool.socket(&blue, Domain::IPV4, Type::STREAM, None)?;
+/// // Every 100 ms:
+/// pool.release_unused();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -53,9 +68,17 @@ struct Shelf {
     path: PathBuf,
     /// Which namespace the sockets are in.
     netns: FileId,
-    stock: Vec<(Make, Vec<Socket>)>,
-    /// How many sockets the last visit has made.
-    batch: usize,
+    kinds: Vec<Kind>,
+}
+
+/// Sockets of one kind.
+#[derive(Debug)]
+struct Kind {
+    make: Make,
+    stock: Vec<Socket>,
+    /// How many sockets the last visit was to make, and when it was.
+    demand: usize,
+    visited: Instant,
     /// Since [`SocketPool::release_unused`].
     is_used: bool,
 }
@@ -116,34 +139,16 @@ impl SocketPool {
             kind,
             protocol,
         };
-        if let Some(shelf) = self.shelves.get_mut(spec) {
-            shelf.is_used = true;
-            if shelf.len() > 0 && !shelf.is_current() {
-                self.idle -= shelf.clear();
-            }
-            if let Some(socket) = shelf.take(make) {
-                self.idle -= 1;
-                return Ok(socket);
-            }
+        if let Some(socket) = self.take(spec, make) {
+            return Ok(socket);
         }
-        let demand = self.shelves.get(spec).map_or(1, |shelf| shelf.batch * 2);
-        let batch = demand.min(self.batch).min(self.limit - self.idle + 1);
+        let now = Instant::now();
+        let demand = self.demand(spec, make, now);
+        let batch = demand.min((self.limit - self.idle).saturating_add(1));
         let Visit { netns, first, more } = self.visit(spec, make, batch)?;
-        let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| Shelf {
-            path: path_of(spec),
-            netns,
-            stock: Vec::new(),
-            batch: 0,
-            is_used: true,
-        });
-        // What is left of other kinds may be of another namespace: the name has been looked up again.
-        if shelf.netns != netns {
-            self.idle -= shelf.clear();
-            shelf.netns = netns;
+        if self.limit > 0 {
+            self.put(spec, netns, make, Kind::new(make, more, demand, now));
         }
-        shelf.batch = batch;
-        self.idle += more.len();
-        shelf.put(make, more);
         Ok(first)
     }
 
@@ -167,16 +172,11 @@ impl SocketPool {
         Ok(self.visit(spec, make, 1)?.first)
     }
 
-    /// Throws away what is in stock for names that nobody has asked for since the last call. So a pool for which this
-    /// is called every 100 ms keeps no namespace alive for longer than 200 ms after its last use.
+    /// Throws away what is in stock and was not asked for since the last call. So a pool for which this is called every
+    /// 100 ms keeps no namespace alive for longer than 200 ms after its last use.
     pub fn release_unused(&mut self) {
-        let idle = &mut self.idle;
-        self.shelves.retain(|_, shelf| {
-            let is_used = std::mem::take(&mut shelf.is_used);
-            if !is_used {
-                *idle -= shelf.len();
-            }
-            is_used
+        self.retain(|shelf| {
+            shelf.kinds.retain_mut(|kind| std::mem::take(&mut kind.is_used));
         });
     }
 
@@ -184,9 +184,11 @@ impl SocketPool {
     /// a [`Watch`](crate::Watch) reports a change. The answer is how many sockets that were.
     pub fn sweep(&mut self) -> usize {
         let before = self.idle;
-        self.shelves
-            .retain(|_, shelf| shelf.len() > 0 && shelf.is_current());
-        self.idle = self.shelves.values().map(Shelf::len).sum();
+        self.retain(|shelf| {
+            if !shelf.is_current() {
+                shelf.kinds.clear();
+            }
+        });
         before - self.idle
     }
 
@@ -202,34 +204,95 @@ impl SocketPool {
         self.idle
     }
 
+    /// One from the shelf. What lies there for another namespace than the name means now is thrown away.
+    fn take(&mut self, spec: &NetnsSpec, make: Make) -> Option<Socket> {
+        let shelf = self.shelves.get_mut(spec)?;
+        if shelf.len() > 0 && !shelf.is_current() {
+            self.idle -= shelf.len();
+            shelf.kinds.clear();
+        }
+        let kind = shelf.kind(make)?;
+        kind.is_used = true;
+        let socket = kind.stock.pop()?;
+        self.idle -= 1;
+        Some(socket)
+    }
+
+    /// How many sockets a visit now had better make.
+    fn demand(&mut self, spec: &NetnsSpec, make: Make, now: Instant) -> usize {
+        let last = self.shelves.get_mut(spec).and_then(|shelf| shelf.kind(make));
+        match last {
+            Some(kind) if now.duration_since(kind.visited) < SHORTLY => {
+                kind.demand.saturating_mul(2).min(self.batch)
+            }
+            _ => 1,
+        }
+    }
+
+    fn put(&mut self, spec: &NetnsSpec, netns: FileId, make: Make, kind: Kind) {
+        self.idle += kind.stock.len();
+        if let Some(shelf) = self.shelves.get_mut(spec) {
+            if shelf.netns == netns {
+                shelf.kinds.retain(|other| other.make != make);
+            } else {
+                // What is left of other kinds is of another namespace: the name has been looked up again.
+                self.idle -= shelf.len();
+                shelf.kinds.clear();
+                shelf.netns = netns;
+            }
+            shelf.kinds.push(kind);
+            return;
+        }
+        if self.shelves.len() >= REMEMBERED {
+            self.shelves.retain(|_, shelf| shelf.len() > 0);
+        }
+        let shelf = Shelf {
+            path: path_of(spec),
+            netns,
+            kinds: vec![kind],
+        };
+        self.shelves.insert(spec.clone(), shelf);
+    }
+
+    /// Lets `clear` do so with each shelf, and forgets those on which nothing is left.
+    fn retain(&mut self, clear: impl Fn(&mut Shelf)) {
+        self.shelves.retain(|_, shelf| {
+            clear(shelf);
+            !shelf.kinds.is_empty()
+        });
+        self.idle = self.shelves.values().map(Shelf::len).sum();
+    }
+
     /// Makes `batch` sockets, or as many as can be had.
     fn visit(&mut self, spec: &NetnsSpec, make: Make, batch: usize) -> Result<Visit, PoolError> {
+        match self.try_visit(spec, make, batch) {
+            Err(error) if self.idle > 0 && is_out_of_descriptors(&error) => {
+                self.clear();
+                self.try_visit(spec, make, 1)
+            }
+            result => result,
+        }
+    }
+
+    fn try_visit(&self, spec: &NetnsSpec, make: Make, batch: usize) -> Result<Visit, PoolError> {
         let netns = Netns::open(spec)?;
         let id = netns.file_id()?;
-        loop {
-            let made = self.home.visit(&netns, || {
-                let first = make.socket()?;
-                // If the descriptors run out, the first is there all the same.
-                let more = (1..batch).map_while(|_| make.socket().ok()).collect();
-                Ok((first, more))
-            });
-            return match made.map_err(SocketError::Enter)? {
-                Ok((first, more)) => Ok(Visit {
-                    netns: id,
-                    first,
-                    more,
-                }),
-                Err(error) if self.idle > 0 && is_out_of_descriptors(&error) => {
-                    self.clear();
-                    continue;
-                }
-                Err(source) => Err(SocketError::System {
-                    operation: SocketOperation::Create,
-                    source,
-                }
-                .into()),
-            };
-        }
+        let made = self.home.visit(&netns, || {
+            let first = make.socket()?;
+            // If the descriptors run out, the first is there all the same.
+            let more = (1..batch).map_while(|_| make.socket().ok()).collect();
+            Ok(Visit {
+                netns: id,
+                first,
+                more,
+            })
+        });
+        made.map_err(SocketError::Enter)?.map_err(|source| {
+            PoolError::Socket(SocketError::System {
+                operation: SocketOperation::Create,
+                source,
+            })
+        })
     }
 }
 
@@ -240,27 +303,25 @@ struct Visit {
     more: Vec<Socket>,
 }
 
-impl Shelf {
-    fn len(&self) -> usize {
-        self.stock.iter().map(|(_, sockets)| sockets.len()).sum()
-    }
-
-    fn take(&mut self, make: Make) -> Option<Socket> {
-        let (_, sockets) = self.stock.iter_mut().find(|(other, _)| *other == make)?;
-        sockets.pop()
-    }
-
-    fn put(&mut self, make: Make, sockets: Vec<Socket>) {
-        match self.stock.iter_mut().find(|(other, _)| *other == make) {
-            Some((_, stock)) => stock.extend(sockets),
-            None => self.stock.push((make, sockets)),
+impl Kind {
+    fn new(make: Make, stock: Vec<Socket>, demand: usize, visited: Instant) -> Self {
+        Self {
+            make,
+            stock,
+            demand,
+            visited,
+            is_used: true,
         }
     }
+}
 
-    fn clear(&mut self) -> usize {
-        let before = self.len();
-        self.stock.clear();
-        before
+impl Shelf {
+    fn len(&self) -> usize {
+        self.kinds.iter().map(|kind| kind.stock.len()).sum()
+    }
+
+    fn kind(&mut self, make: Make) -> Option<&mut Kind> {
+        self.kinds.iter_mut().find(|kind| kind.make == make)
     }
 
     /// Whether the name still leads to the namespace of the sockets, which must be there to hold it.
@@ -275,8 +336,12 @@ impl Make {
     }
 }
 
-fn is_out_of_descriptors(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+/// Whether the cause is the limit of descriptors, of this process or of the system.
+fn is_out_of_descriptors(error: &PoolError) -> bool {
+    let causes = std::iter::successors(Some(error as &(dyn Error + 'static)), |error| (*error).source());
+    causes
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)))
 }
 
 fn path_of(spec: &NetnsSpec) -> PathBuf {

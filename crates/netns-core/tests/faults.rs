@@ -6,6 +6,7 @@
 mod util;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,10 +14,12 @@ use std::thread;
 
 use netns_core::links::Links;
 use netns_core::{
-    EntryState, ExecEnvironment, ExecOperation, Netns, OpenError, Registry, RegistryError, run, tcp_listener,
+    EntryState, ExecEnvironment, ExecOperation, Netns, NetnsId, OpenError, Registry, RegistryError,
+    SocketPool, run, tcp_listener,
 };
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use socket2::{Domain, Type};
 use util::{
     as_child, assert_passed, in_private_namespaces, is_child, mount_points, name, registry, start_child,
     this_test,
@@ -83,6 +86,30 @@ fn with_ever_more_descriptors(mut operation: impl FnMut() -> bool) {
 /// Runs `body` in a child process, for which it may set limits, in private namespaces.
 fn as_limited_child(body: impl FnOnce() + Send) -> Option<Output> {
     as_child(&[], || in_private_namespaces(body))
+}
+
+#[test]
+fn a_pool_gives_its_stock_up_when_descriptors_run_out() {
+    let child = as_limited_child(|| {
+        let blue = registry().add(&name("blue")).unwrap().id().unwrap();
+        registry().add(&name("red")).unwrap();
+        let mut pool = SocketPool::of_this_thread(NonZeroUsize::new(4).unwrap(), 100).unwrap();
+        let mut socket = |from: &str| {
+            let socket = pool.socket(&from.parse().unwrap(), Domain::IPV4, Type::STREAM, None);
+            (socket, pool.idle())
+        };
+        let taken: Vec<_> = (0..4).map(|_| socket("red")).collect();
+        assert_eq!(taken[3].1, 3);
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        setrlimit(Resource::RLIMIT_NOFILE, 200, hard).unwrap();
+        let files: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        let (made, idle) = socket("blue");
+        drop(files);
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).unwrap();
+        assert_eq!(NetnsId::of_socket(&made.unwrap()).unwrap(), blue);
+        assert_eq!(idle, 0);
+    });
+    assert_passed(child.as_ref());
 }
 
 #[test]

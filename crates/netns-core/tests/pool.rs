@@ -6,8 +6,9 @@
 mod util;
 
 use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
 
-use netns_core::{Netns, NetnsId, NetnsSpec, OpenError, PoolError, SocketPool};
+use netns_core::{Links, Netns, NetnsId, NetnsSpec, OpenError, PoolError, SocketPool};
 use socket2::{Domain, Socket, Type};
 use static_assertions::assert_not_impl_any;
 use util::{in_private_namespaces, name, registry};
@@ -128,8 +129,12 @@ fn a_name_that_is_gone_keeps_nothing_in_stock() {
 #[test]
 fn what_nobody_asks_for_is_released_and_its_namespace_can_die() {
     in_private_namespaces(|| {
-        registry().add(&name("blue")).unwrap();
+        let blue = registry().add(&name("blue")).unwrap();
         registry().add(&name("red")).unwrap();
+        // A link dies with the namespace of its other end.
+        let mut here = Links::here().unwrap();
+        here.create_veth("here", "there", Some(&blue)).unwrap();
+        drop(blue);
         let mut pool = pool(4, 100);
         for _ in 0..4 {
             tcp(&mut pool, "blue");
@@ -140,6 +145,12 @@ fn what_nobody_asks_for_is_released_and_its_namespace_can_die() {
         tcp(&mut pool, "red");
         pool.release_unused();
         assert_eq!(pool.idle(), 2, "blue was not used any more");
+        registry().remove(&name("blue")).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while here.list().unwrap().iter().any(|link| link.name == "here") {
+            assert!(Instant::now() < deadline, "the namespace is still alive");
+            std::thread::yield_now();
+        }
         pool.release_unused();
         assert_eq!(pool.idle(), 0);
         // And the demand is forgotten.
@@ -187,5 +198,17 @@ fn a_pool_works_for_paths_and_processes_too() {
             id_of(&tcp(&mut pool, &format!("pid:{}", std::process::id()))),
             here
         );
+    });
+}
+
+#[test]
+fn a_pool_without_a_bound_is_no_mistake() {
+    in_private_namespaces(|| {
+        registry().add(&name("blue")).unwrap();
+        let mut pool = pool(4, usize::MAX);
+        for in_stock in [0, 1, 0, 3] {
+            tcp(&mut pool, "blue");
+            assert_eq!(pool.idle(), in_stock);
+        }
     });
 }

@@ -60,6 +60,14 @@ impl SocketOpener for CountingOpener {
     fn answers(&mut self, answers: &mut Vec<OpenAnswer>) {
         self.inner.answers(answers);
     }
+
+    fn stock(&self) -> usize {
+        self.inner.stock()
+    }
+
+    fn release_unused(&mut self) {
+        self.inner.release_unused();
+    }
 }
 
 /// Passes a line about each session on to the main thread: an observer must not block.

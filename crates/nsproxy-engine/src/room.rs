@@ -1,19 +1,18 @@
-//! How many sessions and pipes there is room for: descriptors are what runs out first.
+//! How many sessions, pipes and sockets in stock there is room for: descriptors are what runs out first.
 
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::error::StartError;
 
-/// Descriptors for everything but sessions and pipes: standard streams, pollers, listeners, logs.
+/// Descriptors for everything but those: standard streams, pollers, listeners, logs.
 const RESERVED_DESCRIPTORS: u64 = 256;
 /// Receivers that do not read keep what their pipes hold: at most 256 MiB for each worker. Flows beyond go on by copying.
 const PIPES_PER_WORKER: usize = 256;
-/// One in so many of the remaining descriptors may be an end of a pipe.
-const PIPE_SHARE: u64 = 8;
-
-/// Sockets of a worker in stock for connections to come.
+/// Sockets that a worker may have in stock for connections to come.
 const STOCK_PER_WORKER: usize = 256;
-/// One in so many of the descriptors that sessions leave may be in stock.
+/// One in so many of the remaining descriptors is left to pipes and stock, unless fewer sessions are asked for.
+const SPARE_SHARE: u64 = 8;
+/// One in so many of those that sessions leave may be a socket in stock.
 const STOCK_SHARE: u64 = 8;
 
 /// How the descriptors of this process are divided.
@@ -27,8 +26,7 @@ impl Room {
     pub(crate) fn divide(max_sessions: Option<usize>, workers: usize) -> Result<Self, StartError> {
         let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
         let free = limit.saturating_sub(RESERVED_DESCRIPTORS);
-        let for_pipes = free / PIPE_SHARE;
-        let most = (free - for_pipes) / 2;
+        let most = (free - free / SPARE_SHARE) / 2;
         if most == 0 {
             return Err(StartError::NoDescriptors { limit });
         }

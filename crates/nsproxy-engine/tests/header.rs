@@ -344,6 +344,27 @@ fn received_tlvs_are_passed_on_byte_for_byte_and_policy_decides_on_the_namespace
 }
 
 #[test]
+fn tlvs_of_a_local_header_are_for_nobody() {
+    let origin = Listener::bind(LOOPBACK);
+    let tlvs = TlvPlan {
+        received: true,
+        ..TlvPlan::default()
+    };
+    let relay = Relay::start(&plan(origin.address(), true, Some(HeaderPlan::V2(tlvs))));
+    let client = relay.connect();
+    let mut header = [0; 64];
+    let length = v2::Builder::local(&mut header)
+        .authority("example.org")
+        .finish()
+        .unwrap();
+    client.send(&header[..length]);
+    let server = origin.accept();
+    server.expect(v2_header(client.local_addr().inet(), relay.address(), None));
+    client.send("payload");
+    server.expect("payload");
+}
+
+#[test]
 fn a_checksum_is_added_to_a_header_on_demand() {
     let origin = Listener::bind(LOOPBACK);
     let tlvs = TlvPlan {

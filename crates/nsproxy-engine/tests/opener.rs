@@ -140,6 +140,14 @@ impl SocketOpener for AtTheDesk {
         }
         answers.append(&mut self.answers.lock().unwrap_or_else(PoisonError::into_inner));
     }
+
+    fn stock(&self) -> usize {
+        self.in_place.stock()
+    }
+
+    fn release_unused(&mut self) {
+        self.in_place.release_unused();
+    }
 }
 
 fn brokered(plan: &Plan) -> (Relay, Arc<Desk>) {

@@ -36,7 +36,7 @@ impl Registry {
         in_groups(
             names,
             || directory::prepare(self.path()),
-            |name, _| self.attach_locked(name, &Netns::create_here()?),
+            |name, _| self.attach_locked(name, || Ok(Netns::create_here()?)),
             |name| self.attach(name, &Netns::create_here()?),
         )
     }

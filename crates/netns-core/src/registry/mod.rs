@@ -37,6 +37,7 @@ pub use error::{RegistryError, RegistryOperation};
 pub use reach::Reach;
 pub use watch::{Watch, WatchEvent};
 
+use std::borrow::Borrow;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -103,12 +104,19 @@ impl Registry {
     /// The name is taken, or the kernel refuses. Then there is no new name.
     pub fn attach(&self, name: &NetnsName, netns: &Netns) -> Result<(), RegistryError> {
         let _lock = directory::prepare(&self.path)?;
-        self.attach_locked(name, netns)
+        self.attach_locked(name, || Ok(netns))
     }
 
-    fn attach_locked(&self, name: &NetnsName, netns: &Netns) -> Result<(), RegistryError> {
+    /// Gives the namespace a name that is made, or borrowed, once it is clear that the name is free.
+    fn attach_locked<N: Borrow<Netns>>(
+        &self,
+        name: &NetnsName,
+        netns: impl FnOnce() -> Result<N, RegistryError>,
+    ) -> Result<(), RegistryError> {
         let path = self.path.join(name);
         let placeholder = Placeholder::create(&path)?;
+        let netns = netns()?;
+        let netns = netns.borrow();
         // The descriptor's magic link: the namespace may have no path of its own. The descriptors are this
         // thread's, which may differ from those of the process.
         let source = format!("/proc/thread-self/fd/{}", netns.as_fd().as_raw_fd());

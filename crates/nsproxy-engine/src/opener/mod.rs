@@ -112,14 +112,13 @@ pub trait SocketOpener {
     /// requests, and when the registered descriptor is ready. Must not block.
     fn answers(&mut self, answers: &mut Vec<OpenAnswer>);
 
-    /// How many sockets are in stock, for requests to come.
-    fn stock(&self) -> usize {
-        0
-    }
+    /// How many sockets are in stock, for requests to come. One that wraps another opener passes the question on: while
+    /// the answer is 0, nobody calls [`SocketOpener::release_unused`].
+    fn stock(&self) -> usize;
 
     /// Throws away what was not asked for since the last call. While there is something in stock, this is called every
     /// [`STOCK_INTERVAL`]: sockets keep their namespace alive, and must not do so for long.
-    fn release_unused(&mut self) {}
+    fn release_unused(&mut self);
 }
 
 /// How often an opener is told to throw away what nobody uses. So its stock pins a namespace for twice as long at most.
@@ -128,7 +127,7 @@ pub const STOCK_INTERVAL: Duration = Duration::from_millis(50);
 /// Makes one [`SocketOpener`] for each thread that needs one, on that thread.
 pub trait OpenerFactory: Send + Sync {
     /// A new opener for the calling thread. It may hold up to `stock` sockets for requests to come: so many descriptors
-    /// are set aside for it.
+    /// are set aside for it. One that makes each socket when it is asked for has no use for that.
     ///
     /// # Errors
     ///

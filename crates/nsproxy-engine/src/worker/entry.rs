@@ -67,7 +67,7 @@ pub(super) struct Received {
     pub(super) netns: ClientNetns<Arc<NetnsSpec>>,
     /// The name of a namespace that it may not select.
     pub(super) unlisted: Option<Box<[u8]>>,
-    /// The header itself, where a server is to get its TLVs. Until the server's header is written.
+    /// The header itself, where a server may get its TLVs. Until the server's connection stands.
     pub(super) header: Option<Box<[u8]>>,
 }
 

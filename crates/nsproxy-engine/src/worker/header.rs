@@ -21,8 +21,9 @@ use crate::route::Route;
 /// Longest header that is taken, the size of HAProxy's buffer. The format allows 65,551 bytes; a split header has to wait
 /// in memory for the rest, so what a client may make us hold is bounded.
 pub(super) const MAX_HEADER: usize = 16 * 1024;
-/// Longest header that is written: what is passed on of one that was taken, a NETNS TLV with a path in it, and a checksum.
-const MAX_WRITTEN: usize = MAX_HEADER + 3 + libc::PATH_MAX as usize + 7;
+/// Longest header that is written: what is passed on of one that was taken, addresses of the largest kind that a session
+/// can have, a NETNS TLV with a path in it, and a checksum.
+const MAX_WRITTEN: usize = MAX_HEADER + 36 + 3 + libc::PATH_MAX as usize + 7;
 
 /// Reads what there is and tries to make a header of it. What follows the header waits in the holding of [`Direction::Up`].
 pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
@@ -111,7 +112,8 @@ fn judge(parsed: &Parsed<'_>, bytes: &[u8], route: &Route) -> Result<Received, C
         destination,
         netns,
         unlisted,
-        header: route.passes_tlvs.then(|| bytes.into()),
+        // What a header says with LOCAL is for nobody (section 2.2 of the specification).
+        header: (route.passes_tlvs && !header.is_local()).then(|| bytes.into()),
     })
 }
 
@@ -162,14 +164,15 @@ pub(super) struct Preface {
 ///
 /// # Errors
 ///
-/// The namespace's name does not fit into a header.
+/// The header does not fit into what the format allows.
 pub(super) fn prepare_preface(entry: &mut Entry, resources: &mut Resources) -> Result<Preface, CloseReason> {
     let payload = waiting(entry);
+    // A server that gets no header has no use for it either.
+    let received = entry
+        .received
+        .as_mut()
+        .and_then(|received| received.header.take());
     if let Some(plan) = entry.server.as_ref().and_then(|chosen| chosen.server.send_header) {
-        let received = entry
-            .received
-            .as_mut()
-            .and_then(|received| received.header.take());
         // Nothing is in the scratch buffer between two steps.
         let header = &mut resources.scratch[..MAX_WRITTEN];
         let length = write(
