@@ -37,9 +37,12 @@ pub(crate) struct AsHaproxy {
     /// Change to this directory first.
     #[arg(short = 'C', value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
-    /// `-db`: stay in the foreground, as nsproxy does anyway.
+    /// `-db`: stay in the foreground, also if the configuration says `daemon`.
     #[arg(short = 'd', value_name = "b", value_parser = ["b"])]
     pub(crate) foreground: Option<String>,
+    /// Go into the background, as with `daemon` in the configuration.
+    #[arg(short = 'D')]
+    pub(crate) background: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod daemon;
 mod demo;
 mod endpoint;
 mod header_dump;
@@ -10,6 +11,7 @@ mod log;
 mod namespaces;
 mod plan;
 mod signals;
+mod sys;
 
 use std::env;
 use std::process::ExitCode;

@@ -76,6 +76,10 @@ pub struct Global {
     pub maxconn: Option<u32>,
     /// `nbthread`: how many workers, 1 to 1024. `None`: one per CPU.
     pub nbthread: Option<u32>,
+    /// `daemon`: whether to go into the background.
+    pub daemon: bool,
+    /// `pidfile`: where to write the number of the process.
+    pub pidfile: Option<PathBuf>,
 }
 
 /// A `frontend`, or the listening half of a `listen`.

@@ -80,6 +80,12 @@ impl<W: Write> Sections<'_, W> {
                 self.statement(format_args!("{name} {value}"))?;
             }
         }
+        if config.global.daemon {
+            self.statement("daemon")?;
+        }
+        if let Some(path) = &config.global.pidfile {
+            self.statement(format_args!("pidfile {}", quote(&path.to_string_lossy())))?;
+        }
         Ok(())
     }
 

@@ -13,13 +13,14 @@ use anyhow::Context as _;
 use nsproxy_engine::{ApplyError, Engine, ListenerStatus, Plan};
 
 use crate::args::{Args, AsHaproxy, Command};
+use run::Ground;
 
 pub(crate) fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
     let Some(command) = args.command else {
         return as_haproxy(&args.as_haproxy);
     };
     match command {
-        Command::Run(args) => run::run(&args.files, args.verbose),
+        Command::Run(args) => run::run(&args.files, args.verbose, Ground::AsConfigured),
         Command::Check(args) => check::check(&args.files),
         Command::Config(args) => config::config(&args),
         Command::Forward(args) => forward::forward(&args),
@@ -38,7 +39,12 @@ fn as_haproxy(args: &AsHaproxy) -> anyhow::Result<ExitCode> {
     if args.check {
         check::check(&args.files)
     } else {
-        run::run(&args.files, false)
+        let ground = match (&args.foreground, args.background) {
+            (Some(_), _) => Ground::Foreground,
+            (None, true) => Ground::Background,
+            (None, false) => Ground::AsConfigured,
+        };
+        run::run(&args.files, false, ground)
     }
 }
 

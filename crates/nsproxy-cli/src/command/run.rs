@@ -9,15 +9,45 @@ use nsproxy_engine::{Engine, InProcess, Settings};
 
 use super::check;
 use crate::args::Files;
+use crate::daemon::{Daemon, PidFile};
 use crate::log::{self, Level, Log};
 use crate::{limits, namespaces, plan, signals};
 
-pub(crate) fn run(files: &Files, is_verbose: bool) -> anyhow::Result<ExitCode> {
+/// Where the process is meant to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// Where the configuration says.
+    AsConfigured,
+    /// In the background (`-D`).
+    Background,
+    /// In the foreground (`-db`).
+    Foreground,
+}
+
+pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Result<ExitCode> {
     let Some(config) = check::load(files) else {
         return Ok(ExitCode::FAILURE);
     };
     let plan = plan::plan(&config);
     anyhow::ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
+    let is_daemon = match ground {
+        Ground::AsConfigured => config.global.daemon,
+        Ground::Background => true,
+        Ground::Foreground => false,
+    };
+    // Before any thread is started: a child has only the one that made it.
+    let daemon = is_daemon
+        .then(Daemon::start)
+        .transpose()
+        .context("cannot go on in the background")?;
+    let pid_file = config
+        .global
+        .pidfile
+        .as_deref()
+        .map(|path| {
+            PidFile::write(path).with_context(|| format!("cannot write the pidfile {}", path.display()))
+        })
+        .transpose()?;
     limits::raise_open_files();
     let settings = Settings {
         workers: config
@@ -45,7 +75,11 @@ pub(crate) fn run(files: &Files, is_verbose: bool) -> anyhow::Result<ExitCode> {
             listener.relay, listener.address
         ));
     }
+    if let Some(daemon) = daemon {
+        daemon.ready().context("cannot let go of the terminal")?;
+    }
     let stats = engine.wait()?;
+    drop(pid_file);
     writer.finish(&format!(
         "nsproxy: ended after {} ({} failed), {} bytes up, {} bytes down\n",
         super::counted(stats.accepted, "session"),

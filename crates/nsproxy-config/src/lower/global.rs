@@ -1,6 +1,7 @@
 //! The `global` section. There may be several; together they are one.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use super::args::Args;
 use super::sink::{Sink, shown};
@@ -49,6 +50,36 @@ pub(super) static STATEMENTS: &[GlobalDirective] = &[
             default: "one for each CPU",
             meaning: "Worker threads, 1 to 1024.",
             example: "nbthread 4",
+        },
+    },
+    GlobalDirective {
+        name: "daemon",
+        repeats: true,
+        apply: |global, args, sink| {
+            global.daemon = true;
+            args.finish(sink);
+        },
+        doc: Doc {
+            syntax: "daemon",
+            default: "off",
+            meaning: "Go into the background once everything listens. The command ends with 0 then, and with 1 if that failed. `-db` on the command line overrides it; `-D` has the same effect.",
+            example: "daemon",
+        },
+    },
+    GlobalDirective {
+        name: "pidfile",
+        repeats: false,
+        apply: |global, args, sink| {
+            if let Some(word) = args.need("pidfile", "a path", sink) {
+                global.pidfile = Some(PathBuf::from(&*word.text));
+                args.finish(sink);
+            }
+        },
+        doc: Doc {
+            syntax: "pidfile PATH",
+            default: "none",
+            meaning: "Write the number of the process there, and remove the file at the end. Also without `daemon`.",
+            example: "pidfile /run/nsproxy.pid",
         },
     },
     GlobalDirective {

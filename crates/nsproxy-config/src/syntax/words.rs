@@ -96,13 +96,7 @@ impl Lexer<'_, '_, '_> {
         while let Some((at, c)) = self.chars.next() {
             let quoted = self.quote.map(|(mark, _)| mark);
             match (c, quoted) {
-                ('\0', _) => return Err(self.error(at, at + 1, "the line holds a NUL byte")),
-                ('\r', _) => {
-                    let hint = "a line ends with a line feed, or a carriage return and a line feed";
-                    return Err(self
-                        .error(at, at + 1, "carriage return in the middle of a line")
-                        .with_help(hint));
-                }
+                ('\0' | '\r', _) => return Err(self.no_text(at, c)),
                 ('#', None) => {
                     self.finish(at)?;
                     return Ok(());
@@ -252,6 +246,10 @@ impl Lexer<'_, '_, '_> {
                     .with_help("write `${NAME}`"));
             };
             suffix = &text[end..end + close];
+            // What is not read as characters of the line has to be looked at here.
+            if let Some((index, c)) = suffix.char_indices().find(|&(_, c)| matches!(c, '\0' | '\r')) {
+                return Err(self.no_text(end + index, c));
+            }
             end += close + 1;
         }
         let splits = suffix == "[*]";
@@ -329,6 +327,15 @@ impl Lexer<'_, '_, '_> {
             self.change(at).extend_from_slice(part.as_bytes());
         }
         Ok(())
+    }
+
+    /// A NUL byte, or a carriage return where no line ends.
+    fn no_text(&self, at: usize, c: char) -> Diagnostic {
+        if c == '\0' {
+            return self.error(at, at + 1, "the line holds a NUL byte");
+        }
+        self.error(at, at + 1, "carriage return in the middle of a line")
+            .with_help("a line ends with a line feed, or a carriage return and a line feed")
     }
 
     fn too_much_text(&self, at: usize, end: usize) -> Diagnostic {
