@@ -13,8 +13,10 @@
 //! | `session.rs` | states from accept to close, deadlines, the next step |
 //! | `step.rs` | what goes into a session and what comes out of it |
 //! | `close.rs` | why a session ended |
+//! | `balance/` | which server a session goes to, and who waits for one |
 //! | `policy.rs` | which namespace a connection belongs to |
 
+pub mod balance;
 pub mod close;
 pub mod flow;
 pub mod moment;
