@@ -54,6 +54,7 @@ impl Play {
         let timeouts = Timeouts {
             header: span(1),
             connect: span(2),
+            queue: None,
             client: span(3),
             server: span(4),
         };
@@ -121,6 +122,7 @@ impl Play {
                 self.session.on_header(read, now);
             }
             Step::OpenSocket => self.session.on_socket_requested(),
+            Step::Retry { .. } => self.session.on_retry(now),
             Step::Connect | Step::FinishConnect { .. } => self.connect(outcome, amount),
             Step::SendPreface => match outcome {
                 0 => self.session.on_preface(Flush::WouldBlock, now),

@@ -8,8 +8,8 @@ use nsproxy_config::model::{
     ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_engine::{
-    Endpoint, HeaderPlan, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target, TlvPlan,
-    UpstreamNetns,
+    Balancing, Endpoint, HeaderPlan, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan, Share, SourcePlan,
+    Target, TlvPlan, UpstreamNetns,
 };
 
 /// What the engine has to do for this configuration.
@@ -24,6 +24,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
             source: None,
             connect_timeout: Duration::ZERO,
             server_timeout: Duration::ZERO,
+            balance: Balancing::default(),
         });
     }
     let listening = config
@@ -77,6 +78,7 @@ fn pool(backend: &Backend) -> PoolPlan {
         source: backend.source.and_then(source),
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
+        balance: Balancing::default(),
     }
 }
 
@@ -96,6 +98,7 @@ fn server(server: &Server) -> ServerPlan {
             ServerNetns::Named(netns) => UpstreamNetns::Named(netns.clone()),
             ServerNetns::Client => UpstreamNetns::Client,
         },
+        share: Share::default(),
         send_header: server.send_proxy.map(|header| match header {
             ProxyHeader::V1 => HeaderPlan::V1,
             ProxyHeader::V2 { crc32c, pass_proxy } => HeaderPlan::V2(TlvPlan {

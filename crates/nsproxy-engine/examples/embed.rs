@@ -119,6 +119,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // With UpstreamNetns::Named("tenant1".parse()?) it would be looked for in that namespace.
         netns: UpstreamNetns::Default,
         send_header: None,
+        share: nsproxy_engine::Share::default(),
     };
     let listening = engine.handle().apply(&Plan::forward(listener, upstream, None))?;
     let Endpoint::Ip(address) = &listening[0].address else {

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use crate::admission::Gate;
 use crate::control::Control;
 use crate::error::ApplyError;
-use crate::inbox::{Command, Mailbox};
+use crate::inbox::{self, Command, Mailbox};
 use crate::listeners::{Listener, ListenerRegistry};
 use crate::plan::{Endpoint, Plan};
+use crate::pool::Pool;
 use crate::reconcile::{self, Wanted};
 use crate::route::{Route, Selectable};
-use crate::servers::{Pool, ServerRegistry, ServerStatus};
+use crate::servers::{PoolStatus, ServerRegistry, ServerStatus};
 use crate::stats::{Stats, WorkerStats};
 
 /// Controls an engine from any thread; as many as needed.
@@ -75,7 +76,8 @@ impl Handle {
     }
 
     /// Brings a plan into being, in place of the one before it. Listeners that are in both stay open, with whatever waits
-    /// in their backlog; servers that are in both keep their counts; sessions go on under the plan that they began with.
+    /// in their backlog; servers that are in both keep their counts; sessions go on under the plan that they began with, but
+    /// those that wait for a server take one of this plan.
     ///
     /// # Errors
     ///
@@ -99,7 +101,9 @@ impl Handle {
         }
         let opened = opened?;
         // From here on nothing fails.
-        let pools = state.servers.adopt(&plan.pools);
+        let mut called = Vec::new();
+        let pools = state.servers.adopt(&plan.pools, &mut called);
+        inbox::call(&self.shared.mailboxes, called);
         let statuses = self.publish(plan, &wanted, &opened, &pools);
         let keys: HashSet<_> = wanted.iter().map(|wanted| &wanted.key).collect();
         for listener in state.listeners.remove_others(|key| keys.contains(key)) {
@@ -135,6 +139,11 @@ impl Handle {
     /// How the servers of the current plan stand.
     pub fn servers(&self) -> Vec<ServerStatus> {
         self.state().servers.status()
+    }
+
+    /// How the pools of the current plan stand.
+    pub fn pools(&self) -> Vec<PoolStatus> {
+        self.state().servers.pool_status()
     }
 
     /// Sessions now, those included that a worker is about to take over.

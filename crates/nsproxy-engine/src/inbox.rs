@@ -10,6 +10,7 @@ use mio::{Registry, Token, Waker};
 
 use crate::accepted::Accepted;
 use crate::listeners::{Listener, ListenerId};
+use crate::pool::Waiter;
 use crate::route::Route;
 
 /// What a worker can be told.
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Unlisten(ListenerId),
     /// Take over a connection that another worker has accepted. It is counted already.
     Adopt(Box<Accepted>),
+    /// A session of this worker that has waited has a place at a server; or it has ended since.
+    Called(Waiter),
     /// A place is free again.
     ResumeAccepting,
     /// Stop accepting for good; sessions that are left at the deadline are stopped.
@@ -59,6 +62,13 @@ impl Mailbox {
 
     pub(crate) fn load(&self) -> &Load {
         &self.load
+    }
+}
+
+/// Tells each of these sessions, by its worker, that it has a place.
+pub(crate) fn call(mailboxes: &[Mailbox], called: impl IntoIterator<Item = Waiter>) {
+    for waiter in called {
+        mailboxes[waiter.worker].send(Command::Called(waiter));
     }
 }
 

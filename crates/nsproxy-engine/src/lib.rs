@@ -6,7 +6,7 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use std::time::Duration;
-//! use nsproxy_engine::{Endpoint, Engine, InProcess, ListenerPlan, Plan, ServerPlan, Settings, Silent, Target, UpstreamNetns};
+//! use nsproxy_engine::{Endpoint, Engine, InProcess, ListenerPlan, Plan, ServerPlan, Settings, Share, Silent, Target, UpstreamNetns};
 //!
 //! // What arrives at 127.0.0.1:8080 here goes to 10.0.0.5:80 in the namespace `tenant1`.
 //! let listener = ListenerPlan {
@@ -20,6 +20,7 @@
 //!     target: Target::Ip { address: [10, 0, 0, 5].into(), port: Some(80) },
 //!     netns: UpstreamNetns::Named("tenant1".parse()?),
 //!     send_header: None,
+//!     share: Share::default(),
 //! };
 //! let engine = Engine::start(&Settings::default(), Arc::new(InProcess), Arc::new(Silent))?;
 //! engine.handle().apply(&Plan::forward(listener, server, None))?;
@@ -53,6 +54,7 @@ mod observer;
 mod opener;
 mod own;
 mod plan;
+mod pool;
 mod reconcile;
 mod room;
 mod route;
@@ -62,6 +64,7 @@ mod sys;
 mod unix_listener;
 mod worker;
 
+pub use self::core::balance::{Algorithm, HashType, Share};
 pub use self::core::close::{CloseReason, Errno};
 pub use self::core::side::{Direction, Side};
 pub use engine::{Engine, Settings, WaitError};
@@ -73,8 +76,8 @@ pub use opener::{
     SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
-    Endpoint, HeaderPlan, ListenerPlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target,
-    TlvPlan, UpstreamNetns,
+    Balancing, Endpoint, HeaderPlan, ListenerPlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan,
+    SourcePlan, Target, TlvPlan, UpstreamNetns,
 };
-pub use servers::ServerStatus;
+pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;

@@ -50,6 +50,8 @@ pub struct SessionSummary<'a> {
     pub bytes_up: u64,
     /// Bytes delivered to the client.
     pub bytes_down: u64,
+    /// Connection attempts after the first.
+    pub retries: u16,
     /// From accept to close.
     pub duration: Duration,
     /// Why it ended.

@@ -9,7 +9,7 @@ use crate::admission::Gate;
 use crate::core::moment::Span;
 use crate::core::session::Timeouts;
 use crate::plan::{Endpoint, ListenerPlan, NetnsRef, RelayPlan};
-use crate::servers::Pool;
+use crate::pool::Pool;
 
 /// Namespaces that a received header may select, by the bytes of the TLV.
 pub(crate) type Selectable = HashMap<Vec<u8>, Arc<NetnsSpec>>;

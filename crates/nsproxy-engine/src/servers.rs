@@ -1,31 +1,12 @@
 //! Servers as they live on: keyed by pool and name, shared by the workers, kept from one plan to the next.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use crate::core::session::Timeouts;
-use crate::plan::{HeaderPlan, NetnsRef, PoolPlan, ServerPlan, SourcePlan, Target, UpstreamNetns};
-
-/// What is known of a server, whatever the plan.
-#[derive(Debug, Default)]
-pub(crate) struct ServerState {
-    /// Sessions that use it now.
-    sessions: AtomicUsize,
-    /// Sessions that ever did.
-    total: AtomicU64,
-}
-
-impl ServerState {
-    pub(crate) fn acquire(&self) {
-        self.sessions.fetch_add(1, Ordering::Relaxed);
-        self.total.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn release(&self) {
-        self.sessions.fetch_sub(1, Ordering::Relaxed);
-    }
-}
+use crate::core::balance::{Load, Share};
+use crate::plan::{HeaderPlan, NetnsRef, PoolPlan, ServerPlan, Target, UpstreamNetns};
+use crate::pool::{Pool, Waiter};
 
 /// How one server stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,97 +15,106 @@ pub struct ServerStatus {
     pub pool: String,
     /// Its name.
     pub server: String,
-    /// Sessions that use it now.
+    /// Sessions that have a place on it now, connected or about to be.
     pub sessions: usize,
-    /// Sessions that ever did.
+    /// Sessions that ever had.
     pub total: u64,
+    /// Sessions that wait for it and for no other.
+    pub waiting: usize,
+    /// Its weight.
+    pub weight: u16,
+    /// Whether it is a backup.
+    pub backup: bool,
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// The most sessions that it may have.
+    pub max_sessions: Option<NonZeroU32>,
+}
+
+/// How one pool stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Its name.
+    pub pool: String,
+    /// Sessions that wait for one of its servers.
+    pub waiting: usize,
 }
 
 /// Every server of the current plan.
 #[derive(Debug, Default)]
 pub(crate) struct ServerRegistry {
-    states: HashMap<(String, String), Arc<ServerState>>,
+    pools: HashMap<String, Arc<Pool>>,
 }
 
 impl ServerRegistry {
-    /// Takes over the servers of a plan: known ones keep their state, others start afresh, the rest is forgotten (sessions
-    /// that still use one hold it until they end).
-    pub(crate) fn adopt(&mut self, pools: &[PoolPlan]) -> Vec<Arc<Pool>> {
-        let mut known = std::mem::take(&mut self.states);
-        pools
+    /// Takes over the servers of a plan: known ones keep their load, others start afresh, the rest is forgotten (sessions
+    /// that still use one hold it until they end). Sessions that wait go on waiting, for the pool as it is now; those that
+    /// have a place for it are added to `called`.
+    pub(crate) fn adopt(&mut self, plans: &[PoolPlan], called: &mut Vec<Waiter>) -> Vec<Arc<Pool>> {
+        let known = std::mem::take(&mut self.pools);
+        let pools = plans.iter().map(|plan| {
+            let before = known.get(&plan.name);
+            let loads: HashMap<_, _> = before
+                .iter()
+                .flat_map(|pool| pool.servers())
+                .map(|server| (server.name.as_str(), &server.load))
+                .collect();
+            let servers = plan.servers.iter().map(|server| {
+                let load = loads.get(server.name.as_str()).copied();
+                Arc::new(Server::new(server, load.cloned().unwrap_or_default()))
+            });
+            let places = before.map(|pool| Arc::clone(pool.places()));
+            Arc::new(Pool::new(plan, servers.collect(), places, called))
+        });
+        let pools: Vec<_> = pools.collect();
+        self.pools = pools
             .iter()
-            .map(|plan| {
-                let servers = plan.servers.iter().map(|server| {
-                    let key = (plan.name.clone(), server.name.clone());
-                    let state = known.remove(&key).unwrap_or_default();
-                    self.states.insert(key, Arc::clone(&state));
-                    Arc::new(Server::new(server, state))
-                });
-                Arc::new(Pool {
-                    name: plan.name.clone(),
-                    servers: servers.collect(),
-                    source: plan.source,
-                    timeouts: Timeouts {
-                        connect: crate::core::moment::Span::from_duration(plan.connect_timeout),
-                        server: crate::core::moment::Span::from_duration(plan.server_timeout),
-                        ..Timeouts::default()
-                    },
-                    turn: AtomicUsize::new(0),
-                })
-            })
-            .collect()
+            .map(|pool| (pool.name.clone(), Arc::clone(pool)))
+            .collect();
+        pools
     }
 
     pub(crate) fn status(&self) -> Vec<ServerStatus> {
+        let status = |pool: &Pool, server: &Server| ServerStatus {
+            pool: pool.name.clone(),
+            server: server.name.clone(),
+            sessions: server.load.sessions() as usize,
+            total: server.load.total(),
+            waiting: pool.places().waiting_for(&server.load),
+            weight: server.share.weight,
+            backup: server.share.backup,
+            disabled: server.share.disabled,
+            max_sessions: server.share.max_sessions,
+        };
         let mut status: Vec<_> = self
-            .states
-            .iter()
-            .map(|((pool, server), state)| ServerStatus {
-                pool: pool.clone(),
-                server: server.clone(),
-                sessions: state.sessions.load(Ordering::Relaxed),
-                total: state.total.load(Ordering::Relaxed),
-            })
+            .pools
+            .values()
+            .flat_map(|pool| pool.servers().iter().map(|server| status(pool, server)))
             .collect();
         status.sort_by(|a, b| (&a.pool, &a.server).cmp(&(&b.pool, &b.server)));
         status
     }
-}
 
-/// A pool of one plan.
-#[derive(Debug)]
-pub(crate) struct Pool {
-    pub(crate) name: String,
-    servers: Vec<Arc<Server>>,
-    pub(crate) source: Option<SourcePlan>,
-    /// Only the upstream ones are set.
-    pub(crate) timeouts: Timeouts,
-    turn: AtomicUsize,
-}
-
-impl Pool {
-    /// The next server in turn: all workers share the turn.
-    pub(crate) fn next_server(&self) -> Option<&Arc<Server>> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        self.servers.get(turn.checked_rem(self.servers.len())?)
-    }
-
-    /// Whether one of the servers gets the TLVs of the client's header.
-    pub(crate) fn passes_tlvs(&self) -> bool {
-        let passes =
-            |server: &Arc<Server>| matches!(server.send_header, Some(HeaderPlan::V2(tlvs)) if tlvs.received);
-        self.servers.iter().any(passes)
+    pub(crate) fn pool_status(&self) -> Vec<PoolStatus> {
+        let pools = self.pools.values().map(|pool| PoolStatus {
+            pool: pool.name.clone(),
+            waiting: pool.places().waiting(),
+        });
+        let mut status: Vec<_> = pools.collect();
+        status.sort_by(|a, b| a.pool.cmp(&b.pool));
+        status
     }
 }
 
-/// A server of one plan, with the state that it shares with those of other plans.
+/// A server of one plan, with the load that it shares with those of other plans.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) target: Target,
     pub(crate) netns: ServerNetns,
     pub(crate) send_header: Option<HeaderPlan>,
-    pub(crate) state: Arc<ServerState>,
+    pub(crate) share: Share,
+    pub(crate) load: Arc<Load>,
 }
 
 /// [`UpstreamNetns`], ready to be shared with each request.
@@ -137,7 +127,7 @@ pub(crate) enum ServerNetns {
 }
 
 impl Server {
-    fn new(plan: &ServerPlan, state: Arc<ServerState>) -> Self {
+    fn new(plan: &ServerPlan, load: Arc<Load>) -> Self {
         Self {
             name: plan.name.clone(),
             target: plan.target.clone(),
@@ -147,7 +137,8 @@ impl Server {
                 UpstreamNetns::Client => ServerNetns::Client,
             },
             send_header: plan.send_header,
-            state,
+            share: plan.share,
+            load,
         }
     }
 }
@@ -155,52 +146,104 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::balance::Placed;
+    use crate::plan::Balancing;
     use std::time::Duration;
 
-    fn pool(servers: &[&str]) -> PoolPlan {
+    const WAITER: Waiter = Waiter {
+        worker: 0,
+        key: 0,
+        generation: 0,
+    };
+
+    fn pool(servers: &[(&str, u32)]) -> PoolPlan {
+        let server = |(name, most): &(&str, u32)| ServerPlan {
+            name: (*name).to_owned(),
+            target: Target::ClientDestination { port: None },
+            netns: UpstreamNetns::Default,
+            send_header: None,
+            share: Share {
+                max_sessions: NonZeroU32::new(*most),
+                ..Share::default()
+            },
+        };
         PoolPlan {
             name: "p".to_owned(),
-            servers: servers
-                .iter()
-                .map(|name| ServerPlan {
-                    name: (*name).to_owned(),
-                    target: Target::ClientDestination { port: None },
-                    netns: UpstreamNetns::Default,
-                    send_header: None,
-                })
-                .collect(),
+            servers: servers.iter().map(server).collect(),
             source: None,
             connect_timeout: Duration::ZERO,
             server_timeout: Duration::ZERO,
+            balance: Balancing::default(),
+        }
+    }
+
+    fn place(pool: &Pool) -> Placed<String> {
+        match pool.place(|| None, None, WAITER, &mut Vec::new()) {
+            Placed::At(server) => Placed::At(server.name.clone()),
+            Placed::Waits(ticket) => Placed::Waits(ticket),
+            Placed::NoServer => Placed::NoServer,
+            Placed::QueueFull => Placed::QueueFull,
         }
     }
 
     #[test]
     fn servers_take_turns() {
-        let pools = ServerRegistry::default().adopt(&[pool(&["a", "b", "c"])]);
-        let names: Vec<_> = (0..6)
-            .map(|_| pools[0].next_server().unwrap().name.clone())
-            .collect();
-        assert_eq!(names, ["a", "b", "c", "a", "b", "c"]);
+        let pools =
+            ServerRegistry::default().adopt(&[pool(&[("a", 0), ("b", 0), ("c", 0)])], &mut Vec::new());
+        for name in ["a", "b", "c", "a", "b", "c"] {
+            assert_eq!(place(&pools[0]), Placed::At(name.to_owned()));
+        }
     }
 
     #[test]
-    fn a_pool_without_servers_has_no_next_one() {
-        let pools = ServerRegistry::default().adopt(&[pool(&[])]);
-        assert!(pools[0].next_server().is_none());
+    fn a_pool_without_servers_has_no_place() {
+        let pools = ServerRegistry::default().adopt(&[pool(&[])], &mut Vec::new());
+        assert_eq!(place(&pools[0]), Placed::NoServer);
     }
 
     #[test]
-    fn a_server_that_stays_keeps_its_state_and_one_that_goes_is_forgotten() {
+    fn a_server_that_stays_keeps_its_load_and_one_that_goes_is_forgotten() {
         let mut registry = ServerRegistry::default();
-        let first = registry.adopt(&[pool(&["a", "b"])]);
-        first[0].next_server().unwrap().state.acquire();
-        registry.adopt(&[pool(&["a"])]);
+        let first = registry.adopt(&[pool(&[("a", 0), ("b", 0)])], &mut Vec::new());
+        place(&first[0]);
+        registry.adopt(&[pool(&[("a", 0)])], &mut Vec::new());
         let status = registry.status();
         assert_eq!(status.len(), 1);
         assert_eq!(
             (status[0].server.as_str(), status[0].sessions, status[0].total),
             ("a", 1, 1)
         );
+    }
+
+    #[test]
+    fn who_waits_is_called_when_the_next_plan_has_room() {
+        let mut registry = ServerRegistry::default();
+        let first = registry.adopt(&[pool(&[("a", 1)])], &mut Vec::new());
+        assert_eq!(place(&first[0]), Placed::At("a".to_owned()));
+        let Placed::Waits(ticket) = place(&first[0]) else {
+            panic!("a second place");
+        };
+        assert_eq!(registry.pool_status()[0].waiting, 1);
+        let mut called = Vec::new();
+        registry.adopt(&[pool(&[("b", 1)])], &mut called);
+        assert_eq!(called, [WAITER]);
+        let server = first[0].collect(ticket).unwrap();
+        assert_eq!(server.name, "b");
+        assert_eq!(registry.pool_status()[0].waiting, 0);
+    }
+
+    #[test]
+    fn a_place_without_a_lock_counts_under_the_plan_that_limits_it() {
+        let mut registry = ServerRegistry::default();
+        let first = registry.adopt(&[pool(&[("a", 0)])], &mut Vec::new());
+        assert_eq!(place(&first[0]), Placed::At("a".to_owned()));
+        let second = registry.adopt(&[pool(&[("a", 1)])], &mut Vec::new());
+        let Placed::Waits(ticket) = place(&second[0]) else {
+            panic!("a second place");
+        };
+        let mut called = Vec::new();
+        first[0].release(&first[0].servers()[0], &mut called);
+        assert_eq!(called, [WAITER]);
+        assert!(second[0].collect(ticket).is_some());
     }
 }

@@ -70,6 +70,12 @@ counters! {
     netns_refused,
     /// Sessions for which no upstream connection came about.
     upstream_failed,
+    /// Sessions that had to wait for a server to have room.
+    queued,
+    /// Connection attempts after a first one that failed.
+    retries,
+    /// Of those: at another server.
+    redispatches,
     /// Bytes delivered to servers by ended sessions.
     bytes_up,
     /// Bytes delivered to clients by ended sessions.

@@ -65,6 +65,7 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
             (_, true) => Some(HeaderPlan::V2(TlvPlan::default())),
             _ => None,
         },
+        share: nsproxy_engine::Share::default(),
     };
     let source = args
         .source_client

@@ -23,6 +23,10 @@ pub enum CloseReason {
     NetnsAmbiguous,
     /// The pool has no server.
     NoServer,
+    /// No server had room in time.
+    QueueTimeout,
+    /// As many sessions wait for the client's server as may.
+    QueueFull,
     /// The server's address is the client's destination, and the client has none (a unix socket).
     NoDestination,
     /// The connection to the server would lead back to this listener itself.
@@ -73,6 +77,8 @@ impl CloseReason {
         matches!(
             self,
             Self::NoServer
+                | Self::QueueTimeout
+                | Self::QueueFull
                 | Self::NoDestination
                 | Self::Loop
                 | Self::NoSource
@@ -103,6 +109,8 @@ impl std::fmt::Display for CloseReason {
             }
             Self::NetnsAmbiguous => f.write_str("the PROXY header names two different namespaces"),
             Self::NoServer => f.write_str("the backend has no server"),
+            Self::QueueTimeout => f.write_str("no server had room in time"),
+            Self::QueueFull => f.write_str("too many sessions wait for the server"),
             Self::NoDestination => {
                 f.write_str("the server takes the client's destination address, and a unix socket has none")
             }

@@ -44,6 +44,14 @@ impl Span {
         NonZeroU32::new(u32::try_from(millis).unwrap_or(u32::MAX)).map(Self)
     }
 
+    /// So many milliseconds; `None` for zero.
+    pub const fn from_millis(millis: u32) -> Option<Self> {
+        match NonZeroU32::new(millis) {
+            Some(millis) => Some(Self(millis)),
+            None => None,
+        }
+    }
+
     /// As a standard duration.
     pub const fn as_duration(self) -> Duration {
         Duration::from_millis(self.0.get() as u64)

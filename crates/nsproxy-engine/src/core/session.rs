@@ -2,6 +2,9 @@
 //!
 //! ```text
 //! ExpectHeader -> AwaitSocket -> Connecting -> SendPreface -> Relaying -> Closed(reason)
+//!                  |      ^  ^         |
+//!                  v      |  |         v
+//!                 Queued -+  +- [Pausing <-] Retrying
 //! ```
 //!
 //! A session passes only through the states that its rules need. The methods are of three kinds:
@@ -13,7 +16,9 @@
 //! After a [`Step::Close`] the session is over and is told nothing more; one that was closed by an outcome or by
 //! [`Session::close`] stays closed, for the same reason, whatever it is told.
 
-pub use super::step::{Connect, HeaderRead, Step, Timeouts};
+mod opening;
+
+pub use super::step::{Connect, HeaderRead, Retries, Step, Timeouts};
 
 use super::close::{CloseReason, Errno};
 use super::flow::{Fill, Flow, FlowStep, Flush};
@@ -27,6 +32,9 @@ pub struct Session {
     state: State,
     readiness: [Readiness; 2],
     timeouts: Timeouts,
+    retries: Retries,
+    /// Retries that were made.
+    retried: u16,
 }
 
 /// Named by what the session waits for.
@@ -35,9 +43,22 @@ enum State {
     ExpectHeader {
         since: Moment,
     },
+    /// No server has room.
+    Queued {
+        since: Moment,
+    },
     AwaitSocket {
         since: Moment,
         requested: bool,
+    },
+    /// An attempt has failed, and what it leaves behind is to be cleared away.
+    Retrying {
+        redispatch: bool,
+        pause: bool,
+    },
+    /// Before the next attempt.
+    Pausing {
+        until: Moment,
     },
     Connecting {
         since: Moment,
@@ -84,7 +105,15 @@ impl Session {
             state,
             readiness: [downstream, Readiness::empty()],
             timeouts,
+            retries: Retries::default(),
+            retried: 0,
         }
+    }
+
+    /// The same, but with other attempts should one to connect fail.
+    #[must_use]
+    pub const fn with_retries(self, retries: Retries) -> Self {
+        Self { retries, ..self }
     }
 
     /// An edge was reported for one of the sockets.
@@ -105,6 +134,9 @@ impl Session {
             // Nobody waits for the answer any more, and nothing was promised upstream.
             _ if downstream.contains(Readiness::ERROR) => Step::Close(CloseReason::Reset(Side::Downstream)),
             State::AwaitSocket { requested: false, .. } => Step::OpenSocket,
+            State::Retrying { redispatch, .. } => Step::Retry {
+                redispatch: *redispatch,
+            },
             State::Connecting { started: false, .. } => Step::Connect,
             State::Connecting { .. } if upstream.intersects(Readiness::WRITABLE | Readiness::ERROR) => {
                 let failed = upstream.contains(Readiness::ERROR);
@@ -112,6 +144,8 @@ impl Session {
             }
             State::SendPreface { .. } if upstream.contains(Readiness::WRITABLE) => Step::SendPreface,
             State::ExpectHeader { .. }
+            | State::Queued { .. }
+            | State::Pausing { .. }
             | State::AwaitSocket { .. }
             | State::Connecting { .. }
             | State::SendPreface { .. } => Step::Wait,
@@ -130,52 +164,6 @@ impl Session {
             HeaderRead::Incomplete => {}
             HeaderRead::WouldBlock => self.readiness[Side::Downstream.index()].read_exhausted(),
             HeaderRead::Refused(reason) => self.close(reason),
-        }
-    }
-
-    /// Outcome of [`Step::OpenSocket`]: the request is on its way.
-    pub fn on_socket_requested(&mut self) {
-        if let State::AwaitSocket { requested, .. } = &mut self.state {
-            *requested = true;
-        }
-    }
-
-    /// The opener has answered with a socket.
-    pub fn on_socket(&mut self) {
-        if let State::AwaitSocket { since, .. } = self.state {
-            self.state = State::Connecting {
-                since,
-                started: false,
-            };
-        }
-    }
-
-    /// Outcome of [`Step::Connect`] and [`Step::FinishConnect`].
-    pub fn on_connect(&mut self, connect: Connect, now: Moment) {
-        match connect {
-            Connect::Established { preface, payload } => {
-                // What the server may have sent already brings an edge of its own.
-                self.readiness[Side::Upstream.index()].insert(Readiness::WRITABLE);
-                self.state = if preface == 0 {
-                    State::Relaying(Relaying::new(0, now))
-                } else {
-                    State::SendPreface {
-                        since: now,
-                        left: preface,
-                        payload,
-                    }
-                };
-            }
-            Connect::InProgress => {
-                self.readiness[Side::Upstream.index()].remove(Readiness::WRITABLE);
-                if let State::Connecting { started, .. } = &mut self.state {
-                    *started = true;
-                }
-            }
-            // A server that refuses answers otherwise: this one had accepted, and may have sent something.
-            Connect::Failed(errno) if errno.is_reset() => self.close(CloseReason::Reset(Side::Upstream)),
-            Connect::Failed(errno) => self.close(CloseReason::ConnectFailed(errno)),
-            Connect::Impossible(reason) => self.close(reason),
         }
     }
 
@@ -300,32 +288,39 @@ impl Session {
         let Timeouts {
             header,
             connect,
+            queue,
             client,
             server,
         } = self.timeouts;
         match &self.state {
             State::ExpectHeader { since } => header.or(client).map(|span| since.after(span)),
+            State::Queued { since } => queue.or(connect).map(|span| since.after(span)),
             State::AwaitSocket { since, .. } | State::Connecting { since, .. } => {
                 connect.map(|span| since.after(span))
             }
+            State::Pausing { until } => Some(*until),
             State::SendPreface { since, .. } => server.map(|span| since.after(span)),
             State::Relaying(relaying) => {
                 let [downstream, upstream] =
                     Side::BOTH.map(|side| relaying.idle_deadline(side, self.readiness, &self.timeouts));
                 earlier(downstream, upstream)
             }
-            State::Closed { .. } => None,
+            State::Retrying { .. } | State::Closed { .. } => None,
         }
     }
 
-    /// Time has passed: closes the session when its deadline has.
+    /// Time has passed: closes the session when its deadline has, or tries again.
     pub fn on_time(&mut self, now: Moment) {
         if self.deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
         let reason = match &self.state {
             State::ExpectHeader { .. } => CloseReason::HeaderTimeout,
-            State::AwaitSocket { .. } | State::Connecting { .. } => CloseReason::ConnectTimeout,
+            State::Queued { .. } => CloseReason::QueueTimeout,
+            // The opener still owes an answer: that must not come to another attempt.
+            State::AwaitSocket { .. } => CloseReason::ConnectTimeout,
+            State::Connecting { .. } => return self.retry(CloseReason::ConnectTimeout, false),
+            State::Pausing { .. } => return self.await_socket(now),
             State::SendPreface { .. } => CloseReason::IdleTimeout(Side::Upstream),
             State::Relaying(relaying) => {
                 let client = relaying.idle_deadline(Side::Downstream, self.readiness, &self.timeouts);
@@ -335,7 +330,7 @@ impl Session {
                     Side::Upstream
                 })
             }
-            State::Closed { .. } => return,
+            State::Retrying { .. } | State::Closed { .. } => return,
         };
         self.close(reason);
     }

@@ -10,14 +10,16 @@ mod checks;
 mod driver;
 mod socket;
 
-use nsproxy_testkit::Rng;
+use std::num::NonZeroI16;
 use std::time::Duration;
 
-use self::socket::{Phase, Queue, Socket};
-use super::close::CloseReason;
+use nsproxy_testkit::Rng;
+
+use self::socket::{ENETUNREACH, Phase, Queue, Socket};
+use super::close::{CloseReason, Errno};
 use super::moment::{Moment, Span};
 use super::readiness::Readiness;
-use super::session::{Session, Timeouts};
+use super::session::{Retries, Session, Step, Timeouts};
 use super::side::Side;
 
 /// Steps to play: a few seconds of a debug build on a slow machine.
@@ -89,7 +91,9 @@ enum Event {
     PeerReads(Side),
     Edge(Side),
     Continue,
+    PlaceComes,
     SocketComes,
+    SocketFails,
     ConnectionEnds,
 }
 
@@ -110,6 +114,13 @@ struct Sim {
     header: u64,
     header_read: u64,
     preface_header: u64,
+    retries: Retries,
+    /// Retries that were made.
+    attempts: u16,
+    /// Whether it has a place at a server, or waits for one, which may never come.
+    has_place: bool,
+    queued_for_server: bool,
+    place_comes: bool,
     /// The opener owes an answer, and may never give it.
     socket_awaited: bool,
     opener_answers: bool,
@@ -157,8 +168,14 @@ impl Sim {
             peer.to_send = peer.to_send.min(1_000 * narrowest);
         }
         let now = Moment::from_millis(rng.between(0, 1_000) as u64);
+        let retries = some_retries(&mut rng);
         let mut sim = Self {
-            session: Session::new(header > 0, timeouts, now),
+            session: Session::new(header > 0, timeouts, now).with_retries(retries),
+            retries,
+            attempts: 0,
+            has_place: false,
+            queued_for_server: false,
+            place_comes: !sleepy(&mut rng),
             timeouts,
             now,
             began: now,
@@ -229,6 +246,18 @@ impl Sim {
                 }
             }
             Event::Continue => self.turn(),
+            Event::PlaceComes => {
+                self.queued_for_server = false;
+                self.has_place = true;
+                self.began = self.now;
+                self.session.on_called(self.now);
+                self.turn();
+            }
+            Event::SocketFails => {
+                self.socket_awaited = false;
+                self.session.on_socket_failed(Errno(ENETUNREACH));
+                self.turn();
+            }
             Event::SocketComes => {
                 self.socket_awaited = false;
                 self.session.on_socket();
@@ -266,8 +295,16 @@ impl Sim {
         if self.queued {
             events.push(Event::Continue);
         }
+        if self.queued_for_server && self.place_comes {
+            events.push(Event::PlaceComes);
+        }
         if self.socket_awaited && self.opener_answers {
-            events.push(Event::SocketComes);
+            let fails = self.rng.one_in(20);
+            events.push(if fails {
+                Event::SocketFails
+            } else {
+                Event::SocketComes
+            });
         }
         if self.watched && self.sockets[1].phase == Phase::Connecting && self.connection_answers {
             events.push(Event::ConnectionEnds);
@@ -296,7 +333,11 @@ impl Sim {
 
     fn pass_time(&mut self, now: Moment) {
         self.now = now;
+        let paused = self.session.next_step() == Step::Wait;
         self.session.on_time(now);
+        if paused && self.session.next_step() == Step::OpenSocket {
+            self.began = now;
+        }
         let overdue = self.session.deadline().is_some_and(|deadline| deadline <= now);
         assert!(!overdue, "a deadline in the past after on_time");
         self.fruitless = 0;
@@ -309,8 +350,18 @@ fn every_timeout(rng: &mut Rng) -> Timeouts {
     Timeouts {
         header: span(),
         connect: span(),
+        queue: span(),
         client: span(),
         server: span(),
+    }
+}
+
+fn some_retries(rng: &mut Rng) -> Retries {
+    let intervals = [0, 1, 2, -1, -2].map(NonZeroI16::new);
+    Retries {
+        most: *pick(rng, &[0, 1, 3]),
+        redispatch: *pick(rng, &intervals),
+        anywhere: rng.one_in(2),
     }
 }
 

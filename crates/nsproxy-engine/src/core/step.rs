@@ -1,5 +1,7 @@
 //! What goes into a session and what comes out of it: limits, steps, and how a step went.
 
+use std::num::NonZeroI16;
+
 use super::close::{CloseReason, Errno};
 use super::flow::Path;
 use super::moment::Span;
@@ -12,6 +14,8 @@ pub struct Timeouts {
     pub header: Option<Span>,
     /// For the upstream socket and its connection.
     pub connect: Option<Span>,
+    /// For a server to have room; [`Timeouts::connect`] when not set.
+    pub queue: Option<Span>,
     /// Inactivity of the client while the session waits for it.
     pub client: Option<Span>,
     /// Inactivity of the server while the session waits for it.
@@ -27,13 +31,48 @@ impl Timeouts {
     }
 }
 
+/// What follows a connection attempt that failed. The default is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retries {
+    /// Attempts after the first.
+    pub most: u16,
+    /// Every so many retries, another server is tried; a negative number counts back from the last retry, which is -1.
+    /// `None` always stays with the server.
+    pub redispatch: Option<NonZeroI16>,
+    /// Any other server is as good: with [`Retries::redispatch`], each retry goes to another one, and at once.
+    pub anywhere: bool,
+}
+
+impl Retries {
+    /// Whether the retry with this number, from 1, goes to another server. HAProxy's `back_handle_st_cer`.
+    pub(super) fn redispatches(self, retry: u16) -> bool {
+        let Some(interval) = self.redispatch.map(NonZeroI16::get) else {
+            return false;
+        };
+        let interval = if interval > 0 {
+            i32::from(interval)
+        } else {
+            (i32::from(self.most) + 1 + i32::from(interval)).max(1)
+        };
+        self.anywhere || i32::from(retry) % interval == 0
+    }
+}
+
 /// What the driver has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Read PROXY header bytes from downstream, then [`Session::on_header`](super::session::Session::on_header).
     ReadHeader,
-    /// Ask for an upstream socket, then [`Session::on_socket_requested`](super::session::Session::on_socket_requested).
+    /// Choose a server and ask for an upstream socket, then
+    /// [`Session::on_socket_requested`](super::session::Session::on_socket_requested), or
+    /// [`Session::on_queued`](super::session::Session::on_queued) when no server has room.
     OpenSocket,
+    /// The connection attempt has failed: let go of the upstream socket, then
+    /// [`Session::on_retry`](super::session::Session::on_retry).
+    Retry {
+        /// Let go of the server, too: another one is tried.
+        redispatch: bool,
+    },
     /// Start connecting, then [`Session::on_connect`](super::session::Session::on_connect).
     Connect,
     /// The connection attempt has ended, then [`Session::on_connect`](super::session::Session::on_connect).

@@ -36,6 +36,16 @@ pub enum PlanError {
         /// The server's name.
         server: String,
     },
+    /// A weight beyond 256.
+    #[error("server `{server}` of pool `{pool}` has the weight {weight}, and the greatest is 256")]
+    Weight {
+        /// The pool's name.
+        pool: String,
+        /// The server's name.
+        server: String,
+        /// Its weight.
+        weight: u16,
+    },
     /// Two listeners in one place.
     #[error("relay `{relay}` listens at {address} in the same namespace as another listener of the plan")]
     DuplicateListener {
@@ -51,7 +61,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// A pool index out of range, two servers of one name in a pool, two pools of one name, a relay without a listener.
+    /// A pool index out of range, two servers of one name in a pool, two pools of one name, a relay without a listener, a
+    /// weight beyond 256.
     pub fn check(&self) -> Result<(), PlanError> {
         for relay in &self.relays {
             if relay.pool >= self.pools.len() {
@@ -78,6 +89,13 @@ impl Plan {
                 let (pool, server) = (pool.name.clone(), server.name.clone());
                 return Err(PlanError::DuplicateServer { pool, server });
             }
+            if let Some(server) = pool.servers.iter().find(|server| server.share.weight > 256) {
+                return Err(PlanError::Weight {
+                    pool: pool.name.clone(),
+                    server: server.name.clone(),
+                    weight: server.share.weight,
+                });
+            }
         }
         Ok(())
     }
@@ -86,6 +104,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::balance::Share;
     use crate::plan::{ListenerPlan, ServerPlan, Target, UpstreamNetns};
 
     fn plan() -> Plan {
@@ -100,6 +119,7 @@ mod tests {
             target: Target::ClientDestination { port: None },
             netns: UpstreamNetns::Default,
             send_header: None,
+            share: Share::default(),
         };
         Plan::forward(listener, server, None)
     }

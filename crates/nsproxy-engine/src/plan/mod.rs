@@ -7,11 +7,14 @@ pub use check::PlanError;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroI16, NonZeroU32};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use netns_core::NetnsSpec;
+
+use crate::core::balance::{Algorithm, Share};
 
 /// Everything that [`Handle::apply`](crate::Handle::apply) brings into being.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +80,7 @@ impl std::fmt::Display for Endpoint {
 pub struct PoolPlan {
     /// For logs and statistics; with a server's name, the key of what outlives a plan.
     pub name: String,
-    /// Taken in turn.
+    /// In the order in which algorithms look at them.
     pub servers: Vec<ServerPlan>,
     /// The address that connections to the servers come from; `None` leaves it to the kernel.
     pub source: Option<SourcePlan>,
@@ -85,6 +88,27 @@ pub struct PoolPlan {
     pub connect_timeout: Duration,
     /// Inactivity of the server; zero is "never".
     pub server_timeout: Duration,
+    /// How sessions are spread, wait and are tried again.
+    pub balance: Balancing,
+}
+
+/// How a pool spreads its sessions, how long they wait, and what follows a connection that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Balancing {
+    /// How a server is chosen.
+    pub algorithm: Algorithm,
+    /// Whether all backups are used when no other server can be, or only the first.
+    pub all_backups: bool,
+    /// The pool's sessions, waiting ones included, at which a server with [`Share::min_sessions`] gets up to
+    /// [`Share::max_sessions`]. `None`: always.
+    pub full_at: Option<NonZeroU32>,
+    /// How long a session waits for a server to have room; `None` takes [`PoolPlan::connect_timeout`].
+    pub queue_timeout: Option<Duration>,
+    /// Connection attempts after the first, each with [`PoolPlan::connect_timeout`] and a socket of its own.
+    pub retries: u16,
+    /// Every so many retries another server is tried, or counted back from the last one, which is -1; with algorithms that
+    /// have no reason for a certain server, at each retry. `None` always stays with the server.
+    pub redispatch: Option<NonZeroI16>,
 }
 
 /// One server.
@@ -98,6 +122,8 @@ pub struct ServerPlan {
     pub netns: UpstreamNetns,
     /// The PROXY header that it gets.
     pub send_header: Option<HeaderPlan>,
+    /// What it may get.
+    pub share: Share,
 }
 
 /// Where a server is.
@@ -162,7 +188,8 @@ pub enum SourcePlan {
 }
 
 impl Plan {
-    /// A plan of one relay from one listener to one server, with no timeout but one minute to connect.
+    /// A plan of one relay from one listener to one server, with no timeout but one minute to connect, and a single
+    /// attempt.
     pub fn forward(listener: ListenerPlan, server: ServerPlan, source: Option<SourcePlan>) -> Self {
         let name = format!("{} -> {}", listener.address, server.name);
         Self {
@@ -180,6 +207,7 @@ impl Plan {
                 source,
                 connect_timeout: Duration::from_secs(60),
                 server_timeout: Duration::ZERO,
+                balance: Balancing::default(),
             }],
             selectable: BTreeSet::new(),
         }

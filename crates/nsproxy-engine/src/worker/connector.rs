@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use socket2::SockAddr;
 
-use super::entry::{Address, Chosen, Entry};
+use super::entry::{Address, Chosen, Entry, Place};
 use super::header::{self, Preface};
 use super::resources::Resources;
+use crate::core::balance::Placed;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::session::Connect;
 use crate::core::side::Side;
@@ -15,47 +16,140 @@ use crate::opener::{Family, SocketKind, SocketRequest, SourceBind};
 use crate::plan::{Endpoint, NetnsRef, SourcePlan, Target};
 use crate::servers::{Server, ServerNetns};
 
-/// Chooses a server and says which socket its connection needs.
+/// Chooses a server and says which socket its connection needs. `None`: no server has room, and the session waits.
 ///
 /// # Errors
 ///
 /// Why there can be no connection.
-pub(super) fn choose(entry: &mut Entry, resources: &Resources) -> Result<SocketRequest, CloseReason> {
-    let Some(server) = entry.route.pool.next_server().map(Arc::clone) else {
-        header::report_unlisted(entry, false, resources);
-        return Err(CloseReason::NoServer);
+pub(super) fn choose(
+    entry: &mut Entry,
+    key: usize,
+    resources: &mut Resources,
+) -> Result<Option<SocketRequest>, CloseReason> {
+    if let (Place::Taken, Some(chosen)) = (&entry.place, &entry.server) {
+        // Another attempt at the same server.
+        return request(entry, chosen).map(Some);
+    }
+    let server = match std::mem::replace(&mut entry.place, Place::None) {
+        Place::Granted(server) => server,
+        _ => match place(entry, key, resources) {
+            Placed::At(server) => server,
+            Placed::Waits(ticket) => {
+                entry.place = Place::Awaited(ticket);
+                resources.stats.queued.add(1);
+                return Ok(None);
+            }
+            refused => {
+                header::report_unlisted(entry, false, resources);
+                return Err(match refused {
+                    Placed::QueueFull => CloseReason::QueueFull,
+                    _ => CloseReason::NoServer,
+                });
+            }
+        },
     };
-    let netns = netns_of(&server, entry, resources)?;
-    let address = address_of(&server, entry, &netns, resources)?;
-    let kind = match &address {
+    let chosen = match prepare(&server, entry, resources) {
+        Ok((netns, address)) => Chosen {
+            server,
+            netns,
+            address,
+        },
+        Err(reason) => {
+            entry.place = Place::Granted(server);
+            return Err(reason);
+        }
+    };
+    let request = request(entry, &chosen);
+    entry.server = Some(chosen);
+    entry.place = Place::Taken;
+    request.map(Some)
+}
+
+fn place(entry: &Entry, key: usize, resources: &mut Resources) -> Placed<Arc<Server>> {
+    let client = || entry.client().map(|client| client.ip().to_canonical());
+    // One that was chosen before has failed.
+    let avoid = entry.server.as_ref().map(|chosen| &*chosen.server);
+    resources.place(&entry.route.pool, client, avoid, (key, entry.generation))
+}
+
+/// Where the connection to this server goes.
+fn prepare(
+    server: &Server,
+    entry: &mut Entry,
+    resources: &Resources,
+) -> Result<(NetnsRef, Address), CloseReason> {
+    let netns = netns_of(server, entry, resources)?;
+    let address = address_of(server, entry, &netns, resources)?;
+    Ok((netns, address))
+}
+
+fn request(entry: &Entry, chosen: &Chosen) -> Result<SocketRequest, CloseReason> {
+    let kind = match &chosen.address {
         Address::Unix => SocketKind::Upstream {
             family: Family::Unix,
             source: None,
         },
-        Address::Ip(address) => {
-            let source = entry
+        Address::Ip(address) => SocketKind::Upstream {
+            family: Family::from(address),
+            source: entry
                 .route
                 .pool
                 .source
                 .map(|plan| source_of(plan, entry, address))
-                .transpose()?;
-            SocketKind::Upstream {
-                family: Family::from(address),
-                source,
+                .transpose()?,
+        },
+    };
+    Ok(SocketRequest {
+        netns: chosen.netns.clone(),
+        kind,
+    })
+}
+
+/// Takes the place that a session has waited for; `false` when it has to wait on.
+pub(super) fn collect(entry: &mut Entry) -> bool {
+    let Place::Awaited(ticket) = entry.place else {
+        return false;
+    };
+    let Some(server) = entry.route.pool.collect(ticket) else {
+        return false;
+    };
+    entry.place = Place::Granted(server);
+    true
+}
+
+/// After an attempt that failed: nothing of it is left for the next one.
+pub(super) fn clear_away(entry: &mut Entry, redispatch: bool, resources: &mut Resources) {
+    resources.stats.retries.add(1);
+    drop_upstream(entry, resources);
+    if redispatch {
+        resources.stats.redispatches.add(1);
+        entry.suspect = false;
+        leave(entry, resources);
+    }
+}
+
+/// Closes the upstream socket.
+pub(super) fn drop_upstream(entry: &mut Entry, resources: &Resources) {
+    if let Some(socket) = entry.take_upstream()
+        && entry.suspect
+    {
+        resources.own.forget(&socket);
+    }
+}
+
+/// Gives the session's place at a server back, or its place in the queue.
+pub(super) fn leave(entry: &mut Entry, resources: &mut Resources) {
+    let pool = &entry.route.pool;
+    match std::mem::replace(&mut entry.place, Place::None) {
+        Place::None => {}
+        Place::Awaited(ticket) => resources.abandon(pool, ticket),
+        Place::Granted(server) => resources.release(pool, &server),
+        Place::Taken => {
+            if let Some(chosen) = &entry.server {
+                resources.release(pool, &chosen.server);
             }
         }
-    };
-    let request = SocketRequest {
-        netns: netns.clone(),
-        kind,
-    };
-    server.state.acquire();
-    entry.server = Some(Chosen {
-        server,
-        netns,
-        address,
-    });
-    Ok(request)
+    }
 }
 
 /// Starts connecting the upstream socket.
@@ -115,7 +209,10 @@ fn netns_of(server: &Server, entry: &Entry, resources: &Resources) -> Result<Net
             Some(Err(_)) => (None, true),
         },
     };
-    header::report_unlisted(entry, refused, resources);
+    // Once for each session, however many servers it tries.
+    if refused || entry.server.is_none() {
+        header::report_unlisted(entry, refused, resources);
+    }
     if refused {
         Err(CloseReason::NetnsRefused)
     } else {

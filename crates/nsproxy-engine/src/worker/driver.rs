@@ -50,14 +50,19 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 let read = header::read(entry, resources);
                 entry.core.on_header(read, resources.now());
             }
-            Step::OpenSocket => match connector::choose(entry, resources) {
-                Ok(request) => {
+            Step::OpenSocket => match connector::choose(entry, key, resources) {
+                Ok(Some(request)) => {
                     resources.request_socket(key, entry.generation, request);
                     entry.core.on_socket_requested();
                     return Turn::WaitsForSocket;
                 }
+                Ok(None) => entry.core.on_queued(resources.now()),
                 Err(reason) => entry.core.close(reason),
             },
+            Step::Retry { redispatch } => {
+                connector::clear_away(entry, redispatch, resources);
+                entry.core.on_retry(resources.now());
+            }
             Step::Connect => {
                 let connect = connector::connect(entry, resources);
                 start_watching(entry, key, connect, resources);

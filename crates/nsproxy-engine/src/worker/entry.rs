@@ -9,6 +9,7 @@ use socket2::Socket;
 use super::buffers::{BufferPool, Waiting};
 use super::pipes::{Pipe, PipePool};
 use crate::accepted::Accepted;
+use crate::core::balance::Ticket;
 use crate::core::close::CloseReason;
 use crate::core::moment::Moment;
 use crate::core::policy::ClientNetns;
@@ -27,7 +28,9 @@ pub(super) struct Entry {
     upstream: Option<Socket>,
     pub(super) holdings: [Holding; 2],
     pub(super) route: Arc<Route>,
+    /// The last one that was chosen.
     pub(super) server: Option<Chosen>,
+    pub(super) place: Place,
     pub(super) peer: Option<SocketAddr>,
     /// What the PROXY header said.
     pub(super) received: Option<Box<Received>>,
@@ -46,6 +49,19 @@ pub(super) struct Chosen {
     pub(super) server: Arc<Server>,
     pub(super) netns: NetnsRef,
     pub(super) address: Address,
+}
+
+/// Whether a session has a place at a server.
+#[derive(Debug)]
+pub(super) enum Place {
+    /// None, and it waits for none.
+    None,
+    /// It waits.
+    Awaited(Ticket),
+    /// At this server, which it has waited for.
+    Granted(Arc<Server>),
+    /// At the server that was chosen last.
+    Taken,
 }
 
 /// Where a connection goes.
@@ -101,12 +117,13 @@ impl Entry {
     pub(super) fn new(accepted: Accepted, generation: u32, now: Moment) -> Self {
         let Accepted { socket, peer, route } = accepted;
         Self {
-            core: Session::new(route.accept_proxy, route.timeouts, now),
+            core: Session::new(route.accept_proxy, route.timeouts, now).with_retries(route.pool.retries),
             downstream: socket,
             upstream: None,
             holdings: [Holding::Nothing, Holding::Nothing],
             route,
             server: None,
+            place: Place::None,
             peer,
             received: None,
             accepted_at: now,
@@ -127,6 +144,10 @@ impl Entry {
 
     pub(super) fn set_upstream(&mut self, socket: Socket) {
         self.upstream = Some(socket);
+    }
+
+    pub(super) fn take_upstream(&mut self) -> Option<Socket> {
+        self.upstream.take()
     }
 
     /// The client, as the PROXY header or the socket tells.
@@ -182,6 +203,7 @@ impl Entry {
             upstream_netns: self.server.as_ref().and_then(|chosen| chosen.netns.as_deref()),
             bytes_up,
             bytes_down,
+            retries: self.core.retried(),
             duration: now.since(self.accepted_at),
             reason,
         }

@@ -10,6 +10,7 @@
 //! | `buffers.rs`, `pipes.rs` | where bytes wait, pooled and bounded |
 //! | `resources.rs` | what the sessions share, the opener and the clock among them |
 //! | `occupancy.rs` | whether it has time for more |
+//! | `sockets.rs` | has sockets opened |
 //! | `timers.rs` | deadlines |
 //! | `token.rs` | what a readiness event is about |
 
@@ -22,6 +23,7 @@ mod header;
 mod occupancy;
 mod pipes;
 mod resources;
+mod sockets;
 mod timers;
 mod token;
 
@@ -39,19 +41,20 @@ use self::acceptor::Acceptor;
 use self::driver::Turn;
 use self::entry::Entry;
 use self::occupancy::Occupancy;
-use self::resources::{Resources, split};
+use self::resources::Resources;
 use self::timers::Timers;
 use self::token::{About, edge};
 use crate::accepted::Accepted;
 use crate::admission::Gate;
 use crate::core::close::{CloseReason, Errno};
-use crate::core::moment::{Moment, Span};
+use crate::core::moment::Moment;
 use crate::core::side::Side;
 use crate::inbox::{Command, Mailbox};
 use crate::listeners::ListenerId;
 use crate::observer::{Notice, Observer};
-use crate::opener::{OpenAnswer, OpenerFactory, STOCK_INTERVAL};
+use crate::opener::{OpenAnswer, OpenerFactory};
 use crate::own::OwnConnections;
+use crate::pool::Waiter;
 use crate::stats::WorkerStats;
 
 /// Events taken from the poller at a time: few, so that new work is seen soon (HAProxy gained 18 % by the same step).
@@ -120,7 +123,15 @@ impl Worker {
         } = seed;
         let mut opener = factory.opener(stock)?;
         opener.register(poll.registry(), About::Opener.token())?;
-        let resources = Resources::new(poll.registry().try_clone()?, opener, own, stats, observer, pipes);
+        let resources = Resources::new(
+            poll.registry().try_clone()?,
+            opener,
+            own,
+            stats,
+            observer,
+            (index, Arc::clone(&mailboxes)),
+            pipes,
+        );
         Ok(Self {
             poll,
             commands,
@@ -167,9 +178,10 @@ impl Worker {
                 }
             }
             self.continue_unfinished();
+            self.on_time();
+            // Last of all that sessions do: whoever asks for a socket in this round gets it in this round.
             self.open_sockets();
             self.look_after_stock();
-            self.on_time();
             self.publish();
         }
         Ok(())
@@ -310,11 +322,6 @@ impl Worker {
         for holding in &mut entry.holdings {
             holding.release(false, &mut self.resources.buffers, &mut self.resources.pipes);
         }
-        if entry.suspect
-            && let Some(socket) = entry.socket(Side::Upstream)
-        {
-            self.resources.own.forget(socket);
-        }
         if reason.aborts() {
             for socket in Side::BOTH.iter().filter_map(|side| entry.socket(*side)) {
                 // So that the close is a reset. Should it fail, the peer sees an end instead.
@@ -324,71 +331,14 @@ impl Worker {
         let summary = entry.summary(reason, self.resources.now());
         self.resources.count(&summary);
         self.resources.observer.session_ended(&summary);
-        if let Some(chosen) = &entry.server {
-            chosen.server.state.release();
-        }
         self.mailboxes[self.index].load().remove();
         let route = Arc::clone(&entry.route);
         // The sockets are closed before anybody is told that there is room.
+        connector::drop_upstream(&mut entry, &self.resources);
+        connector::leave(&mut entry, &mut self.resources);
         drop(entry);
         if acceptor::leave(&self.gate, &route) {
             self.announce_room();
-        }
-    }
-
-    /// Lets the opener work, and passes its answers on.
-    fn open_sockets(&mut self) {
-        while self.awaiting_sockets > 0 {
-            let mut answers = std::mem::take(&mut self.answers);
-            self.resources.opener.answers(&mut answers);
-            let came = answers.len();
-            self.awaiting_sockets = self.awaiting_sockets.saturating_sub(came);
-            for OpenAnswer { token, result } in answers.drain(..) {
-                let (key, generation) = split(token);
-                let Some(entry) = self
-                    .sessions
-                    .get_mut(key)
-                    .filter(|entry| entry.generation == generation)
-                else {
-                    // The session has ended in the meantime; its socket goes with the answer.
-                    continue;
-                };
-                match result {
-                    Ok(socket) => {
-                        entry.set_upstream(socket);
-                        entry.core.on_socket();
-                    }
-                    Err(error) => {
-                        entry.core.close(CloseReason::SocketFailed(error.errno()));
-                        if let Some(chosen) = &entry.server {
-                            let (relay, server) = (entry.route.relay.as_str(), chosen.server.name.as_str());
-                            self.resources.observer.notice(&Notice::SocketFailed {
-                                relay,
-                                server,
-                                error: &error,
-                            });
-                        }
-                    }
-                }
-                self.drive(key);
-            }
-            self.answers = answers;
-            if came == 0 {
-                return;
-            }
-        }
-    }
-
-    /// Sockets in stock must not keep a namespace alive for long.
-    fn look_after_stock(&mut self) {
-        let now = self.resources.now();
-        let opener = &mut self.resources.opener;
-        if self.stock_checked_at.is_some_and(|due| due <= now) {
-            opener.release_unused();
-            self.stock_checked_at = None;
-        }
-        if self.stock_checked_at.is_none() && opener.stock() > 0 {
-            self.stock_checked_at = Span::from_duration(STOCK_INTERVAL).map(|interval| now.after(interval));
         }
     }
 
@@ -432,6 +382,7 @@ impl Worker {
                 }
                 Command::Unlisten(id) => self.acceptor.unlisten(&self.poll, id),
                 Command::Adopt(accepted) => self.begin(*accepted),
+                Command::Called(waiter) => self.on_called(waiter),
                 Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
                 Command::Drain(deadline) => {
                     self.acceptor.unlisten_all(&self.poll);
@@ -443,6 +394,17 @@ impl Worker {
                     self.drain_until = Some(Instant::now());
                 }
             }
+        }
+    }
+
+    /// A session that has waited has a place, unless it has ended.
+    fn on_called(&mut self, Waiter { key, generation, .. }: Waiter) {
+        if let Some(entry) = self.sessions.get_mut(key)
+            && entry.generation == generation
+            && connector::collect(entry)
+        {
+            entry.core.on_called(self.resources.now());
+            self.drive(key);
         }
     }
 

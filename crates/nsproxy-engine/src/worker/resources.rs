@@ -1,6 +1,7 @@
 //! What the sessions of a worker share: places for bytes to wait, the opener, the clock, and whom to tell.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,12 +13,16 @@ use socket2::Socket;
 use super::buffers::{BufferPool, SCRATCH};
 use super::pipes::PipePool;
 use super::token::About;
+use crate::core::balance::{Placed, Ticket};
 use crate::core::close::CloseReason;
 use crate::core::moment::Moment;
 use crate::core::side::Side;
+use crate::inbox::{self, Mailbox};
 use crate::observer::{Observer, SessionSummary};
 use crate::opener::{OpenToken, SocketOpener, SocketRequest};
 use crate::own::OwnConnections;
+use crate::pool::{Pool, Waiter};
+use crate::servers::Server;
 use crate::stats::WorkerStats;
 
 /// What the sessions of a worker share.
@@ -30,6 +35,10 @@ pub(super) struct Resources {
     pub(super) own: Arc<OwnConnections>,
     pub(super) stats: Arc<WorkerStats>,
     pub(super) observer: Arc<dyn Observer>,
+    worker: usize,
+    mailboxes: Arc<[Mailbox]>,
+    /// Sessions to be called; empty but within a call.
+    called: Vec<Waiter>,
     started: Instant,
     now: Moment,
 }
@@ -41,6 +50,7 @@ impl Resources {
         own: Arc<OwnConnections>,
         stats: Arc<WorkerStats>,
         observer: Arc<dyn Observer>,
+        (worker, mailboxes): (usize, Arc<[Mailbox]>),
         pipes: usize,
     ) -> Self {
         Self {
@@ -52,6 +62,9 @@ impl Resources {
             own,
             stats,
             observer,
+            worker,
+            mailboxes,
+            called: Vec::new(),
             started: Instant::now(),
             now: Moment::default(),
         }
@@ -84,6 +97,40 @@ impl Resources {
     /// Asks the opener for a session's upstream socket.
     pub(super) fn request_socket(&mut self, key: usize, generation: u32, request: SocketRequest) {
         self.opener.request(join(key, generation), request);
+    }
+
+    /// Finds a server for a session; see [`Pool::place`].
+    pub(super) fn place(
+        &mut self,
+        pool: &Pool,
+        client: impl FnOnce() -> Option<IpAddr>,
+        avoid: Option<&Server>,
+        (key, generation): (usize, u32),
+    ) -> Placed<Arc<Server>> {
+        let waiter = Waiter {
+            worker: self.worker,
+            key,
+            generation,
+        };
+        let placed = pool.place(client, avoid, waiter, &mut self.called);
+        self.call();
+        placed
+    }
+
+    /// Gives a place at a server back.
+    pub(super) fn release(&mut self, pool: &Pool, server: &Server) {
+        pool.release(server, &mut self.called);
+        self.call();
+    }
+
+    /// A session waits no more.
+    pub(super) fn abandon(&mut self, pool: &Pool, ticket: Ticket) {
+        pool.abandon(ticket, &mut self.called);
+        self.call();
+    }
+
+    fn call(&mut self) {
+        inbox::call(&self.mailboxes, self.called.drain(..));
     }
 
     /// Counts the end of a session.

@@ -198,6 +198,7 @@ pub(crate) fn server(address: &Address) -> ServerPlan {
         target,
         netns: UpstreamNetns::Default,
         send_header: None,
+        share: nsproxy_engine::Share::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What must be true of a session that has ended.
 
 use super::Sim;
-use super::socket::{ECONNREFUSED, Phase};
+use super::socket::{ECONNREFUSED, ENETUNREACH, Phase};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::flow::{Fill, Flush};
 use crate::core::moment::Moment;
@@ -39,6 +39,13 @@ impl Sim {
                     "{waited:?} is too early"
                 );
             }
+            CloseReason::QueueTimeout => {
+                assert!(self.queued_for_server && !self.has_place);
+                let waited = self.now.since(self.began);
+                let span = self.timeouts.queue.or(self.timeouts.connect);
+                assert!(waited >= span.unwrap().as_duration(), "{waited:?} is too early");
+            }
+            CloseReason::SocketFailed(errno) => assert_eq!(errno, Errno(ENETUNREACH)),
             CloseReason::HeaderTimeout => assert!(self.header_read < self.header),
             CloseReason::HeaderAborted(_) => assert!(self.sockets[0].fin),
             // A server that had accepted has reset, which is another thing.
@@ -88,6 +95,10 @@ impl Sim {
         }
         self.session
             .on_header(HeaderRead::Refused(CloseReason::Stopped), late);
+        self.session.on_queued(late);
+        self.session.on_called(late);
+        self.session.on_retry(late);
+        self.session.on_socket_failed(Errno(1));
         self.session.on_socket();
         self.session.on_connect(Connect::Failed(Errno(1)), late);
         self.session.on_preface(Flush::Moved(1), late);

@@ -26,11 +26,8 @@ impl Sim {
                 Step::Wait => return self.check_wait(),
                 Step::Close(reason) => self.closed = Some(reason),
                 Step::ReadHeader => self.read_header(),
-                Step::OpenSocket => {
-                    assert!(!self.socket_awaited, "two requests for one session");
-                    self.socket_awaited = true;
-                    self.session.on_socket_requested();
-                }
+                Step::OpenSocket => self.open_socket(),
+                Step::Retry { redispatch } => self.retry(redispatch),
                 Step::Connect => self.connect(),
                 Step::FinishConnect { failed } => {
                     let error = if failed {
@@ -84,6 +81,37 @@ impl Sim {
             self.began = self.now;
         }
         self.session.on_header(read, self.now);
+    }
+
+    /// Chooses a server, or waits for one.
+    fn open_socket(&mut self) {
+        assert!(!self.socket_awaited, "two requests for one session");
+        assert!(!self.queued_for_server, "a request without a place");
+        if !self.has_place && self.rng.one_in(4) {
+            self.began = self.now;
+            self.queued_for_server = true;
+            return self.session.on_queued(self.now);
+        }
+        self.has_place = true;
+        self.socket_awaited = true;
+        self.session.on_socket_requested();
+    }
+
+    /// Another attempt: with a new socket, and a new server if so decided.
+    fn retry(&mut self, redispatch: bool) {
+        assert!(!self.relaying, "another attempt after relaying has begun");
+        self.attempts += 1;
+        assert!(
+            self.attempts <= self.retries.most,
+            "more retries than there may be"
+        );
+        assert!(!redispatch || self.retries.redispatch.is_some(), "sent elsewhere");
+        self.fruitless = 0;
+        self.has_place &= !redispatch;
+        self.watched = false;
+        self.sockets[1].start_again();
+        self.began = self.now;
+        self.session.on_retry(self.now);
     }
 
     fn connect(&mut self) {

@@ -5,6 +5,7 @@ use crate::core::readiness::Readiness;
 
 const ECONNRESET: i32 = 104;
 const EPIPE: i32 = 32;
+pub(super) const ENETUNREACH: i32 = 101;
 pub(super) const ECONNREFUSED: i32 = 111;
 
 /// Bytes `head..tail` of a stream in which the value of each byte is its position. So a queue of bytes is a range, and
@@ -111,6 +112,11 @@ impl Socket {
             starved: false,
             edge: true,
         }
+    }
+
+    /// Another socket in its place, for another attempt to connect.
+    pub(super) fn start_again(&mut self) {
+        *self = Self::new(Phase::Connecting, super::START, self.receive_room, self.send_room);
     }
 
     /// The smaller one of its buffers.

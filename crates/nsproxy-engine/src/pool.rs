@@ -1,0 +1,203 @@
+//! A pool of one plan, with what it shares with the same pool of other plans: who has which place, and who waits.
+//!
+//! The common case, one server without limits, takes no lock. Otherwise choosing takes a short one, and giving a place back
+//! takes it only while somebody waits.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::core::balance::{Algorithm, Ask, Dispatcher, Load, Placed, Setup, Share, Ticket, hash_of_client};
+use crate::core::moment::Span;
+use crate::core::session::{Retries, Timeouts};
+use crate::plan::{HeaderPlan, PoolPlan, SourcePlan};
+use crate::servers::Server;
+
+/// Where a session is to be told that it has a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Waiter {
+    pub(crate) worker: usize,
+    pub(crate) key: usize,
+    pub(crate) generation: u32,
+}
+
+/// A pool of one plan.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) name: String,
+    servers: Vec<Arc<Server>>,
+    pub(crate) source: Option<SourcePlan>,
+    /// Only the upstream ones are set.
+    pub(crate) timeouts: Timeouts,
+    pub(crate) retries: Retries,
+    /// Whether a server depends on the client's address.
+    hashes: bool,
+    /// The only server, when it takes everybody.
+    only: Option<Arc<Server>>,
+    places: Arc<Places>,
+}
+
+/// What a pool of one name shares among all plans.
+#[derive(Debug)]
+pub(crate) struct Places {
+    dispatcher: Mutex<Dispatcher<Arc<Server>, Waiter>>,
+    /// How many wait, to be seen without the lock.
+    waiting: AtomicUsize,
+}
+
+impl Pool {
+    /// The pool of a plan, with its servers and what `before` it was, if anything. Those who have a place now are added to
+    /// `called`.
+    pub(crate) fn new(
+        plan: &PoolPlan,
+        servers: Vec<Arc<Server>>,
+        before: Option<Arc<Places>>,
+        called: &mut Vec<Waiter>,
+    ) -> Self {
+        let balance = &plan.balance;
+        let setup = Setup {
+            algorithm: balance.algorithm,
+            all_backups: balance.all_backups,
+            full_at: balance.full_at,
+            servers: servers
+                .iter()
+                .map(|server| (Arc::clone(server), server.share, Arc::clone(&server.load)))
+                .collect(),
+        };
+        let places = match before {
+            Some(places) => {
+                places.with(|dispatcher| dispatcher.set_up(setup, called));
+                places
+            }
+            None => Arc::new(Places {
+                dispatcher: Mutex::new(Dispatcher::new(setup, RandomState::new().hash_one(0))),
+                waiting: AtomicUsize::new(0),
+            }),
+        };
+        let only = match &servers[..] {
+            [server] if server.share.is_usable() && takes_everybody(&server.share) => {
+                Some(Arc::clone(server))
+            }
+            _ => None,
+        };
+        let others = servers
+            .iter()
+            .filter(|server| server.share.is_usable() && !server.share.backup)
+            .count();
+        Self {
+            name: plan.name.clone(),
+            source: plan.source,
+            timeouts: Timeouts {
+                connect: Span::from_duration(plan.connect_timeout),
+                server: Span::from_duration(plan.server_timeout),
+                queue: balance.queue_timeout.and_then(Span::from_duration),
+                ..Timeouts::default()
+            },
+            retries: Retries {
+                most: balance.retries,
+                redispatch: balance.redispatch,
+                anywhere: others > 1 && balance.algorithm.is_round_robin(),
+            },
+            hashes: matches!(balance.algorithm, Algorithm::Source(_)),
+            only,
+            servers,
+            places,
+        }
+    }
+
+    /// What it shares with the pool that takes its place.
+    pub(crate) fn places(&self) -> &Arc<Places> {
+        &self.places
+    }
+
+    /// Finds a server for a session, which would rather not have `avoid`. Those who have waited for longer and have a place
+    /// now are added to `called`.
+    pub(crate) fn place(
+        &self,
+        client: impl FnOnce() -> Option<IpAddr>,
+        avoid: Option<&Server>,
+        waiter: Waiter,
+        called: &mut Vec<Waiter>,
+    ) -> Placed<Arc<Server>> {
+        if let Some(server) = &self.only {
+            server.load.acquire();
+            return Placed::At(Arc::clone(server));
+        }
+        let ask = Ask {
+            hash: if self.hashes {
+                client().map(hash_of_client)
+            } else {
+                None
+            },
+            avoid: avoid.map(|server| &server.load),
+        };
+        let placed = self
+            .places
+            .with(|dispatcher| dispatcher.place(ask, waiter, called));
+        if let Placed::Waits(_) = placed {
+            // A place that was given back before others could see that somebody waits is told to nobody.
+            self.places.with(|dispatcher| dispatcher.call_all(called));
+        }
+        placed
+    }
+
+    /// Gives a place back. Those who have one for it are added to `called`.
+    pub(crate) fn release(&self, server: &Server, called: &mut Vec<Waiter>) {
+        server.load.release();
+        if self.places.waiting.load(Ordering::SeqCst) > 0 {
+            self.places
+                .with(|dispatcher| dispatcher.on_released(&server.load, called));
+        }
+    }
+
+    /// The server of a session that has waited; `None` while it has to wait on.
+    pub(crate) fn collect(&self, ticket: Ticket) -> Option<Arc<Server>> {
+        self.places.with(|dispatcher| dispatcher.collect(ticket))
+    }
+
+    /// A session waits no more.
+    pub(crate) fn abandon(&self, ticket: Ticket, called: &mut Vec<Waiter>) {
+        self.places.with(|dispatcher| dispatcher.abandon(ticket, called));
+    }
+
+    /// Whether one of the servers gets the TLVs of the client's header.
+    pub(crate) fn passes_tlvs(&self) -> bool {
+        let passes =
+            |server: &Arc<Server>| matches!(server.send_header, Some(HeaderPlan::V2(tlvs)) if tlvs.received);
+        self.servers.iter().any(passes)
+    }
+
+    /// Its servers, in the plan's order.
+    pub(crate) fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+}
+
+impl Places {
+    /// How many sessions wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many of them wait for a server with this load and no other.
+    pub(crate) fn waiting_for(&self, load: &Arc<Load>) -> usize {
+        self.lock().waiting_for(load)
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut Dispatcher<Arc<Server>, Waiter>) -> T) -> T {
+        let mut dispatcher = self.lock();
+        let result = change(&mut dispatcher);
+        self.waiting.store(dispatcher.waiting(), Ordering::SeqCst);
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Dispatcher<Arc<Server>, Waiter>> {
+        // A panic in there would be a bug of pure code; the others go on with what there is.
+        self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const fn takes_everybody(share: &Share) -> bool {
+    share.max_sessions.is_none() && share.min_sessions.is_none()
+}
