@@ -1,15 +1,16 @@
 //! A checked configuration, as the plan of an engine.
 
+use std::num::{NonZeroI16, NonZeroU32};
 use std::time::Duration;
 
 use netns_core::NetnsSpec;
 use nsproxy_config::model::{
-    Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyHeader, Server, ServerAddress,
-    ServerNetns, SourceAddress, UseSource,
+    self, Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyHeader, Server,
+    ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_engine::{
-    Balancing, Endpoint, HeaderPlan, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan, Share, SourcePlan,
-    Target, TlvPlan, UpstreamNetns,
+    Algorithm, Balancing, Endpoint, HashType, HeaderPlan, ListenerPlan, Plan, PoolPlan, RelayPlan,
+    ServerPlan, Share, SourcePlan, Target, TlvPlan, UpstreamNetns,
 };
 
 /// What the engine has to do for this configuration.
@@ -46,9 +47,7 @@ fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
     RelayPlan {
         name: frontend.name.clone(),
         listeners: frontend.binds.iter().flat_map(listeners).collect(),
-        pool: frontend
-            .backend
-            .map_or(nowhere, nsproxy_config::model::BackendId::index),
+        pool: frontend.backend.map_or(nowhere, model::BackendId::index),
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         header_timeout: frontend.timeouts.client_hs,
         max_sessions: frontend.maxconn,
@@ -71,14 +70,34 @@ fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
 }
 
 fn pool(backend: &Backend) -> PoolPlan {
-    let Balance::RoundRobin = backend.balance;
     PoolPlan {
         name: backend.name.clone(),
         servers: backend.servers.iter().map(server).collect(),
         source: backend.source.and_then(source),
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
-        balance: Balancing::default(),
+        balance: balancing(backend),
+    }
+}
+
+fn balancing(backend: &Backend) -> Balancing {
+    Balancing {
+        algorithm: match backend.balance {
+            Balance::RoundRobin => Algorithm::RoundRobin,
+            Balance::StaticRoundRobin => Algorithm::StaticRoundRobin,
+            Balance::LeastConn => Algorithm::LeastSessions,
+            Balance::First => Algorithm::First,
+            Balance::Source => Algorithm::Source(match backend.hash_type {
+                model::HashType::MapBased => HashType::MapBased,
+                model::HashType::Consistent => HashType::Consistent,
+            }),
+            Balance::Random(draws) => Algorithm::Random(draws),
+        },
+        all_backups: backend.all_backups,
+        full_at: backend.fullconn.and_then(NonZeroU32::new),
+        queue_timeout: backend.timeouts.queue,
+        retries: backend.retries,
+        redispatch: backend.redispatch.and_then(NonZeroI16::new),
     }
 }
 
@@ -98,7 +117,14 @@ fn server(server: &Server) -> ServerPlan {
             ServerNetns::Named(netns) => UpstreamNetns::Named(netns.clone()),
             ServerNetns::Client => UpstreamNetns::Client,
         },
-        share: Share::default(),
+        share: Share {
+            weight: server.weight,
+            backup: server.backup,
+            disabled: server.disabled,
+            max_sessions: server.maxconn,
+            min_sessions: server.minconn,
+            max_queue: server.maxqueue,
+        },
         send_header: server.send_proxy.map(|header| match header {
             ProxyHeader::V1 => HeaderPlan::V1,
             ProxyHeader::V2 { crc32c, pass_proxy } => HeaderPlan::V2(TlvPlan {

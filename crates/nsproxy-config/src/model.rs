@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -215,8 +216,18 @@ pub struct Backend {
     /// Where the section begins.
     #[serde(serialize_with = "json::text")]
     pub place: Place,
-    /// How a server is chosen.
+    /// `balance`: how a server is chosen.
     pub balance: Balance,
+    /// `hash-type`: how a hash becomes a server.
+    pub hash_type: HashType,
+    /// `option allbackups`: use every backup when no other server can be used, not only the first.
+    pub all_backups: bool,
+    /// `fullconn`, or a tenth of what its frontends may have: the sessions at which servers get up to their `maxconn`.
+    pub fullconn: Option<u32>,
+    /// `retries`: connection attempts after the first.
+    pub retries: u16,
+    /// `option redispatch`: every so many retries, or counted back from the last, which is -1; never 0.
+    pub redispatch: Option<i16>,
     /// In the order of the text. Empty only when the configuration's warnings say so.
     pub servers: Vec<Server>,
     /// `source`: what connections to servers are bound to. `None`: the kernel chooses.
@@ -229,9 +240,30 @@ pub struct Backend {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
-    /// Each in turn. The default.
+    /// Each in turn, by weight. The default.
     #[default]
     RoundRobin,
+    /// `static-rr`: the same, in an order that is computed once.
+    StaticRoundRobin,
+    /// The one with the fewest sessions for its weight.
+    LeastConn,
+    /// The first one that has room.
+    First,
+    /// By the client's address.
+    Source,
+    /// The least busy one of so many drawn by lot.
+    Random(u32),
+}
+
+/// How a hash becomes a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HashType {
+    /// By a map of all servers. The default.
+    #[default]
+    MapBased,
+    /// On a ring: when a server goes, only its clients move.
+    Consistent,
 }
 
 /// The timeouts that a backend has. `None` means no limit.
@@ -240,6 +272,9 @@ pub struct ServerTimeouts {
     /// `timeout connect`: how long connecting may take.
     #[serde(serialize_with = "json::milliseconds")]
     pub connect: Option<Duration>,
+    /// `timeout queue`: how long to wait for a server to have room; that of `connect` unless set.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub queue: Option<Duration>,
     /// `timeout server`: how long the server may be inactive.
     #[serde(serialize_with = "json::milliseconds")]
     pub server: Option<Duration>,
@@ -278,6 +313,18 @@ pub struct Server {
     pub netns: ServerNetns,
     /// `send-proxy`, `send-proxy-v2`: the PROXY header that connections begin with.
     pub send_proxy: Option<ProxyHeader>,
+    /// `weight`, 0 to 256.
+    pub weight: u16,
+    /// `backup`: only while no other server can be used.
+    pub backup: bool,
+    /// `disabled`: not at all.
+    pub disabled: bool,
+    /// `maxconn`: most sessions at a time.
+    pub maxconn: Option<NonZeroU32>,
+    /// `minconn`: that limit while the backend has little to do.
+    pub minconn: Option<NonZeroU32>,
+    /// `maxqueue`: most sessions that wait for this very server.
+    pub maxqueue: Option<NonZeroU32>,
 }
 
 /// What a server's connections go to.

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{
-    Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyHeader, Server, ServerAddress,
-    ServerNetns, SourceAddress, UseSource,
+    Backend, Balance, Bind, BindAddress, Config, Frontend, HashType, PortRule, ProxyHeader, Server,
+    ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use crate::quote;
 
@@ -140,17 +140,43 @@ impl<W: Write> Sections<'_, W> {
     fn backend(&mut self, backend: &Backend) -> fmt::Result {
         self.header(format_args!("backend {}", backend.name))?;
         self.statement("mode tcp")?;
-        let Balance::RoundRobin = backend.balance;
-        self.statement("balance roundrobin")?;
+        self.balance(backend)?;
         if let Some(source) = &backend.source {
             self.source(*source)?;
         }
         self.timeout("connect", backend.timeouts.connect)?;
+        self.timeout("queue", backend.timeouts.queue)?;
         self.timeout("server", backend.timeouts.server)?;
         for server in &backend.servers {
             self.server(server)?;
         }
         Ok(())
+    }
+
+    fn balance(&mut self, backend: &Backend) -> fmt::Result {
+        match backend.balance {
+            Balance::RoundRobin => self.statement("balance roundrobin")?,
+            Balance::StaticRoundRobin => self.statement("balance static-rr")?,
+            Balance::LeastConn => self.statement("balance leastconn")?,
+            Balance::First => self.statement("balance first")?,
+            Balance::Source => self.statement("balance source")?,
+            Balance::Random(draws) => self.statement(format_args!("balance random({draws})"))?,
+        }
+        match backend.hash_type {
+            HashType::MapBased => {}
+            HashType::Consistent => self.statement("hash-type consistent")?,
+        }
+        if backend.all_backups {
+            self.statement("option allbackups")?;
+        }
+        if let Some(fullconn) = backend.fullconn {
+            self.statement(format_args!("fullconn {fullconn}"))?;
+        }
+        self.statement(format_args!("retries {}", backend.retries))?;
+        match backend.redispatch {
+            Some(interval) => self.statement(format_args!("option redispatch {interval}")),
+            None => Ok(()),
+        }
     }
 
     fn source(&mut self, source: SourceAddress) -> fmt::Result {
@@ -183,6 +209,24 @@ impl<W: Write> Sections<'_, W> {
                 if pass_proxy {
                     line.push_str(" pass-proxy");
                 }
+            }
+        }
+        if server.weight != 1 {
+            _ = write!(line, " weight {}", server.weight);
+        }
+        for (name, is) in [("backup", server.backup), ("disabled", server.disabled)] {
+            if is {
+                _ = write!(line, " {name}");
+            }
+        }
+        let limits = [
+            ("maxconn", server.maxconn),
+            ("minconn", server.minconn),
+            ("maxqueue", server.maxqueue),
+        ];
+        for (name, limit) in limits {
+            if let Some(limit) = limit {
+                _ = write!(line, " {name} {limit}");
             }
         }
         self.statement(line)

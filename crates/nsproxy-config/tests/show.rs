@@ -57,8 +57,11 @@ frontend l
 backend l
     mode tcp
     balance roundrobin
+    fullconn 1
+    retries 3
     source [::] usesrc client
     timeout connect 5s
+    timeout queue 5s
     timeout server 1500ms
     server s [::1]:80 namespace pid:1
     server t * namespace * send-proxy

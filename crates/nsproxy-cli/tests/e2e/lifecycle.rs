@@ -208,7 +208,7 @@ fn nothing_stays_open_when_sessions_have_ended() {
     world("leaks", |w| {
         let service = Service::echo(w.home().listen("127.0.0.1:9000"));
         let config = format!(
-            "{DEFAULTS}{}listen refused\n  bind 127.0.0.1:8001\n  server s 127.0.0.1:9\n",
+            "{DEFAULTS}{}listen refused\n  bind 127.0.0.1:8001\n  retries 0\n  server s 127.0.0.1:9\n",
             RELAY.replace(":8000", ":8000 accept-proxy")
         );
         let running = run(w, w.home(), &config);

@@ -4,6 +4,7 @@
 //! by itself is tested there; here is only what the whole program promises.
 
 mod background;
+mod balance;
 mod check;
 mod common;
 mod demo;

@@ -111,12 +111,10 @@ pub(crate) static SERVER_OPTIONS: Table = Table(&[
             ("agent-inter", 1),
             ("agent-port", 1),
             ("agent-send", 1),
-            ("backup", 0),
             ("cc", 1),
             ("check", 0),
             ("check-send-proxy", 0),
             ("check-via-socks4", 0),
-            ("disabled", 0),
             ("downinter", 1),
             ("enabled", 0),
             ("error-limit", 1),
@@ -127,9 +125,6 @@ pub(crate) static SERVER_OPTIONS: Table = Table(&[
             ("init-addr", 1),
             ("init-state", 1),
             ("inter", 1),
-            ("maxconn", 1),
-            ("maxqueue", 1),
-            ("minconn", 1),
             ("no-agent-check", 0),
             ("no-backup", 0),
             ("no-check", 0),
@@ -160,7 +155,6 @@ pub(crate) static SERVER_OPTIONS: Table = Table(&[
             ("tfo", 0),
             ("track", 1),
             ("usesrc", 0),
-            ("weight", 1),
         ],
     },
     Group {
@@ -250,13 +244,7 @@ pub(crate) static SOURCE_OPTIONS: Table = Table(&[Group {
 pub(crate) static TIMEOUTS: Table = Table(&[
     Group {
         why: Why::NotYet,
-        words: &[
-            ("check", 1),
-            ("client-fin", 1),
-            ("queue", 1),
-            ("server-fin", 1),
-            ("tunnel", 1),
-        ],
+        words: &[("check", 1), ("client-fin", 1), ("server-fin", 1), ("tunnel", 1)],
     },
     Group {
         why: Why::HttpSetting,
@@ -268,15 +256,7 @@ pub(crate) static TIMEOUTS: Table = Table(&[
 pub(crate) static BALANCE: Table = Table(&[
     Group {
         why: Why::NotYet,
-        words: &[
-            ("first", 0),
-            ("hash", 0),
-            ("leastconn", 0),
-            ("random", 0),
-            ("source", 0),
-            ("static-rr", 0),
-            ("sticky", 0),
-        ],
+        words: &[("hash", 0), ("sticky", 0)],
     },
     Group {
         why: Why::Http,

@@ -14,6 +14,8 @@ use crate::source::Span;
 use crate::syntax::SectionKind;
 use crate::values::number::shorten;
 
+/// `retries` when it is not set.
+const RETRIES: u16 = 3;
 /// More backends than this are not listed in a message.
 const MOST_LISTED: usize = 5;
 
@@ -40,6 +42,7 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     for (draft, backend) in drafts.into_iter().zip(targets) {
         add(draft, backend, config, sink);
     }
+    set_fullconn(config);
 }
 
 /// Drops proxies whose name another one of the same half has.
@@ -260,6 +263,21 @@ fn check_backends(backends: &Backends<'_>, used: &[bool], all_found: bool, sink:
     }
 }
 
+/// `fullconn` where it is not set: a tenth of what the frontends that lead there may have, if that is known.
+fn set_fullconn(config: &mut Config) {
+    let mut sums = vec![Some(0_u32); config.backends.len()];
+    for frontend in &config.frontends {
+        if let Some(sum) = frontend.backend.and_then(|backend| sums.get_mut(backend.0)) {
+            let most = frontend.maxconn.or(config.global.maxconn);
+            *sum = sum.zip(most).map(|(sum, most)| sum.saturating_add(most));
+        }
+    }
+    for (backend, sum) in config.backends.iter_mut().zip(sums) {
+        let tenth = sum.map(|sum| sum.div_ceil(10));
+        backend.fullconn = backend.fullconn.or(tenth).filter(|fullconn| *fullconn > 0);
+    }
+}
+
 fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sink<'_>) {
     let settings = &draft.settings;
     let place = sink.place(draft.span);
@@ -284,9 +302,24 @@ fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sin
     if draft.is_backend() {
         config.backends.push(Backend {
             balance: settings.balance.as_ref().map(|set| set.value).unwrap_or_default(),
+            hash_type: settings
+                .hash_type
+                .as_ref()
+                .map(|set| set.value)
+                .unwrap_or_default(),
+            all_backups: settings.all_backups.as_ref().is_some_and(|set| set.value),
+            fullconn: settings.fullconn.as_ref().map(|set| set.value),
+            retries: settings
+                .retries
+                .as_ref()
+                .and_then(|set| u16::try_from(set.value).ok())
+                .unwrap_or(RETRIES),
+            redispatch: settings.redispatch.as_ref().and_then(|set| set.value),
             source: settings.source.as_ref().map(|set| set.value),
             timeouts: ServerTimeouts {
                 connect: limit(settings.connect.as_ref()),
+                // 0 is that of `connect`, too.
+                queue: limit(settings.queue.as_ref()).or_else(|| limit(settings.connect.as_ref())),
                 server: limit(settings.server.as_ref()),
             },
             name: draft.name,

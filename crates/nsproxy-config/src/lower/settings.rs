@@ -7,7 +7,7 @@ use super::args::Args;
 use super::draft::Draft;
 use super::sink::Sink;
 use crate::keywords::Why;
-use crate::model::{Balance, SourceAddress};
+use crate::model::{Balance, HashType, SourceAddress};
 use crate::report::Diagnostic;
 use crate::source::Span;
 
@@ -37,10 +37,17 @@ pub(super) struct Settings {
     pub(super) maxconn: Option<Set<u32>>,
     pub(super) default_backend: Option<Set<Name>>,
     pub(super) balance: Option<Set<Balance>>,
+    pub(super) hash_type: Option<Set<HashType>>,
+    pub(super) fullconn: Option<Set<u32>>,
+    pub(super) retries: Option<Set<u32>>,
+    pub(super) all_backups: Option<Set<bool>>,
+    /// `None` inside: switched off.
+    pub(super) redispatch: Option<Set<Option<i16>>>,
     pub(super) source: Option<Set<SourceAddress>>,
     pub(super) client: Option<Set<Duration>>,
     pub(super) client_hs: Option<Set<Duration>>,
     pub(super) connect: Option<Set<Duration>>,
+    pub(super) queue: Option<Set<Duration>>,
     pub(super) server: Option<Set<Duration>>,
 }
 

@@ -4,6 +4,7 @@ use super::args::Args;
 use super::draft::{Draft, keyword_of};
 use super::global;
 use super::sink::{Choice, Sink, shown};
+use super::statements;
 use super::table::{self, STATEMENTS};
 use crate::keywords::{self, Table};
 use crate::report::Diagnostic;
@@ -11,9 +12,13 @@ use crate::syntax::{SectionKind, Statement, Word};
 
 /// A statement of a proxy or `defaults`.
 pub(super) fn proxy(draft: &mut Draft, statement: &Statement<'_>, sink: &mut Sink<'_>) {
+    if statements::option::try_apply(draft, statement, sink) {
+        return;
+    }
     let keyword = statement.keyword();
     let section = keyword_of(draft.kind);
-    let Some(row) = table::statement(&keyword.text) else {
+    let row = table::statement(&keyword.text).filter(|_| option_name(statement).is_none());
+    let Some(row) = row else {
         let supported: Vec<&str> = STATEMENTS.iter().map(|row| row.name).collect();
         unknown(statement, section, &supported, &keywords::PROXY, sink);
         return;

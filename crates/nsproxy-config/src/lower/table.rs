@@ -46,6 +46,10 @@ pub(super) static STATEMENTS: &[&Directive] = &[
     &statements::maxconn::ROW,
     &statements::server::ROW,
     &statements::balance::ROW,
+    &statements::hash_type::ROW,
+    &statements::fullconn::ROW,
+    &statements::retries::ROW,
+    &statements::option::ROW,
     &statements::source::ROW,
     &statements::timeout::ROW,
 ];
@@ -56,13 +60,14 @@ pub(super) fn statement(word: &str) -> Option<&'static Directive> {
 
 #[cfg(test)]
 mod tests {
-    use crate::keywords::{BIND_OPTIONS, GLOBAL, PROXY, SERVER_OPTIONS, SOURCE_OPTIONS, TIMEOUTS};
+    use crate::keywords::{BIND_OPTIONS, GLOBAL, OPTIONS, PROXY, SERVER_OPTIONS, SOURCE_OPTIONS, TIMEOUTS};
     use crate::reference::{Home, keywords};
 
     #[test]
     fn no_keyword_is_among_those_that_are_refused() {
         for entry in keywords() {
             let (table, word) = match (entry.home, entry.name.split_once(' ')) {
+                (Home::Sections(_), Some(("option", option))) => (&OPTIONS, option),
                 (Home::Sections(_), Some((_, timeout))) => (&TIMEOUTS, timeout),
                 (Home::Sections(["global"]), _) => (&GLOBAL, entry.name),
                 (Home::Sections(_), None) => (&PROXY, entry.name),

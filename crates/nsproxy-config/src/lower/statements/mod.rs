@@ -3,8 +3,12 @@
 pub(super) mod balance;
 pub(super) mod bind;
 pub(super) mod default_backend;
+pub(super) mod fullconn;
+pub(super) mod hash_type;
 pub(super) mod maxconn;
 pub(super) mod mode;
+pub(super) mod option;
+pub(super) mod retries;
 pub(super) mod server;
 pub(super) mod source;
 pub(super) mod timeout;

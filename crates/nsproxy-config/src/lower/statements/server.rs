@@ -1,5 +1,7 @@
 //! `server` lines.
 
+use std::num::NonZeroU32;
+
 use crate::keywords;
 use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
@@ -11,7 +13,7 @@ use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
-use crate::values::{address, name};
+use crate::values::{address, name, number};
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "server",
@@ -36,6 +38,12 @@ struct Options {
     /// `proxy-v2-options crc32c`.
     crc32c: Option<Span>,
     pass_proxy: Option<Span>,
+    weight: Option<u16>,
+    backup: bool,
+    disabled: bool,
+    maxconn: Option<NonZeroU32>,
+    minconn: Option<NonZeroU32>,
+    maxqueue: Option<NonZeroU32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,6 +103,72 @@ static OPTIONS: &[Opt<Options>] = &[
             example: "server a 10.0.0.5:80 send-proxy-v2 pass-proxy",
         },
     },
+    Opt {
+        name: "weight",
+        apply: weight,
+        doc: Doc {
+            syntax: "weight N",
+            default: "1",
+            meaning: "Its share of the sessions, in proportion to the other servers' weights: 0 to 256. 0: none.",
+            example: "server a 10.0.0.5:80 weight 10",
+        },
+    },
+    Opt {
+        name: "backup",
+        apply: |options, _, _, _| options.backup = true,
+        doc: Doc {
+            syntax: "backup",
+            default: "off",
+            meaning: "Use it only while no other server can be used; with several, the first one, unless `option allbackups`.",
+            example: "server a 10.0.0.5:80 backup",
+        },
+    },
+    Opt {
+        name: "disabled",
+        apply: |options, _, _, _| options.disabled = true,
+        doc: Doc {
+            syntax: "disabled",
+            default: "off",
+            meaning: "Do not use it.",
+            example: "server a 10.0.0.5:80 disabled",
+        },
+    },
+    Opt {
+        name: "maxconn",
+        apply: |options, _, args, sink| {
+            number(&mut options.maxconn, "maxconn", args, sink);
+        },
+        doc: Doc {
+            syntax: "maxconn N",
+            default: "0: no limit",
+            meaning: "Most sessions on it at a time. Others wait, first come first served, for as long as `timeout queue` allows.",
+            example: "server a 10.0.0.5:80 maxconn 100",
+        },
+    },
+    Opt {
+        name: "minconn",
+        apply: |options, _, args, sink| {
+            number(&mut options.minconn, "minconn", args, sink);
+        },
+        doc: Doc {
+            syntax: "minconn N",
+            default: "`maxconn`",
+            meaning: "That limit while the backend has little to do: it grows with the backend's sessions, up to `maxconn` at `fullconn`.",
+            example: "server a 10.0.0.5:80 minconn 10 maxconn 100",
+        },
+    },
+    Opt {
+        name: "maxqueue",
+        apply: |options, _, args, sink| {
+            number(&mut options.maxqueue, "maxqueue", args, sink);
+        },
+        doc: Doc {
+            syntax: "maxqueue N",
+            default: "0: no limit",
+            meaning: "Most sessions that wait for this server and no other, as with `balance source`; further ones are closed.",
+            example: "server a 10.0.0.5:80 maxconn 100 maxqueue 50",
+        },
+    },
 ];
 
 /// What `proxy-v2-options` may list in HAProxy.
@@ -138,6 +212,12 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         address,
         netns: line.netns,
         send_proxy,
+        weight: line.weight.unwrap_or(1),
+        backup: line.backup,
+        disabled: line.disabled,
+        maxconn: line.maxconn,
+        minconn: line.minconn,
+        maxqueue: line.maxqueue,
     });
 }
 
@@ -193,6 +273,27 @@ fn namespace<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a,
         options.netns = ServerNetns::Client;
     } else if let Some(spec) = namespaces::spec(word, sink) {
         options.netns = ServerNetns::Named(spec);
+    }
+}
+
+fn weight<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {
+    let Some(word) = args.need("weight", "a number", sink) else {
+        return;
+    };
+    match number::parse(&word.text, &(0..=256)) {
+        Ok(value) => options.weight = u16::try_from(value).ok(),
+        Err(error) => sink.error(word.span, error.to_string()),
+    }
+}
+
+/// A limit; 0 is none.
+fn number(target: &mut Option<NonZeroU32>, name: &str, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let Some(word) = args.need(name, "a number", sink) else {
+        return;
+    };
+    match number::parse(&word.text, &(0..=u32::MAX)) {
+        Ok(value) => *target = NonZeroU32::new(value),
+        Err(error) => sink.error(word.span, error.to_string()),
     }
 }
 

@@ -65,6 +65,17 @@ static TIMEOUTS: &[Timeout] = &[
         },
     },
     Timeout {
+        name: "timeout queue",
+        side: Side::Server,
+        slot: |settings| &mut settings.queue,
+        doc: Doc {
+            syntax: "timeout queue TIME",
+            default: "that of `timeout connect`",
+            meaning: "How long a session may wait for a server to have room.",
+            example: "timeout queue 30s",
+        },
+    },
+    Timeout {
         name: "timeout server",
         side: Side::Server,
         slot: |settings| &mut settings.server,

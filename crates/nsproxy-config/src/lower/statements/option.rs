@@ -1,0 +1,126 @@
+//! `option` and its names, also behind `no`.
+
+use std::ops::RangeInclusive;
+
+use crate::lower::args::Args;
+use crate::lower::draft::{Draft, Side};
+use crate::lower::settings::set;
+use crate::lower::sink::Sink;
+use crate::lower::table::Directive;
+use crate::reference::{Doc, Entry, Home};
+use crate::syntax::{Statement, Word};
+use crate::values::number;
+
+pub(in crate::lower) static ROW: Directive = Directive {
+    name: "option",
+    side: Side::Both,
+    is_item: false,
+    // Those that are known are applied before their first word is looked at.
+    apply: |_, args, sink| _ = args.need("option", "the name of an option", sink),
+    doc: None,
+    parts: || OPTIONS.iter().map(Named::entry).collect(),
+};
+
+/// One option.
+pub(in crate::lower) struct Named {
+    /// With the word `option`, as messages and the reference have it.
+    name: &'static str,
+    side: Side,
+    apply: fn(&mut Draft, bool, &mut Args<'_, '_>, &mut Sink<'_>),
+    doc: Doc,
+}
+
+static OPTIONS: &[Named] = &[
+    Named {
+        name: "option allbackups",
+        side: Side::Server,
+        apply: all_backups,
+        doc: Doc {
+            syntax: "option allbackups",
+            default: "off",
+            meaning: "When no other server can be used, use all `backup` servers, not only the first.",
+            example: "option allbackups",
+        },
+    },
+    Named {
+        name: "option redispatch",
+        side: Side::Server,
+        apply: redispatch,
+        doc: Doc {
+            syntax: "option redispatch [N]",
+            default: "off",
+            meaning: "Try another server on every Nth of the `retries`; a negative N counts back from the last, which is -1, the default. With `roundrobin`, `static-rr` and `random`, which prefer none, on each one and without a pause; and at once when there can be no socket, as in a namespace that is missing.",
+            example: "option redispatch",
+        },
+    },
+];
+
+/// The greatest interval of retries.
+const INTERVALS: RangeInclusive<u32> = 1..=i16::MAX as u32;
+
+impl Named {
+    fn entry(&'static self) -> Entry {
+        Entry::new(self.name, Home::Sections(self.side.sections(false)), &self.doc)
+    }
+
+    fn word(&self) -> &'static str {
+        self.name.strip_prefix("option ").unwrap_or(self.name)
+    }
+}
+
+/// Takes `option NAME` or `no option NAME`, if it is one of these.
+pub(in crate::lower) fn try_apply(draft: &mut Draft, statement: &Statement<'_>, sink: &mut Sink<'_>) -> bool {
+    let mut args = Args::new(statement);
+    let negated = statement.keyword().text == "no";
+    let keyword = if negated {
+        args.next()
+    } else {
+        Some(statement.keyword())
+    };
+    if keyword.is_none_or(|word| word.text != "option") {
+        return false;
+    }
+    let is_named = |name: &Word<'_>| OPTIONS.iter().find(|option| option.word() == name.text);
+    let Some(option) = args.peek().and_then(is_named) else {
+        return false;
+    };
+    args.next();
+    if !draft.has_side(option.side) {
+        draft.warn_without_effect(args.span(), option.name, sink);
+    }
+    (option.apply)(draft, !negated, &mut args, sink);
+    true
+}
+
+fn all_backups(draft: &mut Draft, on: bool, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    set(
+        draft,
+        |settings| &mut settings.all_backups,
+        on,
+        ("option allbackups", args.span()),
+        args,
+        sink,
+    );
+}
+
+fn redispatch(draft: &mut Draft, on: bool, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let mut interval = -1;
+    if on && let Some(word) = args.next() {
+        let digits = word.text.strip_prefix('-');
+        match number::parse(digits.unwrap_or(&word.text), &INTERVALS) {
+            Ok(value) => {
+                let value = i16::try_from(value).unwrap_or(i16::MAX);
+                interval = if digits.is_some() { -value } else { value };
+            }
+            Err(error) => return sink.error(word.span, error.to_string()),
+        }
+    }
+    set(
+        draft,
+        |settings| &mut settings.redispatch,
+        on.then_some(interval),
+        ("option redispatch", args.span()),
+        args,
+        sink,
+    );
+}

@@ -1,0 +1,40 @@
+//! `retries`: attempts to connect.
+
+use crate::lower::args::Args;
+use crate::lower::draft::{Draft, Side};
+use crate::lower::settings::set;
+use crate::lower::sink::Sink;
+use crate::lower::table::Directive;
+use crate::reference::Doc;
+use crate::values::number;
+
+pub(in crate::lower) static ROW: Directive = Directive {
+    name: "retries",
+    side: Side::Server,
+    is_item: false,
+    apply: retries,
+    doc: Some(Doc {
+        syntax: "retries N",
+        default: "3",
+        meaning: "Connection attempts after the first, each with a socket and a `timeout connect` of its own: at the same server, after a refusal with a pause of 1 s or `timeout connect` if that is shorter; elsewhere with `option redispatch`.",
+        example: "retries 2",
+    }),
+    parts: Vec::new,
+};
+
+fn retries(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let Some(word) = args.need("retries", "a number", sink) else {
+        return;
+    };
+    match number::parse(&word.text, &(0..=u32::from(u16::MAX))) {
+        Ok(value) => set(
+            draft,
+            |settings| &mut settings.retries,
+            value,
+            ("retries", args.span()),
+            args,
+            sink,
+        ),
+        Err(error) => sink.error(word.span, error.to_string()),
+    }
+}
