@@ -160,7 +160,7 @@ impl Worker {
     /// The poller failed: nothing can be known of any socket any more.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
-        let mut occupancy = Occupancy::new(Instant::now());
+        let mut occupancy = Occupancy::of_this_thread(Instant::now());
         while !self.has_ended() {
             self.wait(&mut events, &mut occupancy)?;
             for event in &events {
@@ -193,13 +193,12 @@ impl Worker {
         if occupancy.is_saturated() {
             load.set_saturated(false);
         }
-        let from = Instant::now();
         if let Err(error) = self.poll.poll(events, self.patience())
             && error.kind() != io::ErrorKind::Interrupted
         {
             return Err(error);
         }
-        occupancy.slept(from, self.resources.tick());
+        occupancy.look(self.resources.tick());
         if occupancy.is_saturated() {
             load.set_saturated(true);
         }

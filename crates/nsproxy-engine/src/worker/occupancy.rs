@@ -1,77 +1,103 @@
-//! How much of its time a worker has been busy lately: one that hardly sleeps is not given more.
+//! How much of a CPU a worker has used lately: one that uses a whole one is not given more.
+//!
+//! What counts is the CPU time of its thread. One that waits for its turn beside other programs has not too much to do.
 
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
+
 /// The time over which it is judged.
 const WINDOW: Duration = Duration::from_millis(50);
-/// A worker that slept for less than one part in so many of a window is saturated.
-const LEAST_SLEEP: u32 = 16;
+/// A worker that left less than one part in so many of a window unused is saturated.
+const LEAST_UNUSED: u32 = 16;
 
 /// What a worker knows of its own time.
 #[derive(Debug)]
 pub(super) struct Occupancy {
     window: Instant,
-    slept: Duration,
+    /// CPU time of the thread when the window began.
+    used: Duration,
     is_saturated: bool,
 }
 
 impl Occupancy {
-    pub(super) fn new(now: Instant) -> Self {
+    /// For the calling thread.
+    pub(super) fn of_this_thread(now: Instant) -> Self {
         Self {
             window: now,
-            slept: Duration::ZERO,
+            used: cpu_time(),
             is_saturated: false,
         }
     }
 
-    /// The worker has waited for events from `from` until `now`.
+    /// To be called in each round of the loop. Costs a look at the clock of the thread once in a window.
     #[inline]
-    pub(super) fn slept(&mut self, from: Instant, now: Instant) {
-        self.slept += now.saturating_duration_since(from);
-        let window = now.saturating_duration_since(self.window);
-        if window >= WINDOW {
-            self.is_saturated = self.slept < window / LEAST_SLEEP;
-            self.window = now;
-            self.slept = Duration::ZERO;
+    pub(super) fn look(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.window) >= WINDOW {
+            self.judge(now, cpu_time());
         }
     }
 
-    /// Whether it had hardly any time to sleep in the last window.
+    fn judge(&mut self, now: Instant, used: Duration) {
+        let window = now.saturating_duration_since(self.window);
+        let unused = window.saturating_sub(used.saturating_sub(self.used));
+        self.is_saturated = unused < window / LEAST_UNUSED;
+        (self.window, self.used) = (now, used);
+    }
+
+    /// Whether it used up the last window.
     #[inline]
     pub(super) fn is_saturated(&self) -> bool {
         self.is_saturated
     }
 }
 
+/// CPU time of the calling thread so far. Without an answer a worker counts as one that has time.
+fn cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Whether a worker is saturated after rounds of work and sleep, both in milliseconds.
-    fn after(rounds: &[(u64, u64)]) -> bool {
+    /// Whether a worker is saturated after windows of which it used so much, both in milliseconds.
+    fn after(windows: &[(u64, u64)]) -> bool {
         let mut now = Instant::now();
-        let mut occupancy = Occupancy::new(now);
-        for (work, sleep) in rounds {
-            let from = now + Duration::from_millis(*work);
-            now = from + Duration::from_millis(*sleep);
-            occupancy.slept(from, now);
+        let mut used = Duration::from_secs(1);
+        let mut occupancy = Occupancy {
+            window: now,
+            used,
+            is_saturated: false,
+        };
+        for (length, of_it) in windows {
+            now += Duration::from_millis(*length);
+            used += Duration::from_millis(*of_it);
+            occupancy.judge(now, used);
         }
         occupancy.is_saturated()
     }
 
     #[test]
-    fn who_works_all_the_time_is_saturated_and_who_sleeps_a_little_is_not() {
-        assert!(after(&[(10, 0); 6]));
-        assert!(after(&[(50, 1)]));
-        assert!(!after(&[(9, 1); 6]));
-        assert!(!after(&[(0, 60_000)]));
+    fn who_uses_a_whole_cpu_is_saturated_and_who_leaves_some_of_it_is_not() {
+        assert!(after(&[(50, 50)]));
+        assert!(after(&[(60, 57)]));
+        assert!(!after(&[(60, 54)]));
+        assert!(!after(&[(60_000, 1)]));
     }
 
     #[test]
     fn only_the_last_window_counts() {
-        assert!(!after(&[(60, 0), (0, 50)]));
-        assert!(after(&[(0, 50), (60, 0)]));
-        // Too short to be judged anew.
-        assert!(after(&[(60, 0), (0, 20)]));
+        assert!(!after(&[(50, 50), (50, 10)]));
+        assert!(after(&[(50, 0), (50, 50)]));
+    }
+
+    #[test]
+    fn the_clock_of_a_thread_runs_while_it_works() {
+        let begun = cpu_time();
+        let mut rounds = 0_u64;
+        while cpu_time() == begun {
+            rounds = std::hint::black_box(rounds + 1);
+        }
     }
 }
