@@ -3,15 +3,18 @@
 //! A name costs little beside the directory's preparation, for which the kernel goes through all mounts in it. The
 //! lock is given away now and then, so that others need not wait for a thousand namespaces.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::fd::AsFd;
 
-use nix::fcntl::Flock;
-
-use super::{Registry, RegistryError, directory};
+use super::{Registry, RegistryError, RegistryOperation, directory};
 use crate::{Netns, NetnsName, scoped};
 
-/// Names under one lock: some 10 ms, if all are new namespaces.
-const GROUP: usize = 32;
+/// Names that are added under one lock: some 10 ms.
+const ADDED: usize = 32;
+/// Names that are removed under one lock, and after one reading of the directory: a few milliseconds.
+const REMOVED: usize = 256;
 
 impl Registry {
     /// [`Registry::add`] for many names, each with an outcome of its own, in their order. A name that cannot be
@@ -33,12 +36,19 @@ impl Registry {
     ///
     /// Each as [`Registry::add`].
     pub fn add_each_and_stay(&self, names: &[NetnsName]) -> Vec<Result<(), RegistryError>> {
-        in_groups(
-            names,
-            || directory::prepare(self.path()),
-            |name, _| self.attach_locked(name, || Ok(Netns::create_here()?)),
-            |name| self.attach(name, &Netns::create_here()?),
-        )
+        let mut outcomes = Vec::with_capacity(names.len());
+        for group in names.chunks(ADDED) {
+            match directory::prepare(self.path()) {
+                Ok(_lock) => outcomes.extend(
+                    group
+                        .iter()
+                        .map(|name| self.attach_locked(name, || Ok(Netns::create_here()?))),
+                ),
+                // Each has to fail in its own words.
+                Err(_) => outcomes.extend(group.iter().map(|name| self.attach(name, &Netns::create_here()?))),
+            }
+        }
+        outcomes
     }
 
     /// [`Registry::remove`] for many names, each with an outcome of its own, in their order. A name that cannot
@@ -48,29 +58,36 @@ impl Registry {
     ///
     /// Each as [`Registry::remove`].
     pub fn remove_each(&self, names: &[NetnsName]) -> Vec<Result<(), RegistryError>> {
-        in_groups(
-            names,
-            || directory::lock(self.path()),
-            |name, directory| self.remove_locked(name, directory),
-            |name| self.remove(name),
-        )
-    }
-}
-
-/// Does it for each name under a lock that it shares with others. If that cannot be had, each name is dealt with
-/// `alone`, and has to fail in its own words.
-fn in_groups(
-    names: &[NetnsName],
-    lock: impl Fn() -> Result<Flock<OwnedFd>, RegistryError>,
-    locked: impl Fn(&NetnsName, BorrowedFd<'_>) -> Result<(), RegistryError>,
-    alone: impl Fn(&NetnsName) -> Result<(), RegistryError>,
-) -> Vec<Result<(), RegistryError>> {
-    let mut outcomes = Vec::with_capacity(names.len());
-    for group in names.chunks(GROUP) {
-        match lock() {
-            Ok(directory) => outcomes.extend(group.iter().map(|name| locked(name, directory.as_fd()))),
-            Err(_) => outcomes.extend(group.iter().map(&alone)),
+        let mut outcomes = Vec::with_capacity(names.len());
+        for group in names.chunks(REMOVED) {
+            match directory::lock(self.path()).and_then(|lock| Ok((self.subdirectories()?, lock))) {
+                Ok((subdirectories, lock)) => outcomes.extend(group.iter().map(|name| {
+                    if subdirectories.contains::<OsStr>(name.as_ref()) {
+                        let path = self.path().join(name);
+                        return Err(RegistryError::IsDirectory { path });
+                    }
+                    self.remove_entry(name, lock.as_fd())
+                })),
+                Err(_) => outcomes.extend(group.iter().map(|name| self.remove(name))),
+            }
         }
+        outcomes
     }
-    outcomes
+
+    /// The entries that are directories: most often none. One reading of the registry says it of all names.
+    fn subdirectories(&self) -> Result<HashSet<OsString>, RegistryError> {
+        let failed = |source| RegistryError::System {
+            operation: RegistryOperation::Inspect,
+            path: self.path().to_owned(),
+            source,
+        };
+        let mut found = HashSet::new();
+        for entry in fs::read_dir(self.path()).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                found.insert(entry.file_name());
+            }
+        }
+        Ok(found)
+    }
 }

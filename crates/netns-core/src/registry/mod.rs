@@ -143,13 +143,8 @@ impl Registry {
             }
             lock => lock?,
         };
-        self.remove_locked(name, directory.as_fd())
-    }
-
-    /// `directory` is the registry's, locked. From there the kernel finds a name sooner than by its path.
-    fn remove_locked(&self, name: &NetnsName, directory: BorrowedFd<'_>) -> Result<(), RegistryError> {
         let (path, file): (_, &Path) = (self.path.join(name), name.as_ref());
-        match fstatat(directory, file, AtFlags::AT_SYMLINK_NOFOLLOW) {
+        match fstatat(directory.as_fd(), file, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Err(nix::Error::ENOENT) => return Err(RegistryError::NotFound { path }),
             Err(errno) => return Err(RegistryError::during(RegistryOperation::Inspect, &path)(errno)),
             Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFDIR => {
@@ -157,6 +152,13 @@ impl Registry {
             }
             Ok(_) => {}
         }
+        self.remove_entry(name, directory.as_fd())
+    }
+
+    /// Removes what is known not to be a directory, on which another file system may be mounted. `directory` is the
+    /// registry's, locked. From there the kernel finds a name sooner than by its path.
+    fn remove_entry(&self, name: &NetnsName, directory: BorrowedFd<'_>) -> Result<(), RegistryError> {
+        let (path, file): (_, &Path) = (self.path.join(name), name.as_ref());
         loop {
             let unmounted = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
             let Err(errno) = unlinkat(directory, file, UnlinkatFlags::NoRemoveDir) else {
