@@ -90,13 +90,13 @@ fn many_names_are_removed_at_once_and_each_has_its_own_outcome() {
             }
         }
         assert!(registry().list().unwrap().is_empty());
-        std::fs::create_dir("/run/netns/directory").unwrap();
+        fs::create_dir("/run/netns/directory").unwrap();
         let refused = registry().remove_each(&[name("directory")]);
         assert!(
             matches!(refused[..], [Err(RegistryError::IsDirectory { .. })]),
             "{refused:?}"
         );
-        std::fs::remove_dir("/run/netns/directory").unwrap();
+        fs::remove_dir("/run/netns/directory").unwrap();
     });
 }
 
