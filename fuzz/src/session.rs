@@ -236,6 +236,7 @@ impl Play {
                 Step::Wait | Step::Close(_) => return,
                 Step::ReadHeader => self.session.on_header(HeaderRead::WouldBlock, now),
                 Step::OpenSocket => self.session.on_socket_requested(),
+                Step::Retry { .. } => self.session.on_retry(now),
                 Step::Connect | Step::FinishConnect { .. } => {
                     self.session.on_connect(Connect::Failed(Errno(111)), now);
                 }
