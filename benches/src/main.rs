@@ -9,6 +9,7 @@
 )]
 
 mod netns;
+mod private;
 mod proto;
 mod record;
 mod relay;

@@ -3,13 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use netns_core::{Links, Netns, Registry};
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::expect_same;
+use crate::private;
 
 /// How long the kernel may take to take namespaces down.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,13 +22,7 @@ pub(super) struct World {
 impl World {
     /// Moves this process into a world of its own. To be called before any thread is started: those stay where they are.
     pub(super) fn create() -> anyhow::Result<Self> {
-        unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).context(
-            "cannot make namespaces (run this as root, or under `unshare --user --map-root-user`)",
-        )?;
-        let none = None::<&str>;
-        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("private mounts")?;
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount(Some("tmpfs"), "/run", Some("tmpfs"), flags, Some("mode=0755")).context("a /run of its own")?;
+        private::enter()?;
         // For [`World::hold`].
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use netns_core::{Links, Netns, NetnsName, Registry, run};
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use socket2::{Domain, Socket, Type};
+
+use crate::private;
 
 /// The namespace of the clients, and of all that nginx and the direct connections do.
 pub(super) const CLIENTS: &str = "clients";
@@ -42,13 +42,7 @@ pub(super) struct World {
 impl World {
     /// Moves this process into a world of its own. To be called before any thread is started: those stay where they are.
     pub(super) fn create() -> anyhow::Result<Self> {
-        unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).context(
-            "cannot make namespaces (run this as root, or under `unshare --user --map-root-user`)",
-        )?;
-        let none = None::<&str>;
-        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).context("private mounts")?;
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount(Some("tmpfs"), "/run", Some("tmpfs"), flags, Some("mode=0755")).context("a /run of its own")?;
+        private::enter()?;
         fs::create_dir(DIRECTORY)?;
         let world = Self {
             clients: add(CLIENTS)?,

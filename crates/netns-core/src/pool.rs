@@ -134,11 +134,7 @@ impl SocketPool {
         kind: Type,
         protocol: Option<Protocol>,
     ) -> Result<Socket, PoolError> {
-        let make = Make {
-            domain,
-            kind,
-            protocol,
-        };
+        let make = Make::of(domain, kind, protocol);
         if let Some(socket) = self.take(spec, make) {
             return Ok(socket);
         }
@@ -164,11 +160,7 @@ impl SocketPool {
         kind: Type,
         protocol: Option<Protocol>,
     ) -> Result<Socket, PoolError> {
-        let make = Make {
-            domain,
-            kind,
-            protocol,
-        };
+        let make = Make::of(domain, kind, protocol);
         Ok(self.visit(spec, make, 1)?.first)
     }
 
@@ -331,6 +323,14 @@ impl Shelf {
 }
 
 impl Make {
+    const fn of(domain: Domain, kind: Type, protocol: Option<Protocol>) -> Self {
+        Self {
+            domain,
+            kind,
+            protocol,
+        }
+    }
+
     fn socket(self) -> io::Result<Socket> {
         Socket::new(self.domain, self.kind, self.protocol)
     }

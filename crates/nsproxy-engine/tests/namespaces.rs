@@ -192,18 +192,20 @@ fn a_name_means_the_namespace_that_has_it_now() {
     });
 }
 
+/// One worker, so that there is one stock.
+fn relay_to_tenant1() -> Relay {
+    let to = ServerPlan {
+        netns: named("tenant1"),
+        ..server(&address(SERVICE))
+    };
+    let plan = Plan::forward(listener(), to, None);
+    Relay::start_with(&settings(1), Arc::new(InProcess), &plan)
+}
+
 #[test]
 fn sockets_in_stock_are_of_the_namespace_that_the_name_means_now() {
     world("stock-replaced", |w| {
-        let to = ServerPlan {
-            netns: named("tenant1"),
-            ..server(&address(SERVICE))
-        };
-        let relay = Relay::start_with(
-            &settings(1),
-            Arc::new(InProcess),
-            &Plan::forward(listener(), to, None),
-        );
+        let relay = relay_to_tenant1();
         let mut replaced_in_time = 0;
         // The stock may be released before the new namespace is there; not every time.
         for round in 0..20 {
@@ -236,15 +238,7 @@ fn a_stock_does_not_keep_a_namespace_alive() {
             ("watcher", "outside", "10.9.0.2/24"),
         );
         let service = Service::reply(tenant.listen(SERVICE), "here");
-        let to = ServerPlan {
-            netns: named("tenant1"),
-            ..server(&address(SERVICE))
-        };
-        let relay = Relay::start_with(
-            &settings(1),
-            Arc::new(InProcess),
-            &Plan::forward(listener(), to, None),
-        );
+        let relay = relay_to_tenant1();
         eventually(DEFAULT_DEADLINE, "sockets in stock", || {
             expect_reply(&relay.connect(), "here");
             (relay.stats().sockets_in_stock > 0).then_some(())

@@ -3,6 +3,7 @@
 //! The work is done by `netns-core`; here are words, answers and exit codes. Each subcommand has a file. The process has
 //! one thread here, so that it may enter a namespace and stay there.
 
+mod action;
 mod add;
 mod address;
 mod apply;

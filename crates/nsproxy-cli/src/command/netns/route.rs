@@ -3,32 +3,15 @@
 
 use netns_core::links::{Destination, Links, Route};
 
+use super::action::{self, Action};
 use super::context::{Context, lines};
 use super::failure::{Failure, Result};
 use super::json::Object;
 use super::link::is_absent;
 use super::words::{Words, once};
 
-const ACTIONS: [(&str, Action); 4] = [
-    ("show", Action::Show),
-    ("list", Action::Show),
-    ("add", Action::Add),
-    ("delete", Action::Delete),
-];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Show,
-    Add,
-    Delete,
-}
-
 pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
-    let action = words.choose(&ACTIONS)?.unwrap_or(Action::Show);
-    if action != Action::Show {
-        context.options.refuse_json()?;
-    }
-    match action {
+    match action::choose(context, &mut words)? {
         Action::Show => {
             words.end()?;
             show(context)
