@@ -59,7 +59,8 @@ const ONE_PROCESS: &[Contender] = &[
     Contender::Bare,
 ];
 
-/// One turn for each contender, with names of its own; who begins changes from round to round.
+/// One turn for each contender, with names of its own; who begins changes from round to round, and so does who
+/// comes after whom: what the one before left in the kernel's caches is a gift or a burden.
 pub(super) fn round(
     tools: &Tools,
     world: &World,
@@ -78,7 +79,10 @@ pub(super) fn round(
         })
         .collect();
     let all: Vec<String> = turns.iter().flat_map(|(_, names)| names.clone()).collect();
-    turns.rotate_left(round as usize % Contender::ALL.len());
+    turns.rotate_left(round as usize / 2 % Contender::ALL.len());
+    if round % 2 == 1 {
+        turns.reverse();
+    }
     let mut all_turns = |verb| -> anyhow::Result<()> {
         for (contender, names) in &turns {
             let turn = Turn::measure(count, || contender.change(tools, verb, names))?;

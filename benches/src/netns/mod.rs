@@ -33,10 +33,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     second: Option<PathBuf>,
     /// Namespaces that each makes and deletes in a turn at many.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=3_000))]
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=3_000))]
     count: u32,
     /// Rounds; in each of them everyone has a turn at each task.
-    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..1000))]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..1000))]
     rounds: u32,
     /// Keep the raw results in benches/records/.
     #[arg(long)]

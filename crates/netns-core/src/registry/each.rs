@@ -6,7 +6,10 @@
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 
 use super::{Registry, RegistryError, RegistryOperation, directory};
 use crate::{Netns, NetnsName, scoped};
@@ -60,7 +63,7 @@ impl Registry {
     pub fn remove_each(&self, names: &[NetnsName]) -> Vec<Result<(), RegistryError>> {
         let mut outcomes = Vec::with_capacity(names.len());
         for group in names.chunks(REMOVED) {
-            match directory::lock(self.path()).and_then(|lock| Ok((self.subdirectories()?, lock))) {
+            match directory::lock(self.path()).and_then(|lock| Ok((self.subdirectories(lock.as_fd())?, lock))) {
                 Ok((subdirectories, lock)) => outcomes.extend(group.iter().map(|name| {
                     if subdirectories.contains::<OsStr>(name.as_ref()) {
                         let path = self.path().join(name);
@@ -74,8 +77,12 @@ impl Registry {
         outcomes
     }
 
-    /// The entries that are directories: most often none. One reading of the registry says it of all names.
-    fn subdirectories(&self) -> Result<HashSet<OsString>, RegistryError> {
+    /// The entries that are directories: most often none. One reading of the registry says it of all names, and
+    /// the number of its links often makes that needless.
+    fn subdirectories(&self, directory: BorrowedFd<'_>) -> Result<HashSet<OsString>, RegistryError> {
+        if has_no_subdirectory(directory) {
+            return Ok(HashSet::new());
+        }
         let failed = |source| RegistryError::System {
             operation: RegistryOperation::Inspect,
             path: self.path().to_owned(),
@@ -90,4 +97,11 @@ impl Registry {
         }
         Ok(found)
     }
+}
+
+/// Whether the links of a directory say that it has none below it: its own name and `.` are two, and each
+/// subdirectory's `..` is another. That is so on tmpfs, as /run is; other file systems need not count them.
+fn has_no_subdirectory(directory: BorrowedFd<'_>) -> bool {
+    fstatfs(directory).is_ok_and(|system| system.filesystem_type() == TMPFS_MAGIC)
+        && fstat(directory).is_ok_and(|stat| stat.st_nlink == 2)
 }
