@@ -63,7 +63,8 @@ impl Registry {
     pub fn remove_each(&self, names: &[NetnsName]) -> Vec<Result<(), RegistryError>> {
         let mut outcomes = Vec::with_capacity(names.len());
         for group in names.chunks(REMOVED) {
-            match directory::lock(self.path()).and_then(|lock| Ok((self.subdirectories(lock.as_fd())?, lock))) {
+            match directory::lock(self.path()).and_then(|lock| Ok((self.subdirectories(lock.as_fd())?, lock)))
+            {
                 Ok((subdirectories, lock)) => outcomes.extend(group.iter().map(|name| {
                     if subdirectories.contains::<OsStr>(name.as_ref()) {
                         let path = self.path().join(name);

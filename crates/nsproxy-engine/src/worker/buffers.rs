@@ -15,19 +15,21 @@ const LARGE_IDLE: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     bytes: Vec<u8>,
-    /// Those before are gone.
-    start: usize,
+    /// Those before are gone. What waits is a header and a scratch buffer at most, far below 4 GiB.
+    start: u32,
     /// Whether it counts as a large one.
     large: bool,
 }
 
 impl Waiting {
     pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
+        self.bytes.get(self.start()..).unwrap_or_default()
     }
 
     pub(super) fn consume(&mut self, bytes: usize) {
-        self.start = (self.start + bytes).min(self.bytes.len());
+        let start = (self.start() + bytes).min(self.bytes.len());
+        debug_assert!(u32::try_from(start).is_ok(), "{start} bytes have waited");
+        self.start = u32::try_from(start).unwrap_or(u32::MAX);
     }
 
     pub(super) fn extend(&mut self, bytes: &[u8]) {
@@ -36,8 +38,12 @@ impl Waiting {
 
     /// Puts `bytes` before what waits.
     pub(super) fn prepend(&mut self, bytes: &[u8]) {
-        self.bytes.splice(..self.start, bytes.iter().copied());
+        self.bytes.splice(..self.start(), bytes.iter().copied());
         self.start = 0;
+    }
+
+    const fn start(&self) -> usize {
+        self.start as usize
     }
 }
 

@@ -12,13 +12,20 @@ const SLOT_MILLIS: u64 = 8;
 /// Slots: one rotation is 32 s, so that the usual timeouts of a minute stay in a slot for two rotations.
 const SLOTS: usize = 4096;
 const NONE: u32 = u32::MAX;
+/// In the place of the previous one: this timer is not set.
+const NOT_ARMED: u32 = u32::MAX - 1;
 
 #[derive(Debug, Clone, Copy)]
 struct Node {
     at: Moment,
     previous: u32,
     next: u32,
-    armed: bool,
+}
+
+impl Node {
+    const fn armed(&self) -> bool {
+        self.previous != NOT_ARMED
+    }
 }
 
 #[derive(Debug)]
@@ -47,7 +54,10 @@ impl Timers {
     /// When the session's timer is set to, if it is.
     #[inline]
     pub(super) fn armed_at(&self, key: usize) -> Option<Moment> {
-        self.nodes.get(key).filter(|node| node.armed).map(|node| node.at)
+        self.nodes
+            .get(key)
+            .filter(|node| node.armed())
+            .map(|node| node.at)
     }
 
     /// Sets the session's timer, whatever it was before.
@@ -60,9 +70,8 @@ impl Timers {
                 key + 1,
                 Node {
                     at,
-                    previous: NONE,
+                    previous: NOT_ARMED,
                     next: NONE,
-                    armed: false,
                 },
             );
         }
@@ -73,7 +82,6 @@ impl Timers {
             at,
             previous: NONE,
             next,
-            armed: true,
         };
         if next != NONE {
             self.nodes[next as usize].previous = index;
@@ -84,13 +92,11 @@ impl Timers {
 
     /// Takes the session's timer back, if it is set.
     pub(super) fn cancel(&mut self, key: usize) {
-        let Some(node) = self.nodes.get_mut(key).filter(|node| node.armed) else {
+        let Some(node) = self.nodes.get_mut(key).filter(|node| node.armed()) else {
             return;
         };
-        node.armed = false;
-        let Node {
-            at, previous, next, ..
-        } = *node;
+        let Node { at, previous, next } = *node;
+        node.previous = NOT_ARMED;
         match previous {
             NONE => self.heads[slot_of(at)] = next,
             previous => self.nodes[previous as usize].next = next,
@@ -163,9 +169,9 @@ impl Timers {
     }
 }
 
-/// Slab keys are below the descriptor limit, far below 2^32 - 1.
+/// Slab keys are below the descriptor limit, far below 2^32 - 2.
 fn index(key: usize) -> u32 {
-    u32::try_from(key).unwrap_or(NONE - 1)
+    u32::try_from(key).unwrap_or(NOT_ARMED - 1)
 }
 
 fn slot_of(at: Moment) -> usize {
