@@ -51,6 +51,7 @@ fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         header_timeout: frontend.timeouts.client_hs,
         max_sessions: frontend.maxconn,
+        followed: false,
     }
 }
 

@@ -192,13 +192,11 @@ impl Handle {
                 },
                 listener,
             )| {
-                let gate = relay.max_sessions.map(|limit| {
-                    // One gate for all listeners of a relay.
-                    let gate = gates
-                        .entry(&relay.name)
-                        .or_insert_with(|| Gate::new(limit as usize));
-                    Arc::clone(gate)
-                });
+                // One gate for all listeners of a relay: a limit, or one that never closes, for its count.
+                let limit = relay.max_sessions.map(|limit| limit as usize);
+                let gate = limit
+                    .or_else(|| relay.followed.then_some(usize::MAX))
+                    .map(|limit| Arc::clone(gates.entry(&relay.name).or_insert_with(|| Gate::new(limit))));
                 let pool = Arc::clone(&pools[relay.pool]);
                 let bound = listener.bound.clone();
                 let route = Arc::new(Route::new(

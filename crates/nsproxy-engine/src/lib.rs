@@ -81,3 +81,4 @@ pub use plan::{
 };
 pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;
+pub use worker::SessionFacts;

@@ -7,9 +7,21 @@ use netns_core::NetnsSpec;
 
 use crate::core::close::CloseReason;
 use crate::opener::OpenError;
+use crate::worker::SessionFacts;
 
 /// Is told what happens. Called on the worker threads: it must not block.
 pub trait Observer: Send + Sync {
+    /// A session of a relay that is [followed](crate::RelayPlan::followed) is about to look for a server: its PROXY header is
+    /// complete, or none was expected. Called once at most.
+    fn session_began(&self, facts: &SessionFacts<'_>) {
+        let _ = facts;
+    }
+
+    /// A session of a relay that is followed has its connection to the server.
+    fn session_connected(&self, facts: &SessionFacts<'_>) {
+        let _ = facts;
+    }
+
     /// A session has ended. Every session that was accepted ends exactly once.
     fn session_ended(&self, summary: &SessionSummary<'_>) {
         let _ = summary;
@@ -56,6 +68,8 @@ pub struct SessionSummary<'a> {
     pub duration: Duration,
     /// Why it ended.
     pub reason: CloseReason,
+    /// What costs something to find out.
+    pub facts: SessionFacts<'a>,
 }
 
 /// Something worth knowing.

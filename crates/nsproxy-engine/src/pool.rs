@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::core::balance::{Algorithm, Ask, Dispatcher, Load, Placed, Setup, Share, Ticket, hash_of_client};
+use crate::core::balance::{
+    Algorithm, Ask, Dispatcher, Load, Placed, Setup, Share, Ticket, Waited, hash_of_client,
+};
 use crate::core::moment::Span;
 use crate::core::session::{Retries, Timeouts};
 use crate::plan::{HeaderPlan, PoolPlan, SourcePlan};
@@ -151,9 +153,14 @@ impl Pool {
         }
     }
 
-    /// The server of a session that has waited; `None` while it has to wait on.
-    pub(crate) fn collect(&self, ticket: Ticket) -> Option<Arc<Server>> {
+    /// The server of a session that has waited, and how it has; `None` while it has to wait on.
+    pub(crate) fn collect(&self, ticket: Ticket) -> Option<(Arc<Server>, Waited)> {
         self.places.with(|dispatcher| dispatcher.collect(ticket))
+    }
+
+    /// How a session waits, and for which server if it must be that one.
+    pub(crate) fn waited(&self, ticket: Ticket) -> Option<(Option<Arc<Server>>, Waited)> {
+        self.places.lock().waited(ticket)
     }
 
     /// A session waits no more.
@@ -166,6 +173,14 @@ impl Pool {
         let passes =
             |server: &Arc<Server>| matches!(server.send_header, Some(HeaderPlan::V2(tlvs)) if tlvs.received);
         self.servers.iter().any(passes)
+    }
+
+    /// Sessions that have a place at one of its servers now.
+    pub(crate) fn sessions(&self) -> usize {
+        self.servers
+            .iter()
+            .map(|server| server.load.sessions() as usize)
+            .sum()
     }
 
     /// Its servers, in the plan's order.

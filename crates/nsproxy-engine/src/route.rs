@@ -16,6 +16,7 @@ pub(crate) type Selectable = HashMap<Vec<u8>, Arc<NetnsSpec>>;
 
 /// Everything about a listener that its sessions use.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Route {
     pub(crate) relay: String,
     /// The listener's namespace.
@@ -29,8 +30,10 @@ pub(crate) struct Route {
     pub(crate) selectable: Arc<Selectable>,
     /// A server may get the TLVs of the client's header.
     pub(crate) passes_tlvs: bool,
-    /// The relay's own limit, if it has one.
+    /// The relay's own gate: its limit, or where it is followed, its count.
     pub(crate) gate: Option<Arc<Gate>>,
+    /// An observer wants to know how its sessions come along.
+    pub(crate) followed: bool,
 }
 
 impl Route {
@@ -58,6 +61,7 @@ impl Route {
             pool,
             selectable,
             gate,
+            followed: relay.followed,
         }
     }
 }

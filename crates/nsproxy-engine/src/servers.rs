@@ -182,7 +182,7 @@ mod tests {
             Placed::At(server) => Placed::At(server.name.clone()),
             Placed::Waits(ticket) => Placed::Waits(ticket),
             Placed::NoServer => Placed::NoServer,
-            Placed::QueueFull => Placed::QueueFull,
+            Placed::QueueFull(server) => Placed::QueueFull(server.name.clone()),
         }
     }
 
@@ -227,7 +227,7 @@ mod tests {
         let mut called = Vec::new();
         registry.adopt(&[pool(&[("b", 1)])], &mut called);
         assert_eq!(called, [WAITER]);
-        let server = first[0].collect(ticket).unwrap();
+        let (server, _) = first[0].collect(ticket).unwrap();
         assert_eq!(server.name, "b");
         assert_eq!(registry.pool_status()[0].waiting, 0);
     }

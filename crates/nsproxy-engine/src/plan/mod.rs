@@ -42,6 +42,9 @@ pub struct RelayPlan {
     pub header_timeout: Option<Duration>,
     /// Most sessions of this relay at a time; more wait in the kernel's backlog.
     pub max_sessions: Option<u32>,
+    /// Whether the [`Observer`](crate::Observer) is told when a session begins and is connected, and can ask how long that
+    /// took. Costs some memory for each session.
+    pub followed: bool,
 }
 
 /// One place to listen.
@@ -200,6 +203,7 @@ impl Plan {
                 client_timeout: Duration::ZERO,
                 header_timeout: Some(Duration::from_secs(10)),
                 max_sessions: None,
+                followed: false,
             }],
             pools: vec![PoolPlan {
                 name: "forward".to_owned(),

@@ -205,7 +205,7 @@ fn enter(gate: &Gate, route: &Route) -> Result<(), NoRoom> {
             engine_awaited: false,
         });
     }
-    if route.gate.as_ref().is_none_or(|relay| relay.enter()) {
+    if route.gate.as_ref().is_none_or(|gate| gate.enter()) {
         return Ok(());
     }
     Err(NoRoom {
@@ -216,7 +216,7 @@ fn enter(gate: &Gate, route: &Route) -> Result<(), NoRoom> {
 /// Gives both places back; `true` when somebody waits for one.
 pub(super) fn leave(gate: &Gate, route: &Route) -> bool {
     let engine = gate.leave();
-    let relay = route.gate.as_ref().is_some_and(|relay| relay.leave());
+    let relay = route.gate.as_ref().is_some_and(|gate| gate.leave());
     engine || relay
 }
 

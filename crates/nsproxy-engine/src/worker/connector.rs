@@ -37,14 +37,21 @@ pub(super) fn choose(
             Placed::Waits(ticket) => {
                 entry.place = Place::Awaited(ticket);
                 resources.stats.queued.add(1);
+                if let Some((milestones, _)) = resources.milestones(entry, key) {
+                    let waited = entry.route.pool.waited(ticket);
+                    milestones.on_wait(waited.and_then(|(server, _)| server));
+                }
                 return Ok(None);
             }
             refused => {
                 header::report_unlisted(entry, false, resources);
-                return Err(match refused {
-                    Placed::QueueFull => CloseReason::QueueFull,
-                    _ => CloseReason::NoServer,
-                });
+                let Placed::QueueFull(server) = refused else {
+                    return Err(CloseReason::NoServer);
+                };
+                if let Some((milestones, _)) = resources.milestones(entry, key) {
+                    milestones.on_wait(Some(server));
+                }
+                return Err(CloseReason::QueueFull);
             }
         },
     };
@@ -60,6 +67,11 @@ pub(super) fn choose(
         }
     };
     let request = request(entry, &chosen);
+    if let Some((milestones, now)) = resources.milestones(entry, key) {
+        let before = entry.server.as_ref();
+        let is_other = before.is_some_and(|before| !Arc::ptr_eq(&before.server, &chosen.server));
+        milestones.on_assigned(now, is_other);
+    }
     entry.server = Some(chosen);
     entry.place = Place::Taken;
     request.map(Some)
@@ -106,13 +118,16 @@ fn request(entry: &Entry, chosen: &Chosen) -> Result<SocketRequest, CloseReason>
 }
 
 /// Takes the place that a session has waited for; `false` when it has to wait on.
-pub(super) fn collect(entry: &mut Entry) -> bool {
+pub(super) fn collect(entry: &mut Entry, key: usize, resources: &mut Resources) -> bool {
     let Place::Awaited(ticket) = entry.place else {
         return false;
     };
-    let Some(server) = entry.route.pool.collect(ticket) else {
+    let Some((server, waited)) = entry.route.pool.collect(ticket) else {
         return false;
     };
+    if let Some((milestones, _)) = resources.milestones(entry, key) {
+        milestones.on_called(waited);
+    }
     entry.place = Place::Granted(server);
     true
 }

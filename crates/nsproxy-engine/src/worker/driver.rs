@@ -50,15 +50,22 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 let read = header::read(entry, resources);
                 entry.core.on_header(read, resources.now());
             }
-            Step::OpenSocket => match connector::choose(entry, key, resources) {
-                Ok(Some(request)) => {
-                    resources.request_socket(key, entry.generation, request);
-                    entry.core.on_socket_requested();
-                    return Turn::WaitsForSocket;
+            Step::OpenSocket => {
+                if let Some((milestones, now)) = resources.milestones(entry, key)
+                    && milestones.on_begin(now)
+                {
+                    resources.observer.session_began(&resources.facts(entry, key));
                 }
-                Ok(None) => entry.core.on_queued(resources.now()),
-                Err(reason) => entry.core.close(reason),
-            },
+                match connector::choose(entry, key, resources) {
+                    Ok(Some(request)) => {
+                        resources.request_socket(key, entry.generation, request);
+                        entry.core.on_socket_requested();
+                        return Turn::WaitsForSocket;
+                    }
+                    Ok(None) => entry.core.on_queued(resources.now()),
+                    Err(reason) => entry.core.close(reason),
+                }
+            }
             Step::Retry { redispatch } => {
                 connector::clear_away(entry, redispatch, resources);
                 entry.core.on_retry(resources.now());
@@ -69,6 +76,7 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
             }
             Step::FinishConnect { failed } => {
                 let connect = connector::finish(entry, failed, resources);
+                note_connection(entry, key, connect, resources);
                 entry.core.on_connect(connect, resources.now());
             }
             Step::SendPreface => send_preface(entry, resources),
@@ -78,13 +86,23 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
 }
 
 /// The upstream socket is registered only now: an unconnected one would report a hang-up at once.
-fn start_watching(entry: &mut Entry, key: usize, connect: Connect, resources: &Resources) {
+fn start_watching(entry: &mut Entry, key: usize, connect: Connect, resources: &mut Resources) {
+    note_connection(entry, key, connect, resources);
     entry.core.on_connect(connect, resources.now());
     if matches!(connect, Connect::Established { .. } | Connect::InProgress)
         && let Some(socket) = entry.socket(Side::Upstream)
         && let Err(error) = resources.watch(socket, key, Side::Upstream)
     {
         entry.core.close(CloseReason::SocketFailed(Errno::from(&error)));
+    }
+}
+
+fn note_connection(entry: &Entry, key: usize, connect: Connect, resources: &mut Resources) {
+    if let Connect::Established { .. } = connect
+        && let Some((milestones, now)) = resources.milestones(entry, key)
+    {
+        milestones.on_connected(now);
+        resources.observer.session_connected(&resources.facts(entry, key));
     }
 }
 

@@ -7,6 +7,7 @@ use netns_core::NetnsSpec;
 use socket2::Socket;
 
 use super::buffers::{BufferPool, Waiting};
+use super::facts::SessionFacts;
 use super::pipes::{Pipe, PipePool};
 use crate::accepted::Accepted;
 use crate::core::balance::Ticket;
@@ -146,6 +147,11 @@ impl Entry {
         self.upstream = Some(socket);
     }
 
+    /// Whether it has a place at its server.
+    pub(super) fn has_place(&self) -> bool {
+        matches!(self.place, Place::Taken)
+    }
+
     pub(super) fn take_upstream(&mut self) -> Option<Socket> {
         self.upstream.take()
     }
@@ -166,6 +172,19 @@ impl Entry {
             .or_else(|| self.local())
     }
 
+    /// The address of our end of the connection to the server.
+    pub(super) fn source(&self) -> Option<SocketAddr> {
+        self.upstream.as_ref()?.local_addr().ok()?.as_socket()
+    }
+
+    /// The address of the server, unless it is a unix socket or none was chosen.
+    pub(super) fn server_address(&self) -> Option<SocketAddr> {
+        match self.server.as_ref()?.address {
+            Address::Ip(address) => Some(address),
+            Address::Unix => None,
+        }
+    }
+
     /// The address of our end of the client's connection; with TPROXY, the one that the client had asked for.
     pub(super) fn local(&self) -> Option<SocketAddr> {
         self.downstream.local_addr().ok()?.as_socket()
@@ -183,7 +202,7 @@ impl Entry {
         &mut self.holdings[direction.index()]
     }
 
-    pub(super) fn summary(&self, reason: CloseReason, now: Moment) -> SessionSummary<'_> {
+    pub(super) fn summary<'a>(&'a self, reason: CloseReason, facts: SessionFacts<'a>) -> SessionSummary<'a> {
         let [bytes_up, bytes_down] = self.core.bytes();
         let client = self.client();
         SessionSummary {
@@ -192,20 +211,15 @@ impl Entry {
             server: self.server.as_ref().map(|chosen| chosen.server.name.as_str()),
             client,
             peer: self.peer.filter(|peer| Some(*peer) != client),
-            upstream: match self.server {
-                Some(Chosen {
-                    address: Address::Ip(address),
-                    ..
-                }) => Some(address),
-                _ => None,
-            },
+            upstream: self.server_address(),
             client_netns: self.client_netns().map(|netns| &**netns),
             upstream_netns: self.server.as_ref().and_then(|chosen| chosen.netns.as_deref()),
             bytes_up,
             bytes_down,
             retries: self.core.retried(),
-            duration: now.since(self.accepted_at),
+            duration: facts.elapsed(),
             reason,
+            facts: facts.at_the_end(),
         }
     }
 }

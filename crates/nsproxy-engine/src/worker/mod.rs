@@ -7,6 +7,7 @@
 //! | `header.rs` | PROXY headers in and out |
 //! | `connector.rs` | chooses a server, makes the upstream connection |
 //! | `entry.rs` | what is kept of one session |
+//! | `facts.rs`, `milestones.rs` | what an observer can ask of a session, and what is remembered for it |
 //! | `buffers.rs`, `pipes.rs` | where bytes wait, pooled and bounded |
 //! | `resources.rs` | what the sessions share, the opener and the clock among them |
 //! | `occupancy.rs` | whether it has time for more |
@@ -19,7 +20,9 @@ mod buffers;
 mod connector;
 mod driver;
 mod entry;
+mod facts;
 mod header;
+mod milestones;
 mod occupancy;
 mod pipes;
 mod resources;
@@ -40,6 +43,7 @@ use slab::Slab;
 use self::acceptor::Acceptor;
 use self::driver::Turn;
 use self::entry::Entry;
+pub use self::facts::SessionFacts;
 use self::occupancy::Occupancy;
 use self::resources::Resources;
 use self::timers::Timers;
@@ -129,7 +133,7 @@ impl Worker {
             own,
             stats,
             observer,
-            (index, Arc::clone(&mailboxes)),
+            (index, Arc::clone(&mailboxes), Arc::clone(&gate)),
             pipes,
         );
         Ok(Self {
@@ -303,6 +307,9 @@ impl Worker {
         self.generation = self.generation.wrapping_add(1);
         let slot = self.sessions.vacant_entry();
         let key = slot.key();
+        if accepted.route.followed {
+            self.resources.followed.add(key);
+        }
         let entry = slot.insert(Entry::new(accepted, self.generation, self.resources.now()));
         if let Some(socket) = entry.socket(Side::Downstream)
             && let Err(error) = self.resources.watch(socket, key, Side::Downstream)
@@ -327,11 +334,14 @@ impl Worker {
                 let _ = socket.set_linger(Some(Duration::ZERO));
             }
         }
-        let summary = entry.summary(reason, self.resources.now());
+        let summary = entry.summary(reason, self.resources.facts(&entry, key));
         self.resources.count(&summary);
         self.resources.observer.session_ended(&summary);
         self.mailboxes[self.index].load().remove();
         let route = Arc::clone(&entry.route);
+        if route.followed {
+            self.resources.followed.remove(key);
+        }
         // The sockets are closed before anybody is told that there is room.
         connector::drop_upstream(&mut entry, &self.resources);
         connector::leave(&mut entry, &mut self.resources);
@@ -400,7 +410,7 @@ impl Worker {
     fn on_called(&mut self, Waiter { key, generation, .. }: Waiter) {
         if let Some(entry) = self.sessions.get_mut(key)
             && entry.generation == generation
-            && connector::collect(entry)
+            && connector::collect(entry, key, &mut self.resources)
         {
             entry.core.on_called(self.resources.now());
             self.drive(key);

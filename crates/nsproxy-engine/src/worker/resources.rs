@@ -11,8 +11,12 @@ use mio::{Interest, Registry};
 use socket2::Socket;
 
 use super::buffers::{BufferPool, SCRATCH};
+use super::entry::Entry;
+use super::facts::SessionFacts;
+use super::milestones::{After, Followed, Milestones};
 use super::pipes::PipePool;
 use super::token::About;
+use crate::admission::Gate;
 use crate::core::balance::{Placed, Ticket};
 use crate::core::close::CloseReason;
 use crate::core::moment::Moment;
@@ -37,8 +41,10 @@ pub(super) struct Resources {
     pub(super) observer: Arc<dyn Observer>,
     worker: usize,
     mailboxes: Arc<[Mailbox]>,
+    pub(super) followed: Followed,
     /// Sessions to be called; empty but within a call.
     called: Vec<Waiter>,
+    gate: Arc<Gate>,
     started: Instant,
     now: Moment,
 }
@@ -50,7 +56,7 @@ impl Resources {
         own: Arc<OwnConnections>,
         stats: Arc<WorkerStats>,
         observer: Arc<dyn Observer>,
-        (worker, mailboxes): (usize, Arc<[Mailbox]>),
+        (worker, mailboxes, gate): (usize, Arc<[Mailbox]>, Arc<Gate>),
         pipes: usize,
     ) -> Self {
         Self {
@@ -64,7 +70,9 @@ impl Resources {
             observer,
             worker,
             mailboxes,
+            followed: Followed::default(),
             called: Vec::new(),
+            gate,
             started: Instant::now(),
             now: Moment::default(),
         }
@@ -97,6 +105,23 @@ impl Resources {
     /// Asks the opener for a session's upstream socket.
     pub(super) fn request_socket(&mut self, key: usize, generation: u32, request: SocketRequest) {
         self.opener.request(join(key, generation), request);
+    }
+
+    /// What an observer can ask of this session now.
+    pub(super) fn facts<'a>(&'a self, entry: &'a Entry, key: usize) -> SessionFacts<'a> {
+        let milestones = entry.route.followed.then(|| self.followed.get(key)).flatten();
+        SessionFacts::of(entry, &self.gate, milestones, self.now)
+    }
+
+    /// The milestones of a session, if it is followed, and how long it is since it was accepted.
+    pub(super) fn milestones(&mut self, entry: &Entry, key: usize) -> Option<(&mut Milestones, After)> {
+        let after = || After::between(entry.accepted_at, self.now);
+        if entry.route.followed {
+            let after = after();
+            self.followed.get_mut(key).map(|milestones| (milestones, after))
+        } else {
+            None
+        }
     }
 
     /// Finds a server for a session; see [`Pool::place`].

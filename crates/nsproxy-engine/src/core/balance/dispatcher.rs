@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::balancer::{Algorithm, Balancer, Choice};
 use super::load::Load;
-use super::queue::{Queue, Ticket};
+use super::queue::{Queue, Ticket, Waited};
 use super::share::Share;
 
 /// What a pool is set up with. `S` stands for a server.
@@ -43,8 +43,8 @@ pub enum Placed<S> {
     Waits(Ticket),
     /// There is no server that could take it.
     NoServer,
-    /// Its server has no room, and as many wait for it as may.
-    QueueFull,
+    /// This server, which it would have to have, has no room, and as many wait for it as may.
+    QueueFull(S),
 }
 
 /// The servers of a pool and who waits for them. `W` is what the caller needs to find a session again.
@@ -56,8 +56,16 @@ pub struct Dispatcher<S, W> {
     /// Whether a server's limit depends on the sessions of all.
     dynamic: bool,
     queue: Queue<W>,
-    granted: HashMap<Ticket, (S, Arc<Load>)>,
+    granted: HashMap<Ticket, Grant<S>>,
     seed: u64,
+}
+
+/// A server whose place is somebody's who has waited.
+#[derive(Debug)]
+struct Grant<S> {
+    server: S,
+    load: Arc<Load>,
+    waited: Waited,
 }
 
 #[derive(Debug)]
@@ -145,7 +153,7 @@ impl<S: Clone, W> Dispatcher<S, W> {
             Choice::Full(server) => {
                 let most = self.members[server].share.max_queue;
                 if most.is_some_and(|most| self.queue.waiting_for(server) >= most.get() as usize) {
-                    return Placed::QueueFull;
+                    return Placed::QueueFull(self.members[server].server.clone());
                 }
                 Placed::Waits(self.queue.push(Some(server), waiter))
             }
@@ -171,18 +179,28 @@ impl<S: Clone, W> Dispatcher<S, W> {
         }
     }
 
-    /// The server that was granted to a session that waited. `None` while it has to wait on.
-    pub fn collect(&mut self, ticket: Ticket) -> Option<S> {
-        self.granted.remove(&ticket).map(|(server, _)| server)
+    /// The server that was granted to a session that waited, and how it has. `None` while it has to wait on.
+    pub fn collect(&mut self, ticket: Ticket) -> Option<(S, Waited)> {
+        let grant = self.granted.remove(&ticket)?;
+        Some((grant.server, grant.waited))
+    }
+
+    /// How a session has waited that has not collected its place, and the server that it waits for if it must be that one.
+    pub fn waited(&self, ticket: Ticket) -> Option<(Option<S>, Waited)> {
+        if let Some(grant) = self.granted.get(&ticket) {
+            return Some((Some(grant.server.clone()), grant.waited));
+        }
+        let (server, waited) = self.queue.waited(ticket)?;
+        Some((server.map(|server| self.members[server].server.clone()), waited))
     }
 
     /// A session waits no more. What may have been granted to it goes to somebody else.
     pub fn abandon(&mut self, ticket: Ticket, called: &mut Vec<W>) {
         if self.queue.remove(ticket).is_none()
-            && let Some((_, load)) = self.granted.remove(&ticket)
+            && let Some(grant) = self.granted.remove(&ticket)
         {
-            load.release();
-            self.on_released(&load, called);
+            grant.load.release();
+            self.on_released(&grant.load, called);
         }
     }
 
@@ -201,11 +219,15 @@ impl<S: Clone, W> Dispatcher<S, W> {
             return;
         }
         while self.members[server].has_place(self.sessions(), self.full_at)
-            && let Some((ticket, waiter)) = self.queue.pop(server)
+            && let Some((ticket, waited, waiter)) = self.queue.pop(server)
         {
             let member = &self.members[server];
             member.load.acquire();
-            let grant = (member.server.clone(), Arc::clone(&member.load));
+            let grant = Grant {
+                server: member.server.clone(),
+                load: Arc::clone(&member.load),
+                waited,
+            };
             self.granted.insert(ticket, grant);
             called.push(waiter);
         }

@@ -31,5 +31,5 @@ pub use balancer::{Algorithm, HashType};
 pub use dispatcher::{Ask, Dispatcher, Placed, Setup};
 pub use hash::hash_of_client;
 pub use load::Load;
-pub use queue::Ticket;
+pub use queue::{Ticket, Waited};
 pub use share::Share;

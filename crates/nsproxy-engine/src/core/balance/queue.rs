@@ -7,23 +7,41 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
+/// How somebody has waited so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waited {
+    /// For one server and no other.
+    pub for_one: bool,
+    /// Those of its line whose turn has come since it joined, itself not among them.
+    pub overtaken_by: u32,
+}
+
 /// Who waits. `W` is whatever the caller needs to find the session again.
 #[derive(Debug)]
 pub(super) struct Queue<W> {
     issued: u64,
     /// For any server.
-    any: BTreeMap<Ticket, W>,
+    any: Line<W>,
     /// For this server and no other.
-    fixed: Vec<BTreeMap<Ticket, W>>,
+    fixed: Vec<Line<W>>,
     waiting: usize,
+}
+
+/// Those who wait for the same.
+#[derive(Debug)]
+struct Line<W> {
+    /// Each with the number of those whose turn had come before it joined.
+    waiting: BTreeMap<Ticket, (u32, W)>,
+    /// Whose turn has come. Only differences count, so it may go round.
+    served: u32,
 }
 
 impl<W> Queue<W> {
     pub(super) fn new(servers: usize) -> Self {
         Self {
             issued: 0,
-            any: BTreeMap::new(),
-            fixed: (0..servers).map(|_| BTreeMap::new()).collect(),
+            any: Line::default(),
+            fixed: (0..servers).map(|_| Line::default()).collect(),
             waiting: 0,
         }
     }
@@ -36,32 +54,56 @@ impl<W> Queue<W> {
             Some(server) => &mut self.fixed[server],
             None => &mut self.any,
         };
-        line.insert(ticket, waiter);
+        line.waiting.insert(ticket, (line.served, waiter));
         self.waiting += 1;
         ticket
     }
 
-    /// The first of those whom `server` can serve.
-    pub(super) fn pop(&mut self, server: usize) -> Option<(Ticket, W)> {
-        let fixed = self.fixed[server].first_key_value().map(|(ticket, _)| *ticket);
-        let any = self.any.first_key_value().map(|(ticket, _)| *ticket);
-        let line = match (fixed, any) {
-            (Some(fixed), Some(any)) if any < fixed => &mut self.any,
-            (Some(_), _) => &mut self.fixed[server],
-            (None, Some(_)) => &mut self.any,
+    /// The first of those whom `server` can serve: its turn has come.
+    pub(super) fn pop(&mut self, server: usize) -> Option<(Ticket, Waited, W)> {
+        let for_one = match (self.fixed[server].first(), self.any.first()) {
+            (Some(fixed), Some(any)) => fixed < any,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
             (None, None) => return None,
         };
-        let first = line.pop_first();
-        self.waiting -= usize::from(first.is_some());
-        first
+        let line = if for_one {
+            &mut self.fixed[server]
+        } else {
+            &mut self.any
+        };
+        let (ticket, (before, waiter)) = line.waiting.pop_first()?;
+        let overtaken_by = line.served.wrapping_sub(before);
+        line.served = line.served.wrapping_add(1);
+        self.waiting -= 1;
+        let waited = Waited {
+            for_one,
+            overtaken_by,
+        };
+        Some((ticket, waited, waiter))
+    }
+
+    /// How somebody has waited who still does, and the server that it waits for if it must be that one.
+    pub(super) fn waited(&self, ticket: Ticket) -> Option<(Option<usize>, Waited)> {
+        let fixed = self.fixed.iter().enumerate();
+        let mut lines =
+            std::iter::once((None, &self.any)).chain(fixed.map(|(server, line)| (Some(server), line)));
+        lines.find_map(|(server, line)| {
+            let (before, _) = line.waiting.get(&ticket)?;
+            let waited = Waited {
+                for_one: server.is_some(),
+                overtaken_by: line.served.wrapping_sub(*before),
+            };
+            Some((server, waited))
+        })
     }
 
     /// Takes somebody out of the line, who may have left it already.
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<W> {
         let mut lines = std::iter::once(&mut self.any).chain(&mut self.fixed);
-        let removed = lines.find_map(|line| line.remove(&ticket));
+        let removed = lines.find_map(|line| line.waiting.remove(&ticket));
         self.waiting -= usize::from(removed.is_some());
-        removed
+        removed.map(|(_, waiter)| waiter)
     }
 
     /// Those who wait for one server only may have any from now on; and there are so many `servers`.
@@ -69,7 +111,7 @@ impl<W> Queue<W> {
         for line in &mut self.fixed {
             self.any.append(line);
         }
-        self.fixed.resize_with(servers, BTreeMap::new);
+        self.fixed.resize_with(servers, Line::default);
     }
 
     /// The same for those who wait for `server`.
@@ -79,12 +121,35 @@ impl<W> Queue<W> {
 
     /// How many wait for this server only.
     pub(super) fn waiting_for(&self, server: usize) -> usize {
-        self.fixed[server].len()
+        self.fixed[server].waiting.len()
     }
 
     /// How many wait.
     pub(super) const fn waiting(&self) -> usize {
         self.waiting
+    }
+}
+
+impl<W> Line<W> {
+    fn first(&self) -> Option<Ticket> {
+        self.waiting.first_key_value().map(|(ticket, _)| *ticket)
+    }
+
+    /// Lets all of `other` wait here, with what they have waited.
+    fn append(&mut self, other: &mut Self) {
+        let moved = std::mem::take(&mut other.waiting).into_iter();
+        let offset = self.served.wrapping_sub(other.served);
+        let moved = moved.map(|(ticket, (before, waiter))| (ticket, (before.wrapping_add(offset), waiter)));
+        self.waiting.extend(moved);
+    }
+}
+
+impl<W> Default for Line<W> {
+    fn default() -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            served: 0,
+        }
     }
 }
 
@@ -99,7 +164,7 @@ mod tests {
         queue.push(Some(0), "b");
         queue.push(Some(1), "c");
         queue.push(None, "d");
-        let order = [0, 0, 0, 1, 1].map(|server| queue.pop(server).map(|(_, waiter)| waiter));
+        let order = [0, 0, 0, 1, 1].map(|server| queue.pop(server).map(|(.., waiter)| waiter));
         assert_eq!(order, [Some("a"), Some("b"), Some("d"), Some("c"), None]);
         assert_eq!(queue.waiting(), 0);
     }
@@ -111,6 +176,26 @@ mod tests {
         queue.push(None, "b");
         assert_eq!(queue.remove(first), Some("a"));
         assert_eq!(queue.remove(first), None);
-        assert_eq!(queue.pop(0).map(|(_, waiter)| waiter), Some("b"));
+        assert_eq!(queue.pop(0).map(|(.., waiter)| waiter), Some("b"));
+    }
+
+    #[test]
+    fn who_waits_is_told_how_many_of_its_line_came_first() {
+        let mut queue = Queue::new(1);
+        let names = ["a", "b", "c", "d"];
+        let tickets = names.map(|name| queue.push((name == "d").then_some(0), name));
+        queue.remove(tickets[1]);
+        let waited = |for_one, overtaken_by| Waited {
+            for_one,
+            overtaken_by,
+        };
+        assert_eq!(queue.waited(tickets[2]), Some((None, waited(false, 0))));
+        assert_eq!(queue.pop(0), Some((tickets[0], waited(false, 0), "a")));
+        assert_eq!(queue.waited(tickets[2]), Some((None, waited(false, 1))));
+        assert_eq!(queue.waited(tickets[3]), Some((Some(0), waited(true, 0))));
+        queue.release_from(0);
+        assert_eq!(queue.pop(0), Some((tickets[2], waited(false, 1), "c")));
+        assert_eq!(queue.pop(0), Some((tickets[3], waited(false, 1), "d")));
+        assert_eq!(queue.waited(tickets[3]), None);
     }
 }
