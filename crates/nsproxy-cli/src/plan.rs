@@ -13,6 +13,9 @@ use nsproxy_engine::{
     ServerPlan, Share, SourcePlan, Target, TlvPlan, UpstreamNetns,
 };
 
+/// The pool of frontends that have no backend. No backend can be called so.
+pub(crate) const NOWHERE: &str = "<no backend>";
+
 /// What the engine has to do for this configuration.
 pub(crate) fn plan(config: &Config) -> Plan {
     let mut pools: Vec<_> = config.backends.iter().map(pool).collect();
@@ -20,7 +23,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
     let nowhere = pools.len();
     if config.frontends.iter().any(|frontend| frontend.backend.is_none()) {
         pools.push(PoolPlan {
-            name: "<no backend>".to_owned(),
+            name: NOWHERE.to_owned(),
             servers: Vec::new(),
             source: None,
             connect_timeout: Duration::ZERO,
@@ -51,7 +54,8 @@ fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         header_timeout: frontend.timeouts.client_hs,
         max_sessions: frontend.maxconn,
-        followed: false,
+        // Of others, one line at their end is all that is said.
+        followed: !frontend.logging.targets.is_empty(),
     }
 }
 

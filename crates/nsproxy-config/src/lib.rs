@@ -13,6 +13,7 @@ mod format;
 mod json;
 mod keywords;
 mod load;
+mod logs;
 mod lower;
 pub mod model;
 pub mod reference;

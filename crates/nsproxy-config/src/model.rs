@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::json;
 
+pub use crate::logs::{LogTarget, Logging};
 pub use crate::source::Place;
 
 /// A whole configuration.
@@ -81,6 +82,23 @@ pub struct Global {
     pub daemon: bool,
     /// `pidfile`: where to write the number of the process.
     pub pidfile: Option<PathBuf>,
+    /// `log` lines.
+    #[serde(serialize_with = "json::texts")]
+    pub logs: Vec<LogTarget>,
+    /// `log-tag`: the name of the program in messages. `None`: `nsproxy`.
+    pub log_tag: Option<String>,
+    /// `log-send-hostname`: the name of the host in messages.
+    pub log_host: Option<HostName>,
+}
+
+/// A host's name in messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostName {
+    /// The one that the system has.
+    System,
+    /// This one.
+    Named(String),
 }
 
 /// A `frontend`, or the listening half of a `listen`.
@@ -99,6 +117,8 @@ pub struct Frontend {
     pub maxconn: Option<u32>,
     /// The timeouts of the client's side.
     pub timeouts: ClientTimeouts,
+    /// What is logged of its sessions.
+    pub logging: Logging,
 }
 
 /// The timeouts that a frontend has. `None` means no limit.

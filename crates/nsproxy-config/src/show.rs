@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{
-    Backend, Balance, Bind, BindAddress, Config, Frontend, HashType, PortRule, ProxyHeader, Server,
-    ServerAddress, ServerNetns, SourceAddress, UseSource,
+    Backend, Balance, Bind, BindAddress, Config, Frontend, HashType, HostName, Logging, PortRule,
+    ProxyHeader, Server, ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use crate::quote;
 
@@ -86,7 +86,17 @@ impl<W: Write> Sections<'_, W> {
         if let Some(path) = &config.global.pidfile {
             self.statement(format_args!("pidfile {}", quote(&path.to_string_lossy())))?;
         }
-        Ok(())
+        for target in &config.global.logs {
+            self.statement(format_args!("log {target}"))?;
+        }
+        if let Some(tag) = &config.global.log_tag {
+            self.statement(format_args!("log-tag {}", quote(tag)))?;
+        }
+        match &config.global.log_host {
+            None => Ok(()),
+            Some(HostName::System) => self.statement("log-send-hostname"),
+            Some(HostName::Named(name)) => self.statement(format_args!("log-send-hostname {}", quote(name))),
+        }
     }
 
     fn namespace_list(&mut self, config: &Config) -> fmt::Result {
@@ -114,10 +124,36 @@ impl<W: Write> Sections<'_, W> {
         // Without one it would be that of `client`.
         let none_of_its_own = timeouts.client.map(|_| Duration::ZERO);
         self.timeout("client-hs", timeouts.client_hs.or(none_of_its_own))?;
+        self.logging(&frontend.logging)?;
         match frontend.backend {
             Some(id) => self.statement(format_args!("default_backend {}", config.backend(id).name)),
             None => Ok(()),
         }
+    }
+
+    fn logging(&mut self, logging: &Logging) -> fmt::Result {
+        for target in &logging.targets {
+            self.statement(format_args!("log {target}"))?;
+        }
+        let texts = [
+            ("log-tag", logging.tag.clone()),
+            ("log-format", logging.line.as_ref().map(ToString::to_string)),
+            ("log-format-sd", logging.data.as_ref().map(ToString::to_string)),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                self.statement(format_args!("{name} {}", quote(&text)))?;
+            }
+        }
+        let options = [
+            ("dontlognull", logging.not_null),
+            ("dontlog-normal", logging.not_normal),
+            ("logasap", logging.as_soon_as_possible),
+        ];
+        for (name, _) in options.iter().filter(|(_, on)| *on) {
+            self.statement(format_args!("option {name}"))?;
+        }
+        Ok(())
     }
 
     fn bind(&mut self, bind: &Bind) -> fmt::Result {

@@ -10,7 +10,7 @@ use nsproxy_engine::{Engine, InProcess, Settings};
 use super::check;
 use crate::args::Files;
 use crate::daemon::{Daemon, PidFile};
-use crate::log::{self, Level, Log};
+use crate::log::{self, Level, Log, SessionLogs};
 use crate::{limits, namespaces, plan, signals};
 
 /// Where the process is meant to be.
@@ -62,6 +62,8 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
         Level::Failures
     };
     let (log, writer) = Log::start(level).context("cannot start the log")?;
+    let (sessions, targets) = SessionLogs::start(&config)?;
+    let log = log.with_sessions(sessions);
     let engine = Engine::start(&settings, Arc::new(InProcess), Arc::new(log))?;
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
     namespaces::warn_about_missing(&plan);
@@ -79,6 +81,7 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
         daemon.ready().context("cannot let go of the terminal")?;
     }
     let stats = engine.wait()?;
+    targets.finish();
     drop(pid_file);
     writer.finish(&format!(
         "nsproxy: ended after {} ({} failed), {} bytes up, {} bytes down\n",

@@ -11,6 +11,7 @@ mod demo;
 mod forward;
 mod headers;
 mod lifecycle;
+mod logs;
 mod memory;
 mod peers;
 mod refusals;

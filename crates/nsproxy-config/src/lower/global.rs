@@ -4,10 +4,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::args::Args;
+use super::log_target;
 use super::sink::{Sink, shown};
 use super::statement;
 use crate::keywords;
-use crate::model::Global;
+use crate::model::{Global, HostName};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -80,6 +81,45 @@ pub(super) static STATEMENTS: &[GlobalDirective] = &[
             default: "none",
             meaning: "Write the number of the process there, and remove the file at the end. Also without `daemon`.",
             example: "pidfile /run/nsproxy.pid",
+        },
+    },
+    GlobalDirective {
+        name: "log",
+        repeats: true,
+        apply: |global, args, sink| global.logs.extend(log_target::parse(args, sink)),
+        doc: Doc {
+            syntax: "log TARGET [len N] [format FORMAT] FACILITY [LEVEL [MINLEVEL]]",
+            default: "none",
+            meaning: "A target for proxies that say `log global`. See there.",
+            example: "log /dev/log local0",
+        },
+    },
+    GlobalDirective {
+        name: "log-tag",
+        repeats: false,
+        apply: |global, args, sink| {
+            global.log_tag = need_text(args, sink);
+        },
+        doc: Doc {
+            syntax: "log-tag NAME",
+            default: "nsproxy",
+            meaning: "The name of the program in log messages.",
+            example: "log-tag haproxy",
+        },
+    },
+    GlobalDirective {
+        name: "log-send-hostname",
+        repeats: false,
+        apply: |global, args, sink| {
+            let name = args.next().map(|word| word.text.to_string());
+            global.log_host = Some(name.map_or(HostName::System, HostName::Named));
+            args.finish(sink);
+        },
+        doc: Doc {
+            syntax: "log-send-hostname [NAME]",
+            default: "no name",
+            meaning: "The name of the host in messages, and `rfc3164` as their format where a `log` line has none.",
+            example: "log-send-hostname",
         },
     },
     GlobalDirective {
@@ -188,6 +228,14 @@ fn need_number(args: &mut Args<'_, '_>, range: &RangeInclusive<u32>, sink: &mut 
     }
     args.finish(sink);
     value.ok()
+}
+
+/// The one name that a statement has.
+fn need_text(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<String> {
+    let keyword = args.keyword().text.clone();
+    let word = args.need(&keyword, "a name", sink)?;
+    args.finish(sink);
+    Some(word.text.to_string())
 }
 
 /// The words of `setenv`, which has taken effect while the lines were read.

@@ -1,14 +1,19 @@
 //! Drafts to the model: names looked up, and the checks that need the whole configuration.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 use std::time::Duration;
+
+use nsproxy_log::Template;
 
 use super::binds;
 use super::draft::{Draft, keyword_of};
 use super::proxy::Proxies;
-use super::settings::{Mode, Set};
+use super::settings::{Mode, Set, Settings};
 use super::sink::{Sink, list};
-use crate::model::{Backend, BackendId, ClientTimeouts, Config, Frontend, ServerTimeouts};
+use crate::model::{
+    Backend, BackendId, ClientTimeouts, Config, Frontend, LogTarget, Logging, ServerTimeouts,
+};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::SectionKind;
@@ -281,6 +286,7 @@ fn set_fullconn(config: &mut Config) {
 fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sink<'_>) {
     let settings = &draft.settings;
     let place = sink.place(draft.span);
+    let logging = logging(settings, &config.global.logs);
     if draft.is_frontend() {
         let client = limit(settings.client.as_ref());
         config.frontends.push(Frontend {
@@ -297,6 +303,7 @@ fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sin
                 client,
                 client_hs: settings.client_hs.as_ref().map_or(client, |set| limit(Some(set))),
             },
+            logging,
         });
     }
     if draft.is_backend() {
@@ -326,6 +333,25 @@ fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sin
             place,
             servers: draft.servers,
         });
+    }
+}
+
+/// `log global` stands for the lines of `global`.
+fn logging(settings: &Settings, global: &[LogTarget]) -> Logging {
+    let is_set = |option: &Option<Set<bool>>| option.as_ref().is_some_and(|set| set.value);
+    let template = |slot: &Option<Set<Rc<Template>>>| slot.as_ref().map(|set| (*set.value).clone());
+    let targets = settings.logs.iter().flat_map(|target| match target {
+        Some(target) => std::slice::from_ref(target),
+        None => global,
+    });
+    Logging {
+        targets: targets.cloned().collect(),
+        tag: settings.log_tag.as_ref().map(|set| set.value.to_string()),
+        line: template(&settings.log_line),
+        data: template(&settings.log_data),
+        not_null: is_set(&settings.not_null),
+        not_normal: is_set(&settings.not_normal),
+        as_soon_as_possible: is_set(&settings.as_soon_as_possible),
     }
 }
 

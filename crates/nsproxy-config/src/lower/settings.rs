@@ -3,11 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use nsproxy_log::Template;
+
 use super::args::Args;
 use super::draft::Draft;
 use super::sink::Sink;
 use crate::keywords::Why;
-use crate::model::{Balance, HashType, SourceAddress};
+use crate::model::{Balance, HashType, LogTarget, SourceAddress};
 use crate::report::Diagnostic;
 use crate::source::Span;
 
@@ -30,6 +32,9 @@ pub(super) enum Mode {
     Refused(&'static str, Why),
 }
 
+/// `log` lines: shared, since many proxies may inherit them. `None` is `log global`.
+pub(super) type Logs = Rc<Vec<Option<LogTarget>>>;
+
 /// What can be inherited. `None`: never set.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
@@ -49,6 +54,13 @@ pub(super) struct Settings {
     pub(super) connect: Option<Set<Duration>>,
     pub(super) queue: Option<Set<Duration>>,
     pub(super) server: Option<Set<Duration>>,
+    pub(super) logs: Logs,
+    pub(super) log_tag: Option<Set<Name>>,
+    pub(super) log_line: Option<Set<Rc<Template>>>,
+    pub(super) log_data: Option<Set<Rc<Template>>>,
+    pub(super) not_null: Option<Set<bool>>,
+    pub(super) not_normal: Option<Set<bool>>,
+    pub(super) as_soon_as_possible: Option<Set<bool>>,
 }
 
 /// Sets a value at the end of its statement; with it come its name and place for messages. A second one in the

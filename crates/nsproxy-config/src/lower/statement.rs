@@ -71,7 +71,7 @@ pub(super) fn unknown(
         let choice = Choice {
             what: "option",
             section: None,
-            supported: &[],
+            supported: &statements::option::names(),
             known: &keywords::OPTIONS,
         };
         match keywords::OPTIONS.find(&name.text) {

@@ -52,6 +52,10 @@ pub(super) static STATEMENTS: &[&Directive] = &[
     &statements::option::ROW,
     &statements::source::ROW,
     &statements::timeout::ROW,
+    &statements::log::LOG,
+    &statements::log::TAG,
+    &statements::log::FORMAT,
+    &statements::log::DATA,
 ];
 
 pub(super) fn statement(word: &str) -> Option<&'static Directive> {

@@ -5,6 +5,7 @@ pub(super) mod bind;
 pub(super) mod default_backend;
 pub(super) mod fullconn;
 pub(super) mod hash_type;
+pub(super) mod log;
 pub(super) mod maxconn;
 pub(super) mod mode;
 pub(super) mod option;

@@ -1,13 +1,17 @@
-//! `option` and its names, also behind `no`.
+//! `option` and its names, also behind `no`, and `no log`.
 
 use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use nsproxy_log::Template;
 
 use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
-use crate::lower::settings::set;
+use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::Sink;
 use crate::lower::table::Directive;
 use crate::reference::{Doc, Entry, Home};
+use crate::report::Diagnostic;
 use crate::syntax::{Statement, Word};
 use crate::values::number;
 
@@ -53,7 +57,101 @@ static OPTIONS: &[Named] = &[
             example: "option redispatch",
         },
     },
+    Named {
+        name: "option tcplog",
+        side: Side::Client,
+        apply: |draft, on, args, sink| tcplog(draft, on, "option tcplog", args, sink),
+        doc: Doc {
+            syntax: "option tcplog",
+            default: "a line when a session begins: `Connect from ...`",
+            meaning: "A line when a session has ended, in HAProxy's format of that name: `log-format \"%ci:%cp [%t] %ft \
+                      %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq\"`.",
+            example: "option tcplog",
+        },
+    },
+    Named {
+        name: "option httplog",
+        side: Side::Client,
+        apply: |draft, on, args, sink| {
+            if args.peek().is_some_and(|word| word.text == "clf") {
+                args.next();
+            }
+            tcplog(draft, on, "option httplog", args, sink);
+        },
+        doc: Doc {
+            syntax: "option httplog [clf]",
+            default: "as with `option tcplog`",
+            meaning: "The same as `option tcplog`, as in HAProxy where a proxy has `mode tcp`: stock `defaults` have this one.",
+            example: "option httplog",
+        },
+    },
+    Named {
+        name: "option dontlognull",
+        side: Side::Client,
+        apply: |draft, on, args, sink| {
+            flag(
+                draft,
+                |settings| &mut settings.not_null,
+                on,
+                "option dontlognull",
+                args,
+                sink,
+            );
+        },
+        doc: Doc {
+            syntax: "[no] option dontlognull",
+            default: "off",
+            meaning: "No line for a session in which the client sent nothing, as of a monitor that only connects.",
+            example: "option dontlognull",
+        },
+    },
+    Named {
+        name: "option dontlog-normal",
+        side: Side::Client,
+        apply: |draft, on, args, sink| {
+            flag(
+                draft,
+                |settings| &mut settings.not_normal,
+                on,
+                "option dontlog-normal",
+                args,
+                sink,
+            );
+        },
+        doc: Doc {
+            syntax: "[no] option dontlog-normal",
+            default: "off",
+            meaning: "No line for a session that ended well.",
+            example: "option dontlog-normal",
+        },
+    },
+    Named {
+        name: "option logasap",
+        side: Side::Client,
+        apply: |draft, on, args, sink| {
+            flag(
+                draft,
+                |settings| &mut settings.as_soon_as_possible,
+                on,
+                "option logasap",
+                args,
+                sink,
+            );
+        },
+        doc: Doc {
+            syntax: "[no] option logasap",
+            default: "off",
+            meaning: "The line of a session is written when the connection to the server is there; `+` stands before \
+                      what is not final.",
+            example: "option logasap",
+        },
+    },
 ];
+
+/// Every option that is supported, as it is written behind `option`.
+pub(in crate::lower) fn names() -> Vec<&'static str> {
+    OPTIONS.iter().map(Named::word).collect()
+}
 
 /// The greatest interval of retries.
 const INTERVALS: RangeInclusive<u32> = 1..=i16::MAX as u32;
@@ -68,7 +166,7 @@ impl Named {
     }
 }
 
-/// Takes `option NAME` or `no option NAME`, if it is one of these.
+/// Takes `option NAME` or `no option NAME`, if it is one of these, and `no log`.
 pub(in crate::lower) fn try_apply(draft: &mut Draft, statement: &Statement<'_>, sink: &mut Sink<'_>) -> bool {
     let mut args = Args::new(statement);
     let negated = statement.keyword().text == "no";
@@ -77,6 +175,11 @@ pub(in crate::lower) fn try_apply(draft: &mut Draft, statement: &Statement<'_>, 
     } else {
         Some(statement.keyword())
     };
+    if negated && keyword.is_some_and(|word| word.text == "log") {
+        args.finish(sink);
+        draft.settings.logs = Rc::default();
+        return true;
+    }
     if keyword.is_none_or(|word| word.text != "option") {
         return false;
     }
@@ -90,6 +193,35 @@ pub(in crate::lower) fn try_apply(draft: &mut Draft, statement: &Statement<'_>, 
     }
     (option.apply)(draft, !negated, &mut args, sink);
     true
+}
+
+fn flag(
+    draft: &mut Draft,
+    slot: fn(&mut Settings) -> &mut Option<Set<bool>>,
+    on: bool,
+    name: &'static str,
+    args: &Args<'_, '_>,
+    sink: &mut Sink<'_>,
+) {
+    set(draft, slot, on, (name, args.span()), args, sink);
+}
+
+fn tcplog(draft: &mut Draft, on: bool, name: &str, args: &Args<'_, '_>, sink: &mut Sink<'_>) {
+    if !on {
+        let error = Diagnostic::error(args.span(), format!("`{name}` cannot be taken away"));
+        return sink.push(error.with_help("leave it out where it is set"));
+    }
+    match Template::TCPLOG.parse::<Template>() {
+        Ok(line) => set(
+            draft,
+            |settings| &mut settings.log_line,
+            Rc::new(line),
+            (name, args.span()),
+            args,
+            sink,
+        ),
+        Err(error) => sink.error(args.span(), error.to_string()),
+    }
 }
 
 fn all_backups(draft: &mut Draft, on: bool, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {

@@ -2,6 +2,11 @@
 //!
 //! The workers only try to put a line into a queue. When whoever reads standard error is slow, lines are dropped and
 //! counted; relaying is never held up.
+//!
+//! Sessions of a frontend that has `log` lines are not said here: `sessions` writes them where those lines say.
+
+mod codes;
+mod sessions;
 
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
@@ -11,7 +16,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use nsproxy_engine::{CloseReason, Notice, Observer, SessionSummary};
+use nsproxy_engine::{CloseReason, Notice, Observer, SessionFacts, SessionSummary};
+use nsproxy_log::Level as Severity;
+
+pub(crate) use self::sessions::SessionLogs;
 
 /// Lines that may wait to be written.
 const QUEUE: usize = 4096;
@@ -39,6 +47,8 @@ pub(crate) struct Log {
     level: Level,
     lines: SyncSender<String>,
     dropped: Arc<AtomicU64>,
+    /// What `log` lines ask for.
+    sessions: Option<SessionLogs>,
 }
 
 /// The other end of the queue.
@@ -67,8 +77,25 @@ impl Log {
             level,
             lines,
             dropped,
+            sessions: None,
         };
         Ok((log, writer))
+    }
+
+    /// Has sessions logged as `log` lines ask.
+    pub(crate) fn with_sessions(self, sessions: SessionLogs) -> Self {
+        Self {
+            sessions: Some(sessions),
+            ..self
+        }
+    }
+
+    /// An event that is no session: on standard error, and where the relay has its log.
+    fn event(&self, relay: &str, severity: Severity, line: fmt::Arguments<'_>) {
+        if let Some(sessions) = &self.sessions {
+            sessions.notice(relay, severity, line);
+        }
+        self.put(line);
     }
 
     fn put(&self, line: impl Display) {
@@ -102,7 +129,22 @@ fn lost(dropped: u64) -> String {
 }
 
 impl Observer for Log {
+    fn session_began(&self, facts: &SessionFacts<'_>) {
+        if let Some(sessions) = &self.sessions {
+            sessions.began(facts);
+        }
+    }
+
+    fn session_connected(&self, facts: &SessionFacts<'_>) {
+        if let Some(sessions) = &self.sessions {
+            sessions.connected(facts);
+        }
+    }
+
     fn session_ended(&self, summary: &SessionSummary<'_>) {
+        if let Some(sessions) = self.sessions.as_ref().filter(|logs| logs.has(summary.relay)) {
+            return sessions.ended(summary);
+        }
         if self.level == Level::Sessions || summary.reason != CloseReason::Finished {
             self.put(SessionLine(summary));
         }
@@ -122,20 +164,20 @@ impl Observer for Log {
                 } else {
                     "the listener's namespace applies"
                 };
-                self.put(format_args!(
-                    "netns-refused relay={relay} peer={peer} name=\"{name}\" action=\"{then}\""
-                ));
+                let line =
+                    format_args!("netns-refused relay={relay} peer={peer} name=\"{name}\" action=\"{then}\"");
+                self.event(relay, Severity::Warning, line);
             }
             Notice::SocketFailed { relay, server, error } => {
-                self.put(format_args!(
-                    "socket-failed relay={relay} server={server} error=\"{}\"",
-                    Chain(*error)
-                ));
+                let error = Chain(*error);
+                let line = format_args!("socket-failed relay={relay} server={server} error=\"{error}\"");
+                self.event(relay, Severity::Err, line);
             }
             Notice::AcceptFailed { relay, error } => {
-                self.put(format_args!(
+                let line = format_args!(
                     "accept-failed relay={relay} error=\"{error}\" action=\"tried again shortly\""
-                ));
+                );
+                self.event(relay, Severity::Alert, line);
             }
             _ => {}
         }

@@ -1,0 +1,176 @@
+//! What the lines say of waiting and of other attempts: HAProxy's numbers and letters, in the same scenes.
+
+use std::time::Duration;
+
+use nsproxy_testkit::Peer;
+
+use super::{Scene, both_write_with};
+use crate::common::exchange;
+
+/// One worker, since sessions that wait are told apart by the order in which they came.
+const CONFIG: &str = "\
+global
+  nbthread 1
+  log 127.0.0.1:5140 format raw local0
+defaults
+  mode tcp
+  log global
+  option tcplog
+  timeout connect 300ms
+  timeout client 5s
+  timeout server 5s
+  timeout queue 400ms
+  retries 0
+listen any
+  bind 127.0.0.1:8001
+  server s 127.0.0.1:9000 maxconn 1
+listen one
+  bind 127.0.0.1:8002
+  balance source
+  server s 127.0.0.1:9000 maxconn 1 maxqueue 1
+listen refused
+  bind 127.0.0.1:8003
+  retries 1
+  timeout connect 50ms
+  server s 127.0.0.1:9001
+listen moved
+  bind 127.0.0.1:8004
+  retries 3
+  option redispatch
+  server s 127.0.0.1:9001
+  server t 127.0.0.1:9000
+listen silent
+  bind 127.0.0.1:8005
+  server s 10.9.9.9:80
+listen silents
+  bind 127.0.0.1:8006
+  retries 2
+  option redispatch
+  timeout connect 100ms
+  server s 10.9.9.9:80
+  server t 10.9.9.8:80
+listen disabled
+  bind 127.0.0.1:8007
+  server s 127.0.0.1:9000 disabled
+";
+
+const PORTS: [&str; 7] = [
+    "127.0.0.1:8001",
+    "127.0.0.1:8002",
+    "127.0.0.1:8003",
+    "127.0.0.1:8004",
+    "127.0.0.1:8005",
+    "127.0.0.1:8006",
+    "127.0.0.1:8007",
+];
+
+#[track_caller]
+fn both_write(name: &str, expected: &[&str], scene: impl Fn(&Scene<'_>) -> Vec<String> + Send + Sync) {
+    both_write_with(name, (CONFIG, &PORTS), expected, scene);
+}
+
+/// Ends a session that was relaying, and returns its line.
+fn ended(scene: &Scene<'_>, (client, accepted): (Peer, Peer)) -> String {
+    client.close();
+    // HAProxy may reset where nothing was relayed.
+    accepted.expect_closed();
+    accepted.close();
+    scene.line()
+}
+
+#[test]
+fn who_waits_for_any_server_has_a_number_in_the_queue_of_the_backend() {
+    let expected = [
+        "127.0.0.1:PORT [DATE] any any/<NOSRV> T/-1/T 0 sQ N/N/N/N/0 0/1\n",
+        "127.0.0.1:PORT [DATE] any any/<NOSRV> T/-1/T 0 CD N/N/N/N/0 0/1\n",
+        "127.0.0.1:PORT [DATE] any any/s T/T/T 0 -- N/N/N/N/0 0/0\n",
+        "127.0.0.1:PORT [DATE] any any/s T/T/T 0 -- N/N/N/N/0 0/1\n",
+        "127.0.0.1:PORT [DATE] any any/s T/T/T 9 -- N/N/N/N/0 0/2\n",
+    ];
+    both_write("log-queue-any", &expected, |scene| {
+        let first = scene.session("127.0.0.1:8001");
+        let waits = scene.home.connect("127.0.0.1:8001");
+        let mut lines = vec![scene.line()];
+        waits.expect_closed();
+        let waits = scene.home.connect("127.0.0.1:8001");
+        waits.expect_silence(Duration::from_millis(50));
+        waits.reset();
+        lines.push(scene.line());
+        let [second, third] = [(); 2].map(|()| scene.home.connect("127.0.0.1:8001"));
+        third.expect_silence(Duration::from_millis(50));
+        lines.push(ended(scene, first));
+        lines.push(ended(scene, (second, scene.server.accept())));
+        let accepted = scene.server.accept();
+        exchange(&third, &accepted);
+        lines.push(ended(scene, (third, accepted)));
+        lines
+    });
+}
+
+#[test]
+fn who_waits_for_one_server_has_a_number_in_its_queue_and_its_name() {
+    let expected = [
+        "127.0.0.1:PORT [DATE] one one/s -1/-1/T 0 SQ N/N/N/N/0 0/0\n",
+        "127.0.0.1:PORT [DATE] one one/s T/-1/T 0 sQ N/N/N/N/0 1/0\n",
+        "127.0.0.1:PORT [DATE] one one/s T/T/T 0 -- N/N/N/N/0 0/0\n",
+        "127.0.0.1:PORT [DATE] one one/s T/T/T 0 -- N/N/N/N/0 1/0\n",
+    ];
+    both_write("log-queue-one", &expected, |scene| {
+        let first = scene.session("127.0.0.1:8002");
+        let waits = scene.home.connect("127.0.0.1:8002");
+        waits.expect_silence(Duration::from_millis(50));
+        let beyond = scene.home.connect("127.0.0.1:8002");
+        let mut lines = vec![scene.line()];
+        beyond.expect_closed();
+        lines.push(scene.line());
+        waits.expect_closed();
+        let second = scene.home.connect("127.0.0.1:8002");
+        second.expect_silence(Duration::from_millis(50));
+        lines.push(ended(scene, first));
+        lines.push(ended(scene, (second, scene.server.accept())));
+        lines
+    });
+}
+
+#[test]
+fn other_attempts_are_counted_and_have_a_plus_when_they_went_to_another_server() {
+    let expected = [
+        "127.0.0.1:PORT [DATE] refused refused/s T/-1/T 0 SC N/N/N/N/1 0/0\n",
+        "127.0.0.1:PORT [DATE] moved moved/t T/T/T 0 -- N/N/N/N/+1 0/0\n",
+        "127.0.0.1:PORT [DATE] disabled disabled/<NOSRV> -1/-1/T 0 SC N/N/N/N/0 0/0\n",
+    ];
+    both_write("log-retries", &expected, |scene| {
+        let client = scene.home.connect("127.0.0.1:8003");
+        client.expect_closed();
+        let mut lines = vec![scene.line()];
+        let moved = scene.session("127.0.0.1:8004");
+        lines.push(ended(scene, moved));
+        let client = scene.home.connect("127.0.0.1:8007");
+        client.expect_closed();
+        lines.push(scene.line());
+        lines
+    });
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_a_timeout_and_a_client_that_leaves_meanwhile_is_not() {
+    let expected = [
+        "127.0.0.1:PORT [DATE] silent silent/s T/-1/T 0 sC N/N/N/N/0 0/0\n",
+        "127.0.0.1:PORT [DATE] silent silent/s T/-1/T 0 CD N/N/N/N/0 0/0\n",
+        "127.0.0.1:PORT [DATE] silents silents/s T/-1/T 0 sC N/N/N/N/+2 0/0\n",
+    ];
+    both_write("log-silent", &expected, |scene| {
+        scene.black_hole();
+        let client = scene.home.connect("127.0.0.1:8005");
+        let mut lines = vec![scene.line()];
+        client.expect_closed();
+        let client = scene.home.connect("127.0.0.1:8005");
+        client.expect_silence(Duration::from_millis(50));
+        client.reset();
+        lines.push(scene.line());
+        let client = scene.home.connect("127.0.0.1:8006");
+        lines.push(scene.line());
+        client.expect_closed();
+        lines
+    });
+}

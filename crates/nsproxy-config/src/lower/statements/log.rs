@@ -1,0 +1,134 @@
+//! `log`, `log-tag`, `log-format` and `log-format-sd` of a proxy.
+
+use std::rc::Rc;
+
+use nsproxy_log::Template;
+
+use crate::lower::args::Args;
+use crate::lower::draft::{Draft, Side};
+use crate::lower::log_target;
+use crate::lower::settings::{Set, Settings, set};
+use crate::lower::sink::Sink;
+use crate::lower::table::Directive;
+use crate::reference::Doc;
+use crate::report::Diagnostic;
+
+pub(in crate::lower) static LOG: Directive = Directive {
+    name: "log",
+    side: Side::Client,
+    is_item: false,
+    apply: log,
+    doc: Some(Doc {
+        syntax: "log global|TARGET [len N] [format FORMAT] FACILITY [LEVEL [MINLEVEL]]",
+        default: "none",
+        meaning: "Writes a line for each session there, as the statements below say; a second one adds a target, and `no log` \
+                  takes all away. `global` stands for those of `global`. A target is `stdout`, `stderr`, `fd@N`, the \
+                  path of a unix socket, or the address of a syslog server.",
+        example: "log stdout format raw local0",
+    }),
+    parts: Vec::new,
+};
+
+pub(in crate::lower) static TAG: Directive = Directive {
+    name: "log-tag",
+    side: Side::Client,
+    is_item: false,
+    apply: tag,
+    doc: Some(Doc {
+        syntax: "log-tag NAME",
+        default: "that of `global`",
+        meaning: "The name of the program in log messages.",
+        example: "log-tag tenants",
+    }),
+    parts: Vec::new,
+};
+
+pub(in crate::lower) static FORMAT: Directive = Directive {
+    name: "log-format",
+    side: Side::Client,
+    is_item: false,
+    apply: |draft, args, sink| format(draft, |settings| &mut settings.log_line, args, sink),
+    doc: Some(Doc {
+        syntax: "log-format FORMAT",
+        default: "none",
+        meaning: "The line of a session that has ended, with HAProxy's variables of TCP, and `%[fc_netns]` and \
+                  `%[bc_netns]` for the namespaces of the client and of the server.",
+        example: "log-format \"%ci:%cp %[fc_netns] %b/%s %ts\"",
+    }),
+    parts: Vec::new,
+};
+
+pub(in crate::lower) static DATA: Directive = Directive {
+    name: "log-format-sd",
+    side: Side::Client,
+    is_item: false,
+    apply: |draft, args, sink| format(draft, |settings| &mut settings.log_data, args, sink),
+    doc: Some(Doc {
+        syntax: "log-format-sd FORMAT",
+        default: "none",
+        meaning: "The structured data of messages in the format `rfc5424`.",
+        example: "log-format-sd \"[ns@1 client=\\\"%[fc_netns]\\\"]\"",
+    }),
+    parts: Vec::new,
+};
+
+fn log(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let target = if args.peek().is_some_and(|word| word.text == "global") {
+        args.next();
+        args.finish(sink);
+        None
+    } else {
+        match log_target::parse(args, sink) {
+            Some(target) => Some(target),
+            None => return,
+        }
+    };
+    Rc::make_mut(&mut draft.settings.logs).push(target);
+}
+
+fn tag(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let Some(word) = args.need("log-tag", "a name", sink) else {
+        return;
+    };
+    let named = ("log-tag", args.span());
+    set(
+        draft,
+        |settings| &mut settings.log_tag,
+        word.text[..].into(),
+        named,
+        args,
+        sink,
+    );
+}
+
+fn format(
+    draft: &mut Draft,
+    slot: fn(&mut Settings) -> &mut Option<Set<Rc<Template>>>,
+    args: &mut Args<'_, '_>,
+    sink: &mut Sink<'_>,
+) {
+    let keyword = args.keyword().text.clone();
+    let Some(word) = args.need(&keyword, "a format", sink) else {
+        return;
+    };
+    match word.text.parse::<Template>() {
+        Ok(template) => set(
+            draft,
+            slot,
+            Rc::new(template),
+            (&keyword, args.span()),
+            args,
+            sink,
+        ),
+        Err(error) => {
+            let part = &word.text[error.at.clone()];
+            let candidates = error.candidates();
+            let near = sink.nearest(part, candidates.iter().map(String::as_str));
+            let diagnostic = Diagnostic::error(word.part(error.at.clone()), error.to_string());
+            sink.push(match near {
+                Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
+                None => diagnostic,
+            });
+        }
+    }
+}
