@@ -96,18 +96,23 @@ pub(super) enum Holding {
     Nothing,
     /// At the start of the worker's scratch buffer, until the very next step.
     Scratch,
-    /// In user space: a rest, a split header, a preface.
-    Buffer(Waiting),
+    /// In user space: a rest, a split header, a preface. Behind a pointer, so that the many sessions that hold nothing are
+    /// small.
+    Buffer(Box<Waiting>),
     /// In the kernel.
     Pipe(Pipe),
 }
 
 impl Holding {
+    pub(super) fn buffer(waiting: Waiting) -> Self {
+        Self::Buffer(Box::new(waiting))
+    }
+
     /// Gives back what is held. `empty` says that nothing waits in a pipe.
     pub(super) fn release(&mut self, empty: bool, buffers: &mut BufferPool, pipes: &mut PipePool) {
         match std::mem::take(self) {
             Self::Nothing | Self::Scratch => {}
-            Self::Buffer(waiting) => buffers.take_back(waiting),
+            Self::Buffer(waiting) => buffers.take_back(*waiting),
             Self::Pipe(pipe) if empty => pipes.take_back(pipe),
             Self::Pipe(pipe) => pipes.discard(pipe),
         }
@@ -226,10 +231,10 @@ impl Entry {
 
 /// What an idle session costs is this, a timer and its two sockets: whoever adds to it should know.
 const _: () = assert!(
-    size_of::<Entry>() <= 288,
+    size_of::<Entry>() <= 256,
     "a session takes more memory than it did"
 );
 const _: () = assert!(
-    size_of::<Holding>() <= 32,
+    size_of::<Holding>() <= 16,
     "a flow that holds nothing takes more than it did"
 );

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use netns_core::NetnsSpec;
 use proxy_proto::{Addresses, Header, ParseError, Parsed, Tlv, TlvType, Transport, v1, v2};
 
-use super::buffers::Waiting;
 use super::entry::{Entry, Holding, Received};
 use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno};
@@ -49,7 +48,7 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
     if let Some(before) = &mut before {
         before.extend(received);
     }
-    let bytes = before.as_ref().map_or(received, Waiting::bytes);
+    let bytes = before.as_ref().map_or(received, |waiting| waiting.bytes());
     let (read, consumed) = if received.is_empty() {
         (
             HeaderRead::Refused(CloseReason::HeaderAborted(bytes.len())),
@@ -82,10 +81,10 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
             Holding::Buffer(waiting)
         }
         Some(waiting) => {
-            resources.buffers.take_back(waiting);
+            resources.buffers.take_back(*waiting);
             Holding::Nothing
         }
-        None if waits => Holding::Buffer(resources.buffers.hold(&received[consumed..])),
+        None if waits => Holding::buffer(resources.buffers.hold(&received[consumed..])),
         None => Holding::Nothing,
     };
     read
@@ -185,7 +184,7 @@ pub(super) fn prepare_preface(entry: &mut Entry, resources: &mut Resources) -> R
         let header = &header[..length];
         match entry.holding(Direction::Up) {
             Holding::Buffer(waiting) => waiting.prepend(header),
-            holding => *holding = Holding::Buffer(resources.buffers.hold(header)),
+            holding => *holding = Holding::buffer(resources.buffers.hold(header)),
         }
     }
     Ok(Preface {

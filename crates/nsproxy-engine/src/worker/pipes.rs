@@ -11,14 +11,14 @@ use std::os::fd::AsFd;
 /// Wanted capacity. The kernel grants less to a user who is over `pipe-user-pages-soft` (pipe(7)); what it grants is used.
 const CAPACITY: i32 = 1 << 20;
 /// Less than the default of 16 pages makes splicing slower than copying: such a pipe is of no use.
-const LEAST_CAPACITY: usize = 1 << 16;
+const LEAST_CAPACITY: u32 = 1 << 16;
 
 /// A pipe of the kernel, empty when it is in the pool.
 #[derive(Debug)]
 pub(super) struct Pipe {
     read: OwnedFd,
     write: OwnedFd,
-    capacity: usize,
+    capacity: u32,
 }
 
 impl Pipe {
@@ -29,7 +29,7 @@ impl Pipe {
         Ok(Self {
             read,
             write,
-            capacity: usize::try_from(granted).unwrap_or(0),
+            capacity: u32::try_from(granted).unwrap_or(0),
         })
     }
 
@@ -42,7 +42,7 @@ impl Pipe {
             None,
             &self.write,
             None,
-            self.capacity,
+            self.capacity as usize,
             SpliceFFlags::SPLICE_F_NONBLOCK,
         )?)
     }
