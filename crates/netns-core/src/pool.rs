@@ -347,7 +347,7 @@ fn is_out_of_descriptors(error: &PoolError) -> bool {
 fn path_of(spec: &NetnsSpec) -> PathBuf {
     match spec.form() {
         Form::Name(name) => Registry::system().path().join(name),
-        Form::Path(path) => path.clone(),
+        Form::Path(path) => path.to_path_buf(),
         Form::Pid(pid) => PathBuf::from(format!("/proc/{pid}/ns/net")),
     }
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::{NameError, NetnsName};
 
@@ -37,7 +38,7 @@ pub struct NetnsSpec(Form);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Form {
     Name(NetnsName),
-    Path(PathBuf),
+    Path(Arc<Path>),
     Pid(u32),
 }
 
@@ -75,7 +76,7 @@ impl NetnsSpec {
         if path.as_os_str().as_bytes().contains(&0) {
             return Err(SpecError::NulInPath { path });
         }
-        Ok(Self(Form::Path(path)))
+        Ok(Self(Form::Path(path.into())))
     }
 
     /// The spec of a process's network namespace.

@@ -1,15 +1,17 @@
 //! A checked configuration, as the plan of an engine.
 
+use std::collections::BTreeSet;
 use std::num::{NonZeroI16, NonZeroU32};
+use std::sync::Arc;
 use std::time::Duration;
 
-use netns_core::NetnsSpec;
+use netns_core::{NetnsName, NetnsSpec};
 use nsproxy_config::model::{
     self, Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyHeader, Server,
     ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_engine::{
-    Algorithm, Balancing, Endpoint, HashType, HeaderPlan, ListenerPlan, Plan, PoolPlan, RelayPlan,
+    Algorithm, Balancing, Endpoint, HashType, HeaderPlan, ListenerPlan, NetnsTlv, Plan, PoolPlan, RelayPlan,
     ServerPlan, Share, SourcePlan, Target, TlvPlan, UpstreamNetns,
 };
 
@@ -38,11 +40,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
     Plan {
         relays: listening.map(|frontend| relay(frontend, nowhere)).collect(),
         pools,
-        selectable: config
-            .namespace_list
-            .iter()
-            .filter_map(|name| NetnsSpec::new(name).ok())
-            .collect(),
+        selectable: specs(&config.namespace_list),
     }
 }
 
@@ -65,13 +63,33 @@ fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
         BindAddress::Ip { .. } => bind.address.socket_addrs().map(Endpoint::Ip).collect(),
         BindAddress::Unix(path) => vec![Endpoint::Unix(path.clone())],
     };
+    let netns_tlv = netns_tlv(&bind.netns_tlv);
     let listener = |address| ListenerPlan {
         address,
         netns: bind.netns.clone(),
         accept_proxy: bind.accept_proxy,
+        netns_tlv: netns_tlv.clone(),
         transparent: bind.transparent,
     };
     addresses.into_iter().map(listener).collect()
+}
+
+fn netns_tlv(policy: &model::NetnsTlv) -> NetnsTlv {
+    match policy {
+        model::NetnsTlv::Ignore => NetnsTlv::Ignore,
+        model::NetnsTlv::Select { only, required } => NetnsTlv::Select {
+            only: only.as_ref().map(|names| Arc::new(specs(names))),
+            required: *required,
+        },
+    }
+}
+
+/// As a header names them.
+fn specs(names: &BTreeSet<NetnsName>) -> BTreeSet<NetnsSpec> {
+    names
+        .iter()
+        .filter_map(|name| NetnsSpec::new(name).ok())
+        .collect()
 }
 
 fn pool(backend: &Backend) -> PoolPlan {

@@ -1,7 +1,9 @@
 //! How the values of the model that are not plain data look in JSON: as the configuration writes them, and times as whole
 //! milliseconds.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serializer;
@@ -26,6 +28,18 @@ pub(crate) fn texts<'v, S: Serializer, T: Display + 'v>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(values.into_iter().map(ToString::to_string))
+}
+
+/// `null` for none.
+#[expect(clippy::ref_option, reason = "serde passes the field as it is")]
+pub(crate) fn optional_texts<S: Serializer, T: Display>(
+    values: &Option<Arc<BTreeSet<T>>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match values {
+        Some(values) => texts(&**values, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// `null` for no limit.

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use netns_core::{NetnsName, NetnsSpec};
@@ -142,6 +143,8 @@ pub struct Bind {
     pub netns: Option<NetnsSpec>,
     /// `accept-proxy`: every connection begins with a PROXY header.
     pub accept_proxy: bool,
+    /// `netns-tlv`: what a NETNS TLV in that header may do. The default where there is no header.
+    pub netns_tlv: NetnsTlv,
     /// `transparent`: with `IP_TRANSPARENT`. Never for a unix socket.
     pub transparent: bool,
     /// `name`: a label for logs and statistics.
@@ -149,6 +152,31 @@ pub struct Bind {
     /// Where it is written.
     #[serde(serialize_with = "json::text")]
     pub place: Place,
+}
+
+/// What the NETNS TLV of a received PROXY header may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetnsTlv {
+    /// Select a namespace.
+    Select {
+        /// `allow`: only these, which are all in [`Config::namespace_list`]. `None`: all of that list.
+        #[serde(serialize_with = "json::optional_texts")]
+        only: Option<Arc<BTreeSet<NetnsName>>>,
+        /// `require`: a connection whose header selects none is closed.
+        required: bool,
+    },
+    /// `ignore`: nothing; the listener's namespace applies.
+    Ignore,
+}
+
+impl Default for NetnsTlv {
+    fn default() -> Self {
+        Self::Select {
+            only: None,
+            required: false,
+        }
+    }
 }
 
 /// What one `bind` address names.

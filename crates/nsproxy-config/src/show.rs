@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{
-    Backend, Balance, Bind, BindAddress, Config, Frontend, HashType, HostName, Logging, PortRule,
+    Backend, Balance, Bind, BindAddress, Config, Frontend, HashType, HostName, Logging, NetnsTlv, PortRule,
     ProxyHeader, Server, ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use crate::quote;
@@ -164,6 +164,7 @@ impl<W: Write> Sections<'_, W> {
         if bind.accept_proxy {
             line.push_str(" accept-proxy");
         }
+        line.push_str(&netns_tlv(&bind.netns_tlv));
         if bind.transparent {
             line.push_str(" transparent");
         }
@@ -266,6 +267,22 @@ impl<W: Write> Sections<'_, W> {
             }
         }
         self.statement(line)
+    }
+}
+
+fn netns_tlv(policy: &NetnsTlv) -> String {
+    let (only, required) = match policy {
+        NetnsTlv::Ignore => return " netns-tlv ignore".to_owned(),
+        NetnsTlv::Select { only, required } => (only, *required),
+    };
+    let allowed = only.as_ref().map(|names| {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        format!(" allow {}", quote(&names.join(",")))
+    });
+    let required = if required { " require" } else { "" };
+    match allowed {
+        None if required.is_empty() => String::new(),
+        allowed => format!(" netns-tlv{}{required}", allowed.unwrap_or_default()),
     }
 }
 

@@ -104,12 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (lines, reported) = channel();
     let engine = Engine::start(&Settings::default(), Arc::new(opener), Arc::new(Reporter(lines)))?;
 
-    let listener = ListenerPlan {
-        address: Endpoint::Ip(([127, 0, 0, 1], 0).into()),
-        netns: None,
-        accept_proxy: false,
-        transparent: false,
-    };
+    let listener = ListenerPlan::at(Endpoint::Ip(([127, 0, 0, 1], 0).into()));
     let upstream = ServerPlan {
         name: "shouter".to_owned(),
         target: Target::Ip {

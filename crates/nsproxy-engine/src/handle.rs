@@ -9,10 +9,11 @@ use crate::control::Control;
 use crate::error::ApplyError;
 use crate::inbox::{self, Command, Mailbox};
 use crate::listeners::{Listener, ListenerRegistry};
+use crate::places::OwnPlaces;
 use crate::plan::{Endpoint, Plan};
 use crate::pool::Pool;
 use crate::reconcile::{self, Wanted};
-use crate::route::{Route, Selectable};
+use crate::route::{Limits, PlanWide, Route, Selectable};
 use crate::servers::{PoolStatus, ServerRegistry, ServerStatus};
 use crate::stats::{Stats, WorkerStats};
 
@@ -180,8 +181,17 @@ impl Handle {
             .iter()
             .map(|netns| (netns.to_string().into_bytes(), Arc::new(netns.clone())))
             .collect();
-        let selectable = Arc::new(selectable);
-        let mut gates = HashMap::new();
+        let mut places = OwnPlaces::default();
+        for (wanted, listener) in wanted.iter().zip(opened) {
+            if let Endpoint::Ip(address) = listener.bound {
+                places.add(listener.id, wanted.key.netns, address, listener.transparent);
+            }
+        }
+        let plan_wide = PlanWide {
+            selectable: Arc::new(selectable),
+            places: Arc::new(places),
+        };
+        let mut limits = HashMap::new();
         let statuses = wanted.iter().zip(opened).map(
             |(
                 Wanted {
@@ -192,25 +202,15 @@ impl Handle {
                 },
                 listener,
             )| {
-                // One gate for all listeners of a relay: a limit, or one that never closes, for its count.
-                let limit = relay.max_sessions.map(|limit| limit as usize);
-                let gate = limit
-                    .or_else(|| relay.followed.then_some(usize::MAX))
-                    .map(|limit| Arc::clone(gates.entry(&relay.name).or_insert_with(|| Gate::new(limit))));
+                // The same for all listeners of a relay.
+                let limits: &Limits = limits.entry(&relay.name).or_insert_with(|| Limits::of(relay));
                 let pool = Arc::clone(&pools[relay.pool]);
-                let bound = listener.bound.clone();
-                let route = Arc::new(Route::new(
-                    relay,
-                    place,
-                    bound.clone(),
-                    pool,
-                    Arc::clone(&selectable),
-                    gate,
-                ));
+                let route = Route::new(relay, place, listener, pool, limits.clone(), &plan_wide);
+                let route = Arc::new(route);
                 self.tell(|| Command::Listen(Arc::clone(listener), Arc::clone(&route)));
                 ListenerStatus {
                     relay: relay.name.clone(),
-                    address: bound,
+                    address: listener.bound.clone(),
                     netns: place.netns.clone(),
                     kept: *kept,
                 }

@@ -9,12 +9,7 @@
 //! use nsproxy_engine::{Endpoint, Engine, InProcess, ListenerPlan, Plan, ServerPlan, Settings, Share, Silent, Target, UpstreamNetns};
 //!
 //! // What arrives at 127.0.0.1:8080 here goes to 10.0.0.5:80 in the namespace `tenant1`.
-//! let listener = ListenerPlan {
-//!     address: Endpoint::Ip(([127, 0, 0, 1], 8080).into()),
-//!     netns: None,
-//!     accept_proxy: false,
-//!     transparent: false,
-//! };
+//! let listener = ListenerPlan::at(Endpoint::Ip(([127, 0, 0, 1], 8080).into()));
 //! let server = ServerPlan {
 //!     name: "web".to_owned(),
 //!     target: Target::Ip { address: [10, 0, 0, 5].into(), port: Some(80) },
@@ -53,6 +48,7 @@ mod listeners;
 mod observer;
 mod opener;
 mod own;
+mod places;
 mod plan;
 mod pool;
 mod reconcile;
@@ -76,8 +72,8 @@ pub use opener::{
     SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
-    Balancing, Endpoint, HeaderPlan, ListenerPlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan,
-    SourcePlan, Target, TlvPlan, UpstreamNetns,
+    Balancing, Endpoint, HeaderPlan, ListenerPlan, NetnsTlv, Plan, PlanError, PoolPlan, RelayPlan,
+    ServerPlan, SourcePlan, Target, TlvPlan, UpstreamNetns,
 };
 pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;

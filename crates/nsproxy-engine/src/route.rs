@@ -8,7 +8,9 @@ use netns_core::NetnsSpec;
 use crate::admission::Gate;
 use crate::core::moment::Span;
 use crate::core::session::Timeouts;
-use crate::plan::{Endpoint, ListenerPlan, NetnsRef, RelayPlan};
+use crate::listeners::{Listener, ListenerId};
+use crate::places::OwnPlaces;
+use crate::plan::{Endpoint, ListenerPlan, NetnsRef, NetnsTlv, RelayPlan};
 use crate::pool::Pool;
 
 /// Namespaces that a received header may select, by the bytes of the TLV.
@@ -16,7 +18,6 @@ pub(crate) type Selectable = HashMap<Vec<u8>, Arc<NetnsSpec>>;
 
 /// Everything about a listener that its sessions use.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Route {
     pub(crate) relay: String,
     /// The listener's namespace.
@@ -24,26 +25,53 @@ pub(crate) struct Route {
     /// The address that the listener is bound to, with the port that it was given.
     pub(crate) address: Endpoint,
     pub(crate) accept_proxy: bool,
-    pub(crate) transparent: bool,
     pub(crate) timeouts: Timeouts,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) selectable: Arc<Selectable>,
+    pub(crate) netns_tlv: NetnsTlv,
+    selectable: Arc<Selectable>,
     /// A server may get the TLVs of the client's header.
     pub(crate) passes_tlvs: bool,
+    pub(crate) listener: ListenerId,
+    /// Of all listeners of the plan.
+    pub(crate) places: Arc<OwnPlaces>,
     /// The relay's own gate: its limit, or where it is followed, its count.
     pub(crate) gate: Option<Arc<Gate>>,
     /// An observer wants to know how its sessions come along.
     pub(crate) followed: bool,
 }
 
+/// What all routes of a plan have.
+#[derive(Debug)]
+pub(crate) struct PlanWide {
+    pub(crate) selectable: Arc<Selectable>,
+    pub(crate) places: Arc<OwnPlaces>,
+}
+
+/// What all routes of a relay have.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    gate: Option<Arc<Gate>>,
+}
+
+impl Limits {
+    pub(crate) fn of(relay: &RelayPlan) -> Self {
+        let limit = relay.max_sessions.map(|limit| limit as usize);
+        // One that never closes, for its count, where somebody wants to know it.
+        let limit = limit.or_else(|| relay.followed.then_some(usize::MAX));
+        Self {
+            gate: limit.map(Gate::new),
+        }
+    }
+}
+
 impl Route {
     pub(crate) fn new(
         relay: &RelayPlan,
-        listener: &ListenerPlan,
-        address: Endpoint,
+        place: &ListenerPlan,
+        listener: &Listener,
         pool: Arc<Pool>,
-        selectable: Arc<Selectable>,
-        gate: Option<Arc<Gate>>,
+        limits: Limits,
+        plan: &PlanWide,
     ) -> Self {
         let timeouts = Timeouts {
             header: relay.header_timeout.and_then(Span::from_duration),
@@ -53,15 +81,28 @@ impl Route {
         Self {
             passes_tlvs: pool.passes_tlvs(),
             relay: relay.name.clone(),
-            netns: listener.netns.clone().map(Arc::new),
-            address,
-            accept_proxy: listener.accept_proxy,
-            transparent: listener.transparent,
+            netns: place.netns.clone().map(Arc::new),
+            address: listener.bound.clone(),
+            accept_proxy: place.accept_proxy,
+            netns_tlv: place.netns_tlv.clone(),
             timeouts,
             pool,
-            selectable,
-            gate,
+            selectable: Arc::clone(&plan.selectable),
+            listener: listener.id,
+            places: Arc::clone(&plan.places),
+            gate: limits.gate,
             followed: relay.followed,
         }
+    }
+
+    /// The namespace that a received header may select by this name.
+    pub(crate) fn selectable(&self, name: &[u8]) -> Option<Arc<NetnsSpec>> {
+        let netns = self.selectable.get(name)?;
+        let allowed = match &self.netns_tlv {
+            NetnsTlv::Select { only: None, .. } => true,
+            NetnsTlv::Select { only: Some(only), .. } => only.contains(&**netns),
+            NetnsTlv::Ignore => false,
+        };
+        allowed.then(|| Arc::clone(netns))
     }
 }

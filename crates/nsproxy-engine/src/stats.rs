@@ -70,6 +70,8 @@ counters! {
     netns_refused,
     /// Sessions for which no upstream connection came about.
     upstream_failed,
+    /// Of those: because the connection would have led back to a listener of ours.
+    loops_refused,
     /// Sessions that had to wait for a server to have room.
     queued,
     /// Connection attempts after a first one that failed.

@@ -47,10 +47,9 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
         Endpoint::Unix(path) => Target::Unix(path.clone()),
     };
     let listener = ListenerPlan {
-        address: args.listen.address.clone(),
         netns: args.listen.netns.clone(),
         accept_proxy: args.accept_proxy,
-        transparent: false,
+        ..ListenerPlan::at(args.listen.address.clone())
     };
     let server = ServerPlan {
         name: args.target.address.to_string(),

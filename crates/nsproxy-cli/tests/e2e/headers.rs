@@ -261,7 +261,7 @@ fn an_unlisted_namespace_closes_the_connection_where_the_server_would_follow_it(
         }
         line_with(
             &running,
-            &["session ", "names a namespace that is not in namespace_list"],
+            &["session ", "names a namespace that it may not select"],
         );
         for server in &servers {
             server.expect_no_connection(SILENCE);

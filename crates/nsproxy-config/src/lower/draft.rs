@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use netns_core::NetnsName;
+
 use super::settings::Settings;
 use super::sink::Sink;
 use crate::model::{Bind, Server};
@@ -45,6 +47,11 @@ pub(super) struct Draft {
     pub(super) section: usize,
     pub(super) settings: Settings,
     pub(super) binds: Vec<(Bind, Span)>,
+    /// Those whose namespace is the default one, as indices.
+    pub(super) unplaced_binds: Vec<usize>,
+    pub(super) unplaced_servers: Vec<usize>,
+    /// The names on `netns-tlv allow` options.
+    pub(super) narrowed: Vec<(NetnsName, Span)>,
     pub(super) servers: Vec<Server>,
     pub(super) server_names: HashMap<String, Span>,
     /// `server` and `bind` lines, with those that have errors.

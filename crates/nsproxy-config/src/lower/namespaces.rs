@@ -68,6 +68,14 @@ fn name(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<NetnsName> {
     name
 }
 
+/// `namespace` and `no-namespace` on one line.
+pub(super) fn refuse_both(span: Span, sink: &mut Sink<'_>) {
+    sink.error(
+        span,
+        "`namespace` and `no-namespace` on one line contradict each other",
+    );
+}
+
 /// A namespace by name, path or process. `*` is not one.
 pub(super) fn spec(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<NetnsSpec> {
     if word.text == "*" {

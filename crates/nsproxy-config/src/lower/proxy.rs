@@ -7,6 +7,7 @@ use super::draft::{Draft, keyword_of};
 use super::settings::Settings;
 use super::sink::{Sink, shown};
 use super::statement;
+use super::statements::default_namespace;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::{Section, SectionKind, Word};
@@ -47,6 +48,9 @@ impl Proxies {
             section: self.sections,
             settings: header.inherited,
             binds: Vec::new(),
+            unplaced_binds: Vec::new(),
+            unplaced_servers: Vec::new(),
+            narrowed: Vec::new(),
             servers: Vec::new(),
             server_names: HashMap::new(),
             server_lines: 0,
@@ -56,6 +60,7 @@ impl Proxies {
         for line in &section.statements {
             statement::proxy(&mut draft, line, sink);
         }
+        default_namespace::apply(&mut draft);
         if section.kind == SectionKind::Defaults {
             self.add_defaults(draft);
         } else {

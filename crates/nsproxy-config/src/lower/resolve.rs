@@ -11,6 +11,7 @@ use super::draft::{Draft, keyword_of};
 use super::proxy::Proxies;
 use super::settings::{Mode, Set, Settings};
 use super::sink::{Sink, list};
+use super::statements::netns_tlv;
 use crate::model::{
     Backend, BackendId, ClientTimeouts, Config, Frontend, LogTarget, Logging, ServerTimeouts,
 };
@@ -29,6 +30,7 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     check_modes(&drafts, sink);
     check_timeouts(&drafts, sink);
     binds::check(&drafts, sink);
+    netns_tlv::check_names(&drafts, &config.namespace_list, sink);
     let backends = Backends::of(&drafts);
     let mut used = vec![false; backends.drafts.len()];
     let targets: Vec<_> = drafts

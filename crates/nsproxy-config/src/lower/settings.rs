@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use netns_core::NetnsSpec;
 use nsproxy_log::Template;
 
 use super::args::Args;
@@ -41,6 +42,7 @@ pub(super) struct Settings {
     pub(super) mode: Option<Set<Mode>>,
     pub(super) maxconn: Option<Set<u32>>,
     pub(super) default_backend: Option<Set<Name>>,
+    pub(super) default_namespace: Option<Set<NetnsSpec>>,
     pub(super) balance: Option<Set<Balance>>,
     pub(super) hash_type: Option<Set<HashType>>,
     pub(super) fullconn: Option<Set<u32>>,

@@ -43,6 +43,7 @@ pub(super) static STATEMENTS: &[&Directive] = &[
     &statements::mode::ROW,
     &statements::bind::ROW,
     &statements::default_backend::ROW,
+    &statements::default_namespace::ROW,
     &statements::maxconn::ROW,
     &statements::server::ROW,
     &statements::balance::ROW,

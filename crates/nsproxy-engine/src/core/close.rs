@@ -17,8 +17,11 @@ pub enum CloseReason {
     HeaderAborted(usize),
     /// The PROXY header did not come in time.
     HeaderTimeout,
-    /// The PROXY header names a namespace that may not be selected, and the server follows the client's namespace.
+    /// The PROXY header names a namespace that may not be selected, and the server follows the client's namespace, or the
+    /// listener requires one that may.
     NetnsRefused,
+    /// The PROXY header selects no namespace, and the listener requires it.
+    NetnsMissing,
     /// The PROXY header names two different namespaces.
     NetnsAmbiguous,
     /// The pool has no server.
@@ -29,7 +32,7 @@ pub enum CloseReason {
     QueueFull,
     /// The server's address is the client's destination, and the client has none (a unix socket).
     NoDestination,
-    /// The connection to the server would lead back to this listener itself.
+    /// The connection to the server would lead back to this listener, or to another one that it has come through.
     Loop,
     /// The client's address was to be the source, and the client has none, or one of another family.
     NoSource,
@@ -69,6 +72,7 @@ impl CloseReason {
                 | Self::HeaderAborted(_)
                 | Self::HeaderTimeout
                 | Self::NetnsAmbiguous
+                | Self::NetnsMissing
         )
     }
 
@@ -104,9 +108,8 @@ impl std::fmt::Display for CloseReason {
                 )
             }
             Self::HeaderTimeout => f.write_str("no complete PROXY header in time"),
-            Self::NetnsRefused => {
-                f.write_str("the PROXY header names a namespace that is not in namespace_list")
-            }
+            Self::NetnsRefused => f.write_str("the PROXY header names a namespace that it may not select"),
+            Self::NetnsMissing => f.write_str("the PROXY header names no namespace"),
             Self::NetnsAmbiguous => f.write_str("the PROXY header names two different namespaces"),
             Self::NoServer => f.write_str("the backend has no server"),
             Self::QueueTimeout => f.write_str("no server had room in time"),
@@ -114,7 +117,9 @@ impl std::fmt::Display for CloseReason {
             Self::NoDestination => {
                 f.write_str("the server takes the client's destination address, and a unix socket has none")
             }
-            Self::Loop => f.write_str("the connection would lead back to this listener itself"),
+            Self::Loop => {
+                f.write_str("the connection would lead back to a listener that it has come through")
+            }
             Self::NoSource => f.write_str("the client's address cannot be the source of this connection"),
             Self::HeaderUnwritable => f.write_str("the namespace's name does not fit into a PROXY header"),
             Self::SocketFailed(errno) => write!(f, "no socket for the server: {errno}"),

@@ -108,12 +108,7 @@ mod tests {
     use crate::plan::{ListenerPlan, ServerPlan, Target, UpstreamNetns};
 
     fn plan() -> Plan {
-        let listener = ListenerPlan {
-            address: Endpoint::Ip(([127, 0, 0, 1], 0).into()),
-            netns: None,
-            accept_proxy: false,
-            transparent: false,
-        };
+        let listener = ListenerPlan::at(Endpoint::Ip(([127, 0, 0, 1], 0).into()));
         let server = ServerPlan {
             name: "s".to_owned(),
             target: Target::ClientDestination { port: None },

@@ -56,8 +56,49 @@ pub struct ListenerPlan {
     pub netns: Option<NetnsSpec>,
     /// Whether each connection starts with a PROXY header.
     pub accept_proxy: bool,
+    /// What the NETNS TLV of that header may do.
+    pub netns_tlv: NetnsTlv,
     /// Whether to accept connections to addresses that this host does not have (`IP_TRANSPARENT`).
     pub transparent: bool,
+}
+
+impl ListenerPlan {
+    /// A listener at this address, in the namespace that the engine was started in, for connections without a header.
+    pub const fn at(address: Endpoint) -> Self {
+        Self {
+            address,
+            netns: None,
+            accept_proxy: false,
+            netns_tlv: NetnsTlv::Select {
+                only: None,
+                required: false,
+            },
+            transparent: false,
+        }
+    }
+}
+
+/// What the NETNS TLV of a received PROXY header may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NetnsTlv {
+    /// Select a namespace.
+    Select {
+        /// Of [`Plan::selectable`], only these; `None` is all of them.
+        only: Option<Arc<BTreeSet<NetnsSpec>>>,
+        /// Whether a connection is closed when its header selects none, be it `LOCAL`, without the TLV, or with another name.
+        required: bool,
+    },
+    /// Nothing, whatever it says: the listener's namespace applies.
+    Ignore,
+}
+
+impl Default for NetnsTlv {
+    fn default() -> Self {
+        Self::Select {
+            only: None,
+            required: false,
+        }
+    }
 }
 
 /// An address of either kind.

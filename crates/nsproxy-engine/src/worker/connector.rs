@@ -7,13 +7,14 @@ use socket2::SockAddr;
 
 use super::entry::{Address, Chosen, Entry, Place};
 use super::header::{self, Preface};
+use super::loops::{self, Verdict};
 use super::resources::Resources;
 use crate::core::balance::Placed;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::session::Connect;
 use crate::core::side::Side;
 use crate::opener::{Family, SocketKind, SocketRequest, SourceBind};
-use crate::plan::{Endpoint, NetnsRef, SourcePlan, Target};
+use crate::plan::{NetnsRef, SourcePlan, Target};
 use crate::servers::{Server, ServerNetns};
 
 /// Chooses a server and says which socket its connection needs. `None`: no server has room, and the session waits.
@@ -91,7 +92,7 @@ fn prepare(
     resources: &Resources,
 ) -> Result<(NetnsRef, Address), CloseReason> {
     let netns = netns_of(server, entry, resources)?;
-    let address = address_of(server, entry, &netns, resources)?;
+    let address = address_of(server, entry)?;
     Ok((netns, address))
 }
 
@@ -180,11 +181,20 @@ pub(super) fn connect(entry: &mut Entry, resources: &mut Resources) -> Connect {
         },
         (Address::Unix, _) => return Connect::Failed(Errno(libc::EDESTADDRREQ)),
     };
-    let result = if entry.suspect {
-        resources.own.connect(socket, &address)
-    } else {
-        socket.connect(&address)
+    let verdict = match chosen.address {
+        Address::Ip(to) if entry.suspect => loops::judge(entry, socket, &to, &resources.own),
+        _ => Verdict::Elsewhere,
     };
+    let (result, is_remembered) = match verdict {
+        Verdict::Loop => {
+            resources.stats.loops_refused.add(1);
+            entry.suspect = false;
+            return Connect::Impossible(CloseReason::Loop);
+        }
+        Verdict::Ours(trail) => (resources.own.connect(socket, &address, trail), true),
+        Verdict::Elsewhere => (socket.connect(&address), false),
+    };
+    entry.suspect = is_remembered;
     match result {
         Ok(()) => established(entry, resources),
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Connect::InProgress,
@@ -235,21 +245,14 @@ fn netns_of(server: &Server, entry: &Entry, resources: &Resources) -> Result<Net
     }
 }
 
-fn address_of(
-    server: &Server,
-    entry: &mut Entry,
-    netns: &NetnsRef,
-    resources: &Resources,
-) -> Result<Address, CloseReason> {
+fn address_of(server: &Server, entry: &mut Entry) -> Result<Address, CloseReason> {
     let client_port = || entry.destination().map(|destination| destination.port());
     match &server.target {
         Target::Unix(_) => Ok(Address::Unix),
         Target::Ip { address, port } => {
             let port = port.or_else(client_port).ok_or(CloseReason::NoDestination)?;
             let address = SocketAddr::new(*address, port);
-            if is_listener(&address, entry, netns) {
-                return Err(CloseReason::Loop);
-            }
+            entry.suspect = loops::is_suspect(&address, true, entry);
             Ok(Address::Ip(address))
         }
         Target::ClientDestination { port } => {
@@ -259,65 +262,10 @@ fn address_of(
             }
             // A dual-stack listener reports an IPv4 destination in IPv6 form.
             destination.set_ip(destination.ip().to_canonical());
-            match leads_back(&destination, entry, netns) {
-                LeadsBack::Yes => return Err(CloseReason::Loop),
-                LeadsBack::Perhaps if is_own(entry, resources) => return Err(CloseReason::Loop),
-                LeadsBack::Perhaps => entry.suspect = true,
-                LeadsBack::No => {}
-            }
+            entry.suspect = loops::is_suspect(&destination, false, entry);
             Ok(Address::Ip(destination))
         }
     }
-}
-
-/// Whether connecting there reaches this very listener, as it happens when a `LOCAL` header or none at all leaves the
-/// listener's own address as the destination.
-enum LeadsBack {
-    No,
-    /// It depends on what the host's own addresses are, or on whether two names mean the same namespace.
-    Perhaps,
-    Yes,
-}
-
-fn leads_back(destination: &SocketAddr, entry: &Entry, netns: &NetnsRef) -> LeadsBack {
-    let Endpoint::Ip(listener) = &entry.route.address else {
-        return LeadsBack::No;
-    };
-    if destination.port() != listener.port() {
-        return LeadsBack::No;
-    }
-    let certain = if listener.ip().is_unspecified() {
-        // A transparent one takes any destination; which of them are this host's own is for the routing to know.
-        let own = entry.local().map(|local| local.ip().to_canonical()) == Some(destination.ip());
-        own && !entry.route.transparent
-    } else if listener.ip().to_canonical() == destination.ip() {
-        true
-    } else {
-        return LeadsBack::No;
-    };
-    if certain && *netns == entry.route.netns {
-        LeadsBack::Yes
-    } else {
-        LeadsBack::Perhaps
-    }
-}
-
-/// Whether a configured address is this very listener's.
-fn is_listener(address: &SocketAddr, entry: &Entry, netns: &NetnsRef) -> bool {
-    match &entry.route.address {
-        Endpoint::Ip(listener) if listener.port() == address.port() && *netns == entry.route.netns => {
-            let (ip, address) = (listener.ip().to_canonical(), address.ip().to_canonical());
-            let local = || entry.local().map(|local| local.ip().to_canonical());
-            ip == address || (ip.is_unspecified() && (address.is_loopback() || local() == Some(address)))
-        }
-        _ => false,
-    }
-}
-
-/// Whether the client is a connection that this engine has made itself.
-fn is_own(entry: &Entry, resources: &Resources) -> bool {
-    let socket = entry.socket(Side::Downstream);
-    socket.is_some_and(|socket| resources.own.made(socket, entry.peer))
 }
 
 fn source_of(plan: SourcePlan, entry: &Entry, to: &SocketAddr) -> Result<SourceBind, CloseReason> {

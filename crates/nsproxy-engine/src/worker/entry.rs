@@ -38,7 +38,7 @@ pub(super) struct Entry {
     pub(super) accepted_at: Moment,
     /// Tells this session apart from others that had its slab key.
     pub(super) generation: u32,
-    /// Whether its upstream connection may come back to its own listener; it is remembered then.
+    /// Whether its upstream connection may lead to a listener of ours. Once it was made: whether it is remembered.
     pub(super) suspect: bool,
     /// Whether it waits in the run queue.
     pub(super) queued: bool,
@@ -82,6 +82,8 @@ pub(super) struct Received {
     pub(super) destination: Option<SocketAddr>,
     /// The namespace of the connection, as policy has decided.
     pub(super) netns: ClientNetns<Arc<NetnsSpec>>,
+    /// Whether it has selected that namespace itself.
+    pub(super) selects: bool,
     /// The name of a namespace that it may not select.
     pub(super) unlisted: Option<Box<[u8]>>,
     /// The header itself, where a server may get its TLVs. Until the server's connection stands.

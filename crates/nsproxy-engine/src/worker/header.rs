@@ -14,7 +14,7 @@ use crate::core::policy::{ClientNetns, HeaderNetns};
 use crate::core::session::HeaderRead;
 use crate::core::side::{Direction, Side};
 use crate::observer::Notice;
-use crate::plan::{HeaderPlan, TlvPlan};
+use crate::plan::{HeaderPlan, NetnsTlv, TlvPlan};
 use crate::route::Route;
 
 /// Longest header that is taken, the size of HAProxy's buffer. The format allows 65,551 bytes; a split header has to wait
@@ -58,8 +58,12 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
         match proxy_proto::parse(bytes) {
             Ok(parsed) => match judge(&parsed, &bytes[..parsed.consumed], &entry.route) {
                 Ok(received) => {
+                    let lacking = lacking(&received, &entry.route);
                     entry.received = Some(Box::new(received));
-                    (HeaderRead::Complete, parsed.consumed)
+                    match lacking {
+                        None => (HeaderRead::Complete, parsed.consumed),
+                        Some(reason) => (HeaderRead::Refused(reason), bytes.len()),
+                    }
                 }
                 Err(reason) => (HeaderRead::Refused(reason), bytes.len()),
             },
@@ -87,6 +91,9 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
         None if waits => Holding::buffer(resources.buffers.hold(&received[consumed..])),
         None => Holding::Nothing,
     };
+    if matches!(read, HeaderRead::Refused(CloseReason::NetnsRefused)) {
+        report_unlisted(entry, true, resources);
+    }
     read
 }
 
@@ -96,24 +103,35 @@ fn judge(parsed: &Parsed<'_>, bytes: &[u8], route: &Route) -> Result<Received, C
     // A pair of addresses that this connection cannot have is no error, and says nothing (section 2.2 of the specification).
     let is_stream = header.transport() == Some(Transport::Stream);
     let (source, destination) = header.socket_addrs().filter(|_| is_stream).unzip();
-    let named = if header.is_local() {
+    let named = if header.is_local() || route.netns_tlv == NetnsTlv::Ignore {
         None
     } else {
         sole_netns(header)?
     };
     let says = named.map_or(HeaderNetns::Silent, HeaderNetns::Named);
-    let netns = ClientNetns::decide(route.netns.as_ref(), says, |name| {
-        route.selectable.get(name).cloned()
-    });
+    let netns = ClientNetns::decide(route.netns.as_ref(), says, |name| route.selectable(name));
     let unlisted = matches!(netns, ClientNetns::Unlisted { .. }).then(|| named.unwrap_or_default().into());
     Ok(Received {
         source,
         destination,
         netns,
+        selects: named.is_some() && unlisted.is_none(),
         unlisted,
         // What a header says with LOCAL is for nobody (section 2.2 of the specification).
         header: (route.passes_tlvs && !header.is_local()).then(|| bytes.into()),
     })
+}
+
+/// What a listener that requires a namespace misses in a header.
+fn lacking(received: &Received, route: &Route) -> Option<CloseReason> {
+    let NetnsTlv::Select { required: true, .. } = route.netns_tlv else {
+        return None;
+    };
+    match received.netns {
+        ClientNetns::Unlisted { .. } => Some(CloseReason::NetnsRefused),
+        ClientNetns::Known(_) if !received.selects => Some(CloseReason::NetnsMissing),
+        ClientNetns::Known(_) => None,
+    }
 }
 
 /// The namespace that a header names. Of two different ones, the next relay might take the other: a tenant's connection

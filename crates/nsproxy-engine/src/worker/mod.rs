@@ -22,6 +22,7 @@ mod driver;
 mod entry;
 mod facts;
 mod header;
+mod loops;
 mod milestones;
 mod occupancy;
 mod pipes;

@@ -170,12 +170,7 @@ pub(crate) fn listener_at(address: &str) -> ListenerPlan {
     let address = address
         .parse()
         .unwrap_or_else(|error| panic!("{address}: {error}"));
-    ListenerPlan {
-        address: Endpoint::Ip(address),
-        netns: None,
-        accept_proxy: false,
-        transparent: false,
-    }
+    ListenerPlan::at(Endpoint::Ip(address))
 }
 
 pub(crate) fn unix_listener(path: &Path) -> ListenerPlan {

@@ -2,13 +2,15 @@
 
 use netns_core::NetnsSpec;
 
+use super::default_namespace::Chosen;
+use super::netns_tlv::{self, Narrowed};
 use crate::keywords;
 use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address};
 use crate::lower::table::Directive;
-use crate::model::{Bind, BindAddress};
+use crate::model::{Bind, BindAddress, NetnsTlv};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -34,8 +36,9 @@ pub(in crate::lower) static ROW: Directive = Directive {
 /// What the options of one line say of all its addresses.
 #[derive(Default)]
 struct Options {
-    netns: Option<NetnsSpec>,
+    netns: Chosen<NetnsSpec>,
     accept_proxy: bool,
+    narrowed: Option<Narrowed>,
     transparent: Option<Span>,
     name: Option<String>,
 }
@@ -46,9 +49,19 @@ static OPTIONS: &[Opt<Options>] = &[
         apply: namespace,
         doc: Doc {
             syntax: "namespace NETNS",
-            default: "the namespace that nsproxy runs in",
+            default: "`default_namespace`",
             meaning: "Listen in that namespace: a name as in `ip netns list`, an absolute path, or `pid:N`.",
             example: "bind 192.0.2.1:80 namespace blue",
+        },
+    },
+    Opt {
+        name: "no-namespace",
+        apply: |options, word, _, sink| no_namespace(options, word, sink),
+        doc: Doc {
+            syntax: "no-namespace",
+            default: "off",
+            meaning: "Listen in the namespace that nsproxy runs in, whatever `default_namespace` says. Only in nsproxy.",
+            example: "bind 192.0.2.1:80 no-namespace",
         },
     },
     Opt {
@@ -59,6 +72,16 @@ static OPTIONS: &[Opt<Options>] = &[
             default: "off",
             meaning: "Each connection begins with a PROXY header, v1 or v2.",
             example: "bind :8080 accept-proxy",
+        },
+    },
+    Opt {
+        name: "netns-tlv",
+        apply: |options, word, args, sink| options.narrowed = netns_tlv::parse(word, args, sink),
+        doc: Doc {
+            syntax: "netns-tlv allow NAME[,NAME...] [require]|require|ignore",
+            default: "all of `namespace_list`",
+            meaning: "With `accept-proxy`: which namespaces a header may select here. `allow`: only these of `namespace_list`. `require`: a header has to select one, or its connection is closed. `ignore`: none; the listener's namespace applies. Only in nsproxy.",
+            example: "bind :8080 accept-proxy netns-tlv require",
         },
     },
     Opt {
@@ -90,6 +113,12 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let addresses = addresses(word, sink);
     let mut line = Options::default();
     options(&mut line, args, OPTIONS, &keywords::BIND_OPTIONS, "bind", sink);
+    let (netns, is_default) = match line.netns {
+        Chosen::Default => (None, true),
+        Chosen::Home => (None, false),
+        Chosen::Named(ref netns) => (Some(netns.clone()), false),
+    };
+    let netns_tlv = narrow(draft, &mut line, sink);
     for (address, span) in addresses {
         if let (BindAddress::Unix(_), Some(transparent)) = (&address, line.transparent) {
             let error = Diagnostic::error(transparent, "a unix socket cannot be `transparent`");
@@ -98,14 +127,34 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         }
         let bind = Bind {
             address,
-            netns: line.netns.clone(),
+            netns: netns.clone(),
             accept_proxy: line.accept_proxy,
+            netns_tlv: netns_tlv.clone(),
             transparent: line.transparent.is_some(),
             name: line.name.clone(),
             place: sink.place(span),
         };
+        if is_default {
+            draft.unplaced_binds.push(draft.binds.len());
+        }
         draft.binds.push((bind, span));
     }
+}
+
+/// What `netns-tlv` says, if it can have an effect.
+fn narrow(draft: &mut Draft, line: &mut Options, sink: &mut Sink<'_>) -> NetnsTlv {
+    let Some(Narrowed { policy, span, names }) = line.narrowed.take() else {
+        return NetnsTlv::default();
+    };
+    if !line.accept_proxy {
+        let error = Diagnostic::error(
+            span,
+            "`netns-tlv` needs `accept-proxy`: only a PROXY header has TLVs",
+        );
+        sink.push(error.with_help("add `accept-proxy` to the line"));
+    }
+    draft.narrowed.extend(names);
+    policy
 }
 
 /// The most addresses of one line, and bytes of a label: each address has a copy of the line's options, so a short
@@ -139,8 +188,18 @@ fn addresses(word: &Word<'_>, sink: &mut Sink<'_>) -> Vec<(BindAddress, Span)> {
 
 fn namespace<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {
     if let Some(word) = args.need("namespace", "a name", sink) {
-        options.netns = namespaces::spec(word, sink);
+        if let Chosen::Home = options.netns {
+            return namespaces::refuse_both(word.span, sink);
+        }
+        options.netns = namespaces::spec(word, sink).map_or(Chosen::Home, Chosen::Named);
     }
+}
+
+fn no_namespace(options: &mut Options, word: &Word<'_>, sink: &mut Sink<'_>) {
+    if let Chosen::Named(_) = options.netns {
+        return namespaces::refuse_both(word.span, sink);
+    }
+    options.netns = Chosen::Home;
 }
 
 fn name<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {

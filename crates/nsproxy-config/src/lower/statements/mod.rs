@@ -3,11 +3,13 @@
 pub(super) mod balance;
 pub(super) mod bind;
 pub(super) mod default_backend;
+pub(super) mod default_namespace;
 pub(super) mod fullconn;
 pub(super) mod hash_type;
 pub(super) mod log;
 pub(super) mod maxconn;
 pub(super) mod mode;
+pub(super) mod netns_tlv;
 pub(super) mod option;
 pub(super) mod retries;
 pub(super) mod server;

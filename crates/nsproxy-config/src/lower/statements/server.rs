@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use super::default_namespace::Chosen;
 use crate::keywords;
 use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
@@ -32,7 +33,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
 
 #[derive(Default)]
 struct Options {
-    netns: ServerNetns,
+    netns: Chosen<ServerNetns>,
     /// The version, and where it is chosen.
     send_proxy: Option<(Version, Span)>,
     /// `proxy-v2-options crc32c`.
@@ -58,9 +59,19 @@ static OPTIONS: &[Opt<Options>] = &[
         apply: namespace,
         doc: Doc {
             syntax: "namespace NETNS|*",
-            default: "the namespace that nsproxy runs in",
+            default: "`default_namespace`",
             meaning: "Connect in that namespace, as its name is understood at that moment. `*`: in that of the client's connection, or the default one if it has none.",
             example: "server a * namespace *",
+        },
+    },
+    Opt {
+        name: "no-namespace",
+        apply: |options, word, _, sink| no_namespace(options, word, sink),
+        doc: Doc {
+            syntax: "no-namespace",
+            default: "off",
+            meaning: "Connect in the namespace that nsproxy runs in, whatever `default_namespace` says. Only in nsproxy.",
+            example: "server a 10.0.0.5:80 no-namespace",
         },
     },
     Opt {
@@ -206,11 +217,19 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         return;
     };
     let send_proxy = header(&line, sink);
+    let netns = match line.netns {
+        Chosen::Default => {
+            draft.unplaced_servers.push(draft.servers.len());
+            ServerNetns::Home
+        }
+        Chosen::Home => ServerNetns::Home,
+        Chosen::Named(netns) => netns,
+    };
     draft.servers.push(Server {
         name,
         place: sink.place(name_word.span),
         address,
-        netns: line.netns,
+        netns,
         send_proxy,
         weight: line.weight.unwrap_or(1),
         backup: line.backup,
@@ -269,11 +288,21 @@ fn namespace<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a,
     let Some(word) = args.need("namespace", "a name or `*`", sink) else {
         return;
     };
-    if word.text == "*" {
-        options.netns = ServerNetns::Client;
-    } else if let Some(spec) = namespaces::spec(word, sink) {
-        options.netns = ServerNetns::Named(spec);
+    if let Chosen::Home = options.netns {
+        return namespaces::refuse_both(word.span, sink);
     }
+    if word.text == "*" {
+        options.netns = Chosen::Named(ServerNetns::Client);
+    } else if let Some(spec) = namespaces::spec(word, sink) {
+        options.netns = Chosen::Named(ServerNetns::Named(spec));
+    }
+}
+
+fn no_namespace(options: &mut Options, word: &Word<'_>, sink: &mut Sink<'_>) {
+    if let Chosen::Named(_) = options.netns {
+        return namespaces::refuse_both(word.span, sink);
+    }
+    options.netns = Chosen::Home;
 }
 
 fn weight<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {
