@@ -52,6 +52,7 @@ fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         header_timeout: frontend.timeouts.client_hs,
         max_sessions: frontend.maxconn,
+        max_session_rate: frontend.session_rate,
         // Of others, one line at their end is all that is said.
         followed: !frontend.logging.targets.is_empty(),
     }

@@ -116,6 +116,8 @@ pub struct Frontend {
     pub backend: Option<BackendId>,
     /// `maxconn`: the most connections of this frontend, at least 1. `None`: only the global limit.
     pub maxconn: Option<u32>,
+    /// `rate-limit sessions`: the most connections of this frontend in a second. `None`: no limit, or written as 0.
+    pub session_rate: Option<NonZeroU32>,
     /// The timeouts of the client's side.
     pub timeouts: ClientTimeouts,
     /// What is logged of its sessions.

@@ -119,6 +119,9 @@ impl<W: Write> Sections<'_, W> {
         if let Some(maxconn) = frontend.maxconn {
             self.statement(format_args!("maxconn {maxconn}"))?;
         }
+        if let Some(rate) = frontend.session_rate {
+            self.statement(format_args!("rate-limit sessions {rate}"))?;
+        }
         let timeouts = &frontend.timeouts;
         self.timeout("client", timeouts.client)?;
         // Without one it would be that of `client`.

@@ -1,8 +1,13 @@
-//! How many sessions there may be: one gate for the engine and one for each relay. Connections beyond wait in the kernel's
-//! backlog, not in here.
+//! How many sessions there may be: one gate for the engine, and one for each relay, which may also limit how many there are in
+//! a second. Connections beyond wait in the kernel's backlog, not in here.
 
-use std::sync::Arc;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::core::moment::{Moment, Span};
+use crate::core::rate::RateLimit;
 
 /// A counted gate.
 #[derive(Debug)]
@@ -51,6 +56,40 @@ impl Gate {
                 (inside < self.limit).then_some(inside + 1)
             });
         taken.is_ok()
+    }
+}
+
+/// A limit per second, shared by the workers.
+#[derive(Debug)]
+pub(crate) struct RateGate {
+    rate: Mutex<RateLimit>,
+    started: Instant,
+}
+
+impl RateGate {
+    pub(crate) fn new(limit: NonZeroU32) -> Arc<Self> {
+        Arc::new(Self {
+            rate: Mutex::new(RateLimit::new(limit)),
+            started: Instant::now(),
+        })
+    }
+
+    /// Counts a session, or tells when to try again.
+    pub(crate) fn enter(&self) -> Result<(), Span> {
+        // Under the lock, so that moments come in order.
+        let mut rate = self.lock();
+        let millis = self.started.elapsed().as_millis();
+        rate.count(Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
+    }
+
+    /// The session that was counted did not come about.
+    pub(crate) fn take_back(&self) {
+        self.lock().take_back();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RateLimit> {
+        // Three numbers that fit together whoever panics beside them.
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

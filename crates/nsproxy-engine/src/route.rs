@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use netns_core::NetnsSpec;
 
-use crate::admission::Gate;
+use crate::admission::{Gate, RateGate};
 use crate::core::moment::Span;
 use crate::core::session::Timeouts;
 use crate::listeners::{Listener, ListenerId};
@@ -36,6 +36,7 @@ pub(crate) struct Route {
     pub(crate) places: Arc<OwnPlaces>,
     /// The relay's own gate: its limit, or where it is followed, its count.
     pub(crate) gate: Option<Arc<Gate>>,
+    pub(crate) rate: Option<Arc<RateGate>>,
     /// An observer wants to know how its sessions come along.
     pub(crate) followed: bool,
 }
@@ -51,6 +52,7 @@ pub(crate) struct PlanWide {
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     gate: Option<Arc<Gate>>,
+    rate: Option<Arc<RateGate>>,
 }
 
 impl Limits {
@@ -60,6 +62,7 @@ impl Limits {
         let limit = limit.or_else(|| relay.followed.then_some(usize::MAX));
         Self {
             gate: limit.map(Gate::new),
+            rate: relay.max_session_rate.map(RateGate::new),
         }
     }
 }
@@ -91,6 +94,7 @@ impl Route {
             listener: listener.id,
             places: Arc::clone(&plan.places),
             gate: limits.gate,
+            rate: limits.rate,
             followed: relay.followed,
         }
     }

@@ -4,8 +4,9 @@
 mod common;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{A_WHILE, Relay, plan, settings};
 use nsproxy_engine::{CloseReason, Errno, InProcess, Plan, Settings, Side};
@@ -77,6 +78,29 @@ fn a_relay_at_its_limit_leaves_room_for_others() {
     waiting.expect_silence(A_WHILE);
     first.close();
     waiting.expect("three");
+}
+
+#[test]
+fn sessions_beyond_the_rate_wait_until_the_second_is_over() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let mut plan = plan(echo.address());
+    plan.relays[0].max_session_rate = NonZeroU32::new(3);
+    let relay = Relay::start(&plan);
+    let start = Instant::now();
+    let clients: Vec<_> = (0..5).map(|_| relay.connect()).collect();
+    for client in &clients {
+        client.send("x");
+    }
+    // Which clients those are is for the workers to decide.
+    relay.eventually("three sessions", |stats| stats.sessions == 3);
+    for client in &clients {
+        client.expect("x");
+        client.half_close();
+        client.expect_eof();
+    }
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_eq!(relay.ends(5).len(), 5);
+    relay.expect_idle();
 }
 
 #[test]

@@ -32,7 +32,6 @@ pub(crate) static PROXY: Table = Table(&[
             ("log-steps", 0),
             ("option", 0),
             ("persist", 0),
-            ("rate-limit", 0),
             ("server-state-file-name", 0),
             ("server-template", 0),
             ("srvtcpka-cnt", 0),

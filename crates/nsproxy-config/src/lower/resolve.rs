@@ -1,6 +1,7 @@
 //! Drafts to the model: names looked up, and the checks that need the whole configuration.
 
 use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -301,6 +302,10 @@ fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sin
                 .as_ref()
                 .map(|set| set.value)
                 .filter(|&value| value > 0),
+            session_rate: settings
+                .session_rate
+                .as_ref()
+                .and_then(|set| NonZeroU32::new(set.value)),
             timeouts: ClientTimeouts {
                 client,
                 client_hs: settings.client_hs.as_ref().map_or(client, |set| limit(Some(set))),

@@ -41,6 +41,7 @@ pub(super) type Logs = Rc<Vec<Option<LogTarget>>>;
 pub(super) struct Settings {
     pub(super) mode: Option<Set<Mode>>,
     pub(super) maxconn: Option<Set<u32>>,
+    pub(super) session_rate: Option<Set<u32>>,
     pub(super) default_backend: Option<Set<Name>>,
     pub(super) default_namespace: Option<Set<NetnsSpec>>,
     pub(super) balance: Option<Set<Balance>>,

@@ -45,6 +45,7 @@ pub(super) static STATEMENTS: &[&Directive] = &[
     &statements::default_backend::ROW,
     &statements::default_namespace::ROW,
     &statements::maxconn::ROW,
+    &statements::rate_limit::ROW,
     &statements::server::ROW,
     &statements::balance::ROW,
     &statements::hash_type::ROW,

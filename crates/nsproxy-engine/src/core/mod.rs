@@ -15,12 +15,14 @@
 //! | `close.rs` | why a session ended |
 //! | `balance/` | which server a session goes to, and who waits for one |
 //! | `policy.rs` | which namespace a connection belongs to |
+//! | `rate.rs` | how many events there may be in a second |
 
 pub mod balance;
 pub mod close;
 pub mod flow;
 pub mod moment;
 pub mod policy;
+pub mod rate;
 pub mod readiness;
 pub mod session;
 pub mod side;

@@ -37,6 +37,9 @@ impl Moment {
 pub struct Span(NonZeroU32);
 
 impl Span {
+    /// The shortest.
+    pub const MILLISECOND: Self = Self(NonZeroU32::MIN);
+
     /// `duration` rounded up to a whole millisecond, so that a timeout is never shorter than asked for; at most 49 days.
     /// `None` for zero, which HAProxy's language means as "no timeout".
     pub fn from_duration(duration: Duration) -> Option<Self> {

@@ -42,6 +42,8 @@ pub struct RelayPlan {
     pub header_timeout: Option<Duration>,
     /// Most sessions of this relay at a time; more wait in the kernel's backlog.
     pub max_sessions: Option<u32>,
+    /// Most sessions of this relay that begin in a second; more wait there, too.
+    pub max_session_rate: Option<NonZeroU32>,
     /// Whether the [`Observer`](crate::Observer) is told when a session begins and is connected, and can ask how long that
     /// took. Costs some memory for each session.
     pub followed: bool,
@@ -244,6 +246,7 @@ impl Plan {
                 client_timeout: Duration::ZERO,
                 header_timeout: Some(Duration::from_secs(10)),
                 max_sessions: None,
+                max_session_rate: None,
                 followed: false,
             }],
             pools: vec![PoolPlan {

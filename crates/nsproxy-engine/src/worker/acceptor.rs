@@ -106,15 +106,18 @@ impl Acceptor {
         };
         for _ in 0..BATCH {
             // The place comes first: a connection that was accepted without one could only be dropped.
-            if let Err(NoRoom { engine_awaited }) = enter(gate, &listening.route) {
+            if let Err(NoRoom { awaited, until }) = enter(gate, &listening.route) {
                 pause(poll, listening);
-                batch.room_awaited |= engine_awaited;
+                batch.room_awaited |= awaited;
+                if let Some(wait) = until {
+                    self.resume_within(wait, now);
+                }
                 return batch;
             }
             match accept_one(listening) {
                 Ok(Some(connection)) => accepted.push(connection),
                 none => {
-                    batch.room_awaited |= leave(gate, &listening.route);
+                    batch.room_awaited |= give_back(gate, &listening.route);
                     if let Err(error) = none {
                         pause(poll, listening);
                         // The listener was shut; that it is to be forgotten is on its way. Until then it would report a
@@ -122,7 +125,9 @@ impl Acceptor {
                         if error.kind() == ErrorKind::InvalidInput {
                             return batch;
                         }
-                        self.resume_at = Span::from_duration(PAUSE).map(|pause| now.after(pause));
+                        if let Some(wait) = Span::from_duration(PAUSE) {
+                            self.resume_within(wait, now);
+                        }
                         batch.result = Err(error);
                     }
                     return batch;
@@ -149,6 +154,11 @@ impl Acceptor {
     #[inline]
     pub(super) fn resume_at(&self) -> Option<Moment> {
         self.resume_at
+    }
+
+    fn resume_within(&mut self, wait: Span, now: Moment) {
+        let then = now.after(wait);
+        self.resume_at = Some(self.resume_at.map_or(then, |earlier| earlier.min(then)));
     }
 
     fn find(&mut self, id: ListenerId) -> Option<&mut Listening> {
@@ -194,23 +204,41 @@ pub(super) fn hand_over(to: &Mailbox, accepted: Accepted) -> Result<(), Accepted
 
 /// One of the gates is full.
 struct NoRoom {
-    /// The place that was taken at the engine's gate for an instant is awaited by somebody.
-    engine_awaited: bool,
+    /// A place that was taken at another gate for an instant is awaited by somebody.
+    awaited: bool,
+    /// How long it stays so; `None` when whoever leaves will tell.
+    until: Option<Span>,
 }
 
-/// Takes a place at the engine's gate and at the relay's.
+/// Takes a place at the engine's gate and at the relay's, and counts against the relay's rate.
 fn enter(gate: &Gate, route: &Route) -> Result<(), NoRoom> {
     if !gate.enter() {
         return Err(NoRoom {
-            engine_awaited: false,
+            awaited: false,
+            until: None,
         });
     }
-    if route.gate.as_ref().is_none_or(|gate| gate.enter()) {
-        return Ok(());
+    if route.gate.as_ref().is_some_and(|relay| !relay.enter()) {
+        return Err(NoRoom {
+            awaited: gate.leave(),
+            until: None,
+        });
     }
-    Err(NoRoom {
-        engine_awaited: gate.leave(),
-    })
+    match route.rate.as_ref().map_or(Ok(()), |rate| rate.enter()) {
+        Ok(()) => Ok(()),
+        Err(wait) => Err(NoRoom {
+            awaited: leave(gate, route),
+            until: Some(wait),
+        }),
+    }
+}
+
+/// Gives back everything that [`enter`] has taken: no connection came.
+fn give_back(gate: &Gate, route: &Route) -> bool {
+    if let Some(rate) = &route.rate {
+        rate.take_back();
+    }
+    leave(gate, route)
 }
 
 /// Gives both places back; `true` when somebody waits for one.

@@ -11,6 +11,7 @@ pub(super) mod maxconn;
 pub(super) mod mode;
 pub(super) mod netns_tlv;
 pub(super) mod option;
+pub(super) mod rate_limit;
 pub(super) mod retries;
 pub(super) mod server;
 pub(super) mod source;

@@ -1,0 +1,49 @@
+//! `rate-limit sessions`.
+
+use crate::lower::args::Args;
+use crate::lower::draft::{Draft, Side};
+use crate::lower::settings::set;
+use crate::lower::sink::{Sink, shown};
+use crate::lower::table::Directive;
+use crate::reference::Doc;
+use crate::report::Diagnostic;
+use crate::values::number;
+
+pub(in crate::lower) static ROW: Directive = Directive {
+    name: "rate-limit",
+    side: Side::Client,
+    is_item: false,
+    apply: rate_limit,
+    doc: Some(Doc {
+        syntax: "rate-limit sessions N",
+        default: "no limit",
+        meaning: "Most sessions of this frontend that begin in a second. More wait in the kernel's backlog. 0: no limit.",
+        example: "rate-limit sessions 100",
+    }),
+    parts: Vec::new,
+};
+
+fn rate_limit(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let Some(what) = args.need("rate-limit", "`sessions` and a number", sink) else {
+        return;
+    };
+    if what.text != "sessions" {
+        let error = Diagnostic::error(what.span, format!("there is no `rate-limit {}`", shown(what)));
+        sink.push(error.with_help("write `rate-limit sessions N`"));
+        return;
+    }
+    let Some(word) = args.need("rate-limit sessions", "a number", sink) else {
+        return;
+    };
+    match number::parse(&word.text, &(0..=u32::MAX)) {
+        Ok(value) => set(
+            draft,
+            |settings| &mut settings.session_rate,
+            value,
+            ("rate-limit", args.span()),
+            args,
+            sink,
+        ),
+        Err(error) => sink.error(word.span, error.to_string()),
+    }
+}
