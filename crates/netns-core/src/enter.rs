@@ -15,9 +15,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sched::{CloneFlags, setns};
 
-use crate::Netns;
 use crate::error::EnterError;
-use crate::netns::open_thread_netns;
+use crate::netns::{open_thread_netns, open_thread_netns_from};
+use crate::{Netns, Root};
 
 /// Makes a type neither `Send` nor `Sync`: it is about the thread that made it.
 type OfOneThread = PhantomData<*mut ()>;
@@ -112,6 +112,19 @@ impl Home {
         })
     }
 
+    /// As [`Home::of_this_thread`], in a process that has left `root` by `chroot(2)` and has no `/proc` any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::of_this_thread`].
+    pub fn of_this_thread_from(root: &Root) -> Result<Self, EnterError> {
+        Ok(Self {
+            fd: rehearsed(open_thread_netns_from(root))?,
+            is_away: Cell::new(false),
+            _thread: PhantomData,
+        })
+    }
+
     /// Runs `body` inside `netns` on the calling thread, and comes home, also when `body` panics.
     ///
     /// The visit ends at home, also if the thread was elsewhere (by a guard) when it began.
@@ -147,7 +160,11 @@ impl Drop for WayHome<'_> {
 /// Without the rehearsal a process that may enter a namespace of its own, but not its home (in a user
 /// namespace without a network namespace, for example), would find out when it is too late.
 fn open_home() -> Result<OwnedFd, EnterError> {
-    let home = open_thread_netns().map_err(|source| EnterError::OpenHome { source })?;
+    rehearsed(open_thread_netns())
+}
+
+fn rehearsed(home: io::Result<OwnedFd>) -> Result<OwnedFd, EnterError> {
+    let home = home.map_err(|source| EnterError::OpenHome { source })?;
     move_to(home.as_fd()).map_err(|source| EnterError::NoWayBack { source })?;
     Ok(home)
 }

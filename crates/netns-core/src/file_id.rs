@@ -7,7 +7,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use nix::sys::stat::{fstat, stat};
+use nix::sys::stat::{FileStat, fstat, stat};
+
+use crate::Root;
 
 /// The device and inode of a file. The kernel uses those of a namespace again as soon as it has died, so they
 /// mean something only while the namespace is held.
@@ -20,19 +22,25 @@ pub(crate) struct FileId {
 impl FileId {
     /// That of an open file.
     pub(crate) fn of(fd: &OwnedFd) -> io::Result<Self> {
-        let found = fstat(fd)?;
-        Ok(Self {
-            device: found.st_dev,
-            inode: found.st_ino,
-        })
+        Ok(Self::from(fstat(fd)?))
     }
 
     /// That of the file to which `path` leads.
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
-        let found = stat(path)?;
-        Ok(Self {
+        Ok(Self::from(stat(path)?))
+    }
+
+    /// That of the file to which `path` leads from `root`.
+    pub(crate) fn beneath(root: &Root, path: &Path) -> io::Result<Self> {
+        Ok(Self::from(root.stat(path)?))
+    }
+}
+
+impl From<FileStat> for FileId {
+    fn from(found: FileStat) -> Self {
+        Self {
             device: found.st_dev,
             inode: found.st_ino,
-        })
+        }
     }
 }

@@ -4,6 +4,7 @@
 //!   which one it is. [`UserNamespace`]: who owns it.
 //! - [`run`], [`Netns::enter`], [`Home::visit`]: being inside. [`socket()`], [`tcp_listener`],
 //!   [`tcp_stream`], [`udp_socket`]: a socket from inside. [`SocketPool`]: many.
+//! - [`Root`]: the same from a root directory that the process has left.
 //! - [`Registry`]: names, in `/run/netns` as `ip netns` does or elsewhere. [`Watch`]: when they change.
 //! - [`enter_for_exec`], [`ExecEnvironment`]: what a program needs around it that knows nothing of namespaces.
 //! - [`links`]: interfaces, addresses, routes, and the numbers that namespaces have for each other.
@@ -86,6 +87,7 @@ mod owner;
 mod pool;
 mod process;
 mod registry;
+mod root;
 mod scoped;
 mod socket;
 mod spec;
@@ -103,6 +105,7 @@ pub use owner::UserNamespace;
 pub use pool::{PoolError, SocketPool};
 pub use process::Thread;
 pub use registry::{Entry, EntryState, Reach, Registry, RegistryError, RegistryOperation, Watch, WatchEvent};
+pub use root::Root;
 pub use scoped::run;
 pub use socket::{socket, tcp_listener, tcp_stream, udp_socket};
 pub use spec::{NetnsSpec, SpecError};

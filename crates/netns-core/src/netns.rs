@@ -18,7 +18,9 @@ use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use crate::error::{Found, OpenError, OpenOperation, Target};
 use crate::file_id::FileId;
 use crate::spec::Form;
-use crate::{NamespaceType, NetnsId, NetnsName, NetnsSpec, Registry, UserNamespace, process, scoped, sys};
+use crate::{
+    NamespaceType, NetnsId, NetnsName, NetnsSpec, Registry, Root, UserNamespace, process, scoped, sys,
+};
 
 /// The calling thread's own network namespace. `/proc/self/ns/net` would be the main thread's.
 const THREAD_NETNS: &str = "/proc/thread-self/ns/net";
@@ -219,9 +221,17 @@ impl Netns {
     }
 
     pub(crate) fn open_file(path: &Path, target: impl Fn() -> Target) -> Result<Self, OpenError> {
+        Self::open_file_with(|flags| open(path, flags, Mode::empty()), target)
+    }
+
+    /// Opens a file by `open`, which is given the flags of `open(2)`.
+    pub(crate) fn open_file_with(
+        open: impl FnOnce(OFlag) -> nix::Result<OwnedFd>,
+        target: impl Fn() -> Target,
+    ) -> Result<Self, OpenError> {
         // O_NONBLOCK and O_NOCTTY: the path may be anything, a FIFO without a writer or a terminal too.
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let fd = open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        let fd = open(flags).map_err(|errno| match errno {
             nix::Error::ENOENT | nix::Error::ESRCH => OpenError::NotFound { target: target() },
             // A socket file, or a device without a driver.
             nix::Error::ENXIO | nix::Error::ENODEV => OpenError::NotNetns {
@@ -280,6 +290,11 @@ fn cannot_create(source: io::Error) -> OpenError {
         target: Target::New,
         source,
     }
+}
+
+/// As [`open_thread_netns`], in a process that has left `root`.
+pub(crate) fn open_thread_netns_from(root: &Root) -> io::Result<OwnedFd> {
+    Ok(root.open_at(Path::new(THREAD_NETNS), OFlag::O_RDONLY | OFlag::O_CLOEXEC)?)
 }
 
 /// Opens the namespace of the calling thread, without the checks that its path makes needless.

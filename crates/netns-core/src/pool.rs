@@ -19,14 +19,14 @@ use std::error::Error;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::{EnterError, OpenError, SocketError, SocketOperation};
 use crate::file_id::FileId;
-use crate::spec::Form;
-use crate::{Home, Netns, NetnsSpec, Registry};
+use crate::{Home, Netns, NetnsSpec, Root};
 
 /// A visit that follows the one before within this time makes twice as many sockets.
 const SHORTLY: Duration = Duration::from_millis(100);
@@ -54,6 +54,8 @@ const REMEMBERED: usize = 1024;
 #[derive(Debug)]
 pub struct SocketPool {
     home: Home,
+    /// Where paths begin, if not at the root of the process.
+    root: Option<Arc<Root>>,
     batch: usize,
     limit: usize,
     shelves: HashMap<NetnsSpec, Shelf>,
@@ -111,13 +113,36 @@ impl SocketPool {
     ///
     /// As [`Home::of_this_thread`].
     pub fn of_this_thread(batch: NonZeroUsize, limit: usize) -> Result<Self, EnterError> {
-        Ok(Self {
-            home: Home::of_this_thread()?,
+        Ok(Self::new(Home::of_this_thread()?, None, batch, limit))
+    }
+
+    /// As [`SocketPool::of_this_thread`], in a process that has left `root` by `chroot(2)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Home::of_this_thread_from`].
+    pub fn of_this_thread_from(
+        root: Arc<Root>,
+        batch: NonZeroUsize,
+        limit: usize,
+    ) -> Result<Self, EnterError> {
+        Ok(Self::new(
+            Home::of_this_thread_from(&root)?,
+            Some(root),
+            batch,
+            limit,
+        ))
+    }
+
+    fn new(home: Home, root: Option<Arc<Root>>, batch: NonZeroUsize, limit: usize) -> Self {
+        Self {
+            home,
+            root,
             batch: batch.get(),
             limit,
             shelves: HashMap::new(),
             idle: 0,
-        })
+        }
     }
 
     /// A socket in the namespace that `spec` names now. It is close-on-exec, and blocking unless `kind` says
@@ -176,8 +201,9 @@ impl SocketPool {
     /// a [`Watch`](crate::Watch) reports a change. The answer is how many sockets that were.
     pub fn sweep(&mut self) -> usize {
         let before = self.idle;
+        let root = self.root.clone();
         self.retain(|shelf| {
-            if !shelf.is_current() {
+            if !shelf.is_current(root.as_deref()) {
                 shelf.kinds.clear();
             }
         });
@@ -199,7 +225,7 @@ impl SocketPool {
     /// One from the shelf. What lies there for another namespace than the name means now is thrown away.
     fn take(&mut self, spec: &NetnsSpec, make: Make) -> Option<Socket> {
         let shelf = self.shelves.get_mut(spec)?;
-        if shelf.len() > 0 && !shelf.is_current() {
+        if shelf.len() > 0 && !shelf.is_current(self.root.as_deref()) {
             self.idle -= shelf.len();
             shelf.kinds.clear();
         }
@@ -239,7 +265,7 @@ impl SocketPool {
             self.shelves.retain(|_, shelf| shelf.len() > 0);
         }
         let shelf = Shelf {
-            path: path_of(spec),
+            path: spec.file(),
             netns,
             kinds: vec![kind],
         };
@@ -267,7 +293,10 @@ impl SocketPool {
     }
 
     fn try_visit(&self, spec: &NetnsSpec, make: Make, batch: usize) -> Result<Visit, PoolError> {
-        let netns = Netns::open(spec)?;
+        let netns = match &self.root {
+            None => Netns::open(spec)?,
+            Some(root) => root.open(spec)?,
+        };
         let id = netns.file_id()?;
         let made = self.home.visit(&netns, || {
             let first = make.socket()?;
@@ -317,8 +346,12 @@ impl Shelf {
     }
 
     /// Whether the name still leads to the namespace of the sockets, which must be there to hold it.
-    fn is_current(&self) -> bool {
-        FileId::at(&self.path).is_ok_and(|id| id == self.netns)
+    fn is_current(&self, root: Option<&Root>) -> bool {
+        let now = match root {
+            None => FileId::at(&self.path),
+            Some(root) => FileId::beneath(root, &self.path),
+        };
+        now.is_ok_and(|id| id == self.netns)
     }
 }
 
@@ -342,12 +375,4 @@ fn is_out_of_descriptors(error: &PoolError) -> bool {
     causes
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)))
-}
-
-fn path_of(spec: &NetnsSpec) -> PathBuf {
-    match spec.form() {
-        Form::Name(name) => Registry::system().path().join(name),
-        Form::Path(path) => path.to_path_buf(),
-        Form::Pid(pid) => PathBuf::from(format!("/proc/{pid}/ns/net")),
-    }
 }

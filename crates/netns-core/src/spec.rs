@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{NameError, NetnsName};
+use crate::{NameError, NetnsName, Registry};
 
 /// What the third form begins with.
 const PID_PREFIX: &str = "pid:";
@@ -114,6 +114,15 @@ impl NetnsSpec {
         match self.0 {
             Form::Pid(pid) => Some(pid),
             Form::Name(_) | Form::Path(_) => None,
+        }
+    }
+
+    /// The file that it leads to.
+    pub(crate) fn file(&self) -> PathBuf {
+        match &self.0 {
+            Form::Name(name) => Registry::system().path().join(name),
+            Form::Path(path) => path.to_path_buf(),
+            Form::Pid(pid) => PathBuf::from(format!("/proc/{pid}/ns/net")),
         }
     }
 

@@ -1,0 +1,78 @@
+//! Namespaces are found from a root directory that the process has left.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+mod util;
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use netns_core::{Netns, NetnsId, NetnsSpec, Root, SocketPool};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::chroot;
+use socket2::{Domain, Type};
+use util::{in_private_namespaces, name, registry};
+
+/// Runs `body` on a thread whose root directory, and nobody else's, is an empty one.
+fn in_a_jail<T: Send>(jail: &Path, body: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let jailed = scope.spawn(|| {
+            unshare(CloneFlags::CLONE_FS).unwrap();
+            chroot(jail).unwrap();
+            body()
+        });
+        jailed.join().unwrap()
+    })
+}
+
+#[test]
+fn a_name_a_path_a_link_and_a_process_lead_where_they_led_before() {
+    in_private_namespaces(|| {
+        let (registry, blue) = (registry(), name("blue"));
+        let id = registry.add(&blue).unwrap().id().unwrap();
+        let home = Netns::current().unwrap().id().unwrap();
+        let (jail, link) = (Path::new("/run/jail"), "/run/link");
+        fs::create_dir(jail).unwrap();
+        symlink("/run/netns/blue", link).unwrap();
+        let root = Arc::new(Root::current().unwrap());
+        let spec = |text: &str| text.parse::<NetnsSpec>().unwrap();
+        in_a_jail(jail, || {
+            assert!(Netns::open(&spec("blue")).is_err());
+            for text in ["blue", "/run/netns/blue", link] {
+                let netns = root.open(&spec(text)).unwrap();
+                assert_eq!(netns.id().unwrap(), id, "{text}");
+            }
+            let own = root.open(&spec("/proc/thread-self/ns/net")).unwrap();
+            assert_eq!(own.id().unwrap(), home);
+            let pid = std::process::id();
+            assert!(root.open(&spec(&format!("/proc/{pid}/ns/net"))).is_ok());
+            assert!(root.open(&spec(&format!("pid:{pid}"))).is_ok());
+            let error = root.open(&spec("green")).unwrap_err();
+            assert!(error.to_string().contains("green"), "{error}");
+        });
+        // Sockets in stock are of the namespace that the name means now.
+        in_a_jail(jail, || {
+            let batch = NonZeroUsize::new(4).unwrap();
+            let mut pool = SocketPool::of_this_thread_from(Arc::clone(&root), batch, 16).unwrap();
+            let mut cookie = || {
+                let socket = pool
+                    .socket(&spec("blue"), Domain::IPV4, Type::STREAM, None)
+                    .unwrap();
+                NetnsId::of_socket(&socket).unwrap()
+            };
+            for _ in 0..8 {
+                assert_eq!(cookie(), id);
+            }
+        });
+        registry.remove(&blue).unwrap();
+        let new = registry.add(&blue).unwrap().id().unwrap();
+        assert_ne!(new, id);
+        in_a_jail(jail, || {
+            let netns = root.open(&spec("blue")).unwrap();
+            assert_eq!(netns.id().unwrap(), new);
+        });
+    });
+}
