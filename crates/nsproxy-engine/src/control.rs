@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
-use netns_core::NetnsId;
+use netns_core::{NetnsId, NetnsSpec};
 use socket2::Socket;
 
 use crate::error::ApplyError;
@@ -15,7 +15,7 @@ use crate::opener::SocketRequest;
 use crate::opener::{
     Family, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, SocketKind, SocketOpener,
 };
-use crate::plan::{ListenerPlan, NetnsRef, RelayPlan};
+use crate::plan::{ListenerPlan, RelayPlan};
 
 /// How long the opener may take to answer about a plan's listeners.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -63,18 +63,10 @@ impl Control {
         &self,
         places: &[(&RelayPlan, &ListenerPlan)],
     ) -> Result<Vec<NetnsId>, ApplyError> {
-        // Any socket tells; one of the unix family needs no address.
         let mut distinct: Vec<&Option<_>> = places.iter().map(|(_, listener)| &listener.netns).collect();
         distinct.sort();
         distinct.dedup();
-        let kind = SocketKind::Upstream {
-            family: Family::Unix,
-            source: None,
-        };
-        let requests = distinct
-            .iter()
-            .map(|netns| request((*netns).clone().map(Arc::new), kind.clone()))
-            .collect();
+        let requests = distinct.iter().map(|netns| probe(netns.as_ref())).collect();
         let cookies: Vec<_> = self
             .open(requests)
             .into_iter()
@@ -115,8 +107,15 @@ impl Control {
     }
 }
 
-pub(crate) fn request(netns: NetnsRef, kind: SocketKind) -> SocketRequest {
-    SocketRequest { netns, kind }
+/// What to ask for to know a namespace by its socket. Any socket tells; one of the unix family needs no address.
+pub(crate) fn probe(netns: Option<&NetnsSpec>) -> SocketRequest {
+    SocketRequest {
+        netns: netns.cloned().map(Arc::new),
+        kind: SocketKind::Upstream {
+            family: Family::Unix,
+            source: None,
+        },
+    }
 }
 
 pub(crate) fn refused(relay: &RelayPlan, listener: &ListenerPlan, source: OpenError) -> ApplyError {
@@ -136,7 +135,7 @@ pub(crate) fn silent(relay: &RelayPlan, listener: &ListenerPlan) -> ApplyError {
 }
 
 /// What the thread owns.
-struct ControlThread {
+pub(crate) struct ControlThread {
     poll: Poll,
     opener: Box<dyn SocketOpener>,
     /// Tells answers of this job from late ones of the job before.
@@ -144,7 +143,7 @@ struct ControlThread {
 }
 
 impl ControlThread {
-    fn new(factory: &dyn OpenerFactory) -> io::Result<Self> {
+    pub(crate) fn new(factory: &dyn OpenerFactory) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut opener = factory.opener(0)?;
         opener.register(poll.registry(), Token(0))?;
@@ -158,7 +157,7 @@ impl ControlThread {
         }
     }
 
-    fn open(&mut self, requests: Vec<SocketRequest>) -> Opened {
+    pub(crate) fn open(&mut self, requests: Vec<SocketRequest>) -> Opened {
         self.job = self.job.wrapping_add(1);
         let base = u64::from(self.job) << 32;
         let mut opened: Opened = requests.iter().map(|_| None).collect();

@@ -68,8 +68,8 @@ pub use error::{ApplyError, StartError};
 pub use handle::{Handle, ListenerStatus};
 pub use observer::{Notice, Observer, SessionSummary, Silent};
 pub use opener::{
-    Family, InProcess, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, STOCK_INTERVAL,
-    SocketKind, SocketOpener, SocketRequest, SourceBind,
+    Family, InProcess, InProcessFrom, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation,
+    PrepareError, Prepared, STOCK_INTERVAL, SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
     Balancing, Endpoint, HeaderPlan, ListenerPlan, NetnsTlv, Plan, PlanError, PoolPlan, RelayPlan,

@@ -58,7 +58,8 @@ impl Listener {
                     .ok_or_else(|| io::Error::other("not an IP socket"))?;
                 (Endpoint::Ip(bound), None)
             }
-            Endpoint::Unix(path) => (address.clone(), Some(SocketFile::at(path)?)),
+            // In a process that has left its root directory since, the file cannot be found, and stays.
+            Endpoint::Unix(path) => (address.clone(), SocketFile::at(path).ok()),
         };
         Ok(Self {
             id,

@@ -101,7 +101,7 @@ pub(crate) fn open(
     Ok(opened.into_iter().flatten().collect())
 }
 
-fn request(plan: &ListenerPlan) -> SocketRequest {
+pub(crate) fn request(plan: &ListenerPlan) -> SocketRequest {
     SocketRequest {
         netns: plan.netns.clone().map(Arc::new),
         kind: SocketKind::Listener {

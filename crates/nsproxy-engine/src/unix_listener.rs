@@ -62,5 +62,9 @@ impl Drop for SocketFile {
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    std::fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+    let file = std::fs::symlink_metadata(path)?;
+    if !file.file_type().is_socket() {
+        return Err(io::Error::other("not a socket"));
+    }
+    Ok((file.dev(), file.ino()))
 }

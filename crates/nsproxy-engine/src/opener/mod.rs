@@ -6,8 +6,10 @@
 //! passes sockets over a unix socket, or an embedding program's own way, fits in the same place.
 
 mod in_process;
+mod prepared;
 
-pub use in_process::InProcess;
+pub use in_process::{InProcess, InProcessFrom};
+pub use prepared::{PrepareError, Prepared};
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -22,7 +24,7 @@ use crate::core::close::Errno;
 use crate::plan::Endpoint;
 
 /// What kind of socket is wanted, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SocketRequest {
     /// The namespace, as its name is understood when the request is carried out; `None` is the default namespace.
     pub netns: Option<Arc<NetnsSpec>>,
@@ -31,7 +33,7 @@ pub struct SocketRequest {
 }
 
 /// What a socket is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SocketKind {
     /// A non-blocking stream socket, ready for `connect`.
     Upstream {
@@ -50,7 +52,7 @@ pub enum SocketKind {
 }
 
 /// Family of an upstream socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// TCP over IPv4.
     Inet,
@@ -71,7 +73,7 @@ impl From<&SocketAddr> for Family {
 }
 
 /// Where an upstream connection comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SourceBind {
     /// The address; port 0 lets the kernel choose one when it connects.
     pub address: SocketAddr,

@@ -1,0 +1,169 @@
+//! Sockets of listeners that were opened before the engine starts, on a thread that may do what the engine will not.
+//!
+//! A program that gives up its privileges opens the listeners of its plan first, while it has one thread, then gives them up,
+//! and then starts the engine: so each thread of the engine is born without. The engine finds its listeners by asking its
+//! opener for them, as it always does. What is not among them is left to the opener behind this one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, io};
+
+use socket2::Socket;
+
+use super::{OpenAnswer, OpenToken, OpenerFactory, SocketKind, SocketOpener, SocketRequest};
+use crate::control::{self, ControlThread};
+use crate::error::{ApplyError, StartError};
+use crate::plan::{Endpoint, ListenerPlan, Plan, RelayPlan};
+use crate::reconcile;
+use crate::unix_listener::SocketFile;
+
+/// The listeners of a plan, opened, for the engine that will apply it.
+pub struct Prepared {
+    behind: Arc<dyn OpenerFactory>,
+    /// For the first opener, which is that of listeners.
+    sockets: Mutex<Sockets>,
+}
+
+type Sockets = HashMap<SocketRequest, Vec<Socket>>;
+
+/// There are no listeners.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// The opener could not be made.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The plan does not hold together, or a listener cannot be opened.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+}
+
+impl Prepared {
+    /// Opens the listeners of a plan on the calling thread, with an opener of `factory`. The engine is then started with the
+    /// result in the place of `factory`, and has to apply the same plan first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::apply`](crate::Handle::apply). Nothing stays open.
+    pub fn open(plan: &Plan, factory: Arc<dyn OpenerFactory>) -> Result<Self, PrepareError> {
+        plan.check().map_err(ApplyError::from)?;
+        let mut opener = ControlThread::new(&*factory).map_err(StartError::Opener)?;
+        let places: Vec<_> = plan
+            .relays
+            .iter()
+            .flat_map(|relay| relay.listeners.iter().map(move |listener| (relay, listener)))
+            .collect();
+        let wanted = requests(&places);
+        let opened = opener.open(wanted.iter().map(|(request, ..)| request.clone()).collect());
+        let mut sockets = Sockets::new();
+        let mut failed = None;
+        for ((request, relay, listener), opened) in wanted.into_iter().zip(opened) {
+            match opened {
+                Some(Ok(socket)) => sockets.entry(request).or_default().push(socket),
+                Some(Err(error)) => {
+                    failed.get_or_insert_with(|| control::refused(relay, listener, error));
+                }
+                None => {
+                    failed.get_or_insert_with(|| control::silent(relay, listener));
+                }
+            }
+        }
+        match failed {
+            None => Ok(Self {
+                behind: factory,
+                sockets: Mutex::new(sockets),
+            }),
+            Some(error) => {
+                remove_files(&sockets);
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// What the engine will ask for: a socket to know each namespace by, and the listeners.
+fn requests<'p>(
+    places: &[(&'p RelayPlan, &'p ListenerPlan)],
+) -> Vec<(SocketRequest, &'p RelayPlan, &'p ListenerPlan)> {
+    let mut probes: Vec<_> = places.to_vec();
+    probes.sort_by_key(|(_, listener)| &listener.netns);
+    probes.dedup_by_key(|(_, listener)| &listener.netns);
+    let probes = probes
+        .into_iter()
+        .map(|(relay, listener)| (control::probe(listener.netns.as_ref()), relay, listener));
+    let listeners = places
+        .iter()
+        .map(|(relay, listener)| (reconcile::request(listener), *relay, *listener));
+    probes.chain(listeners).collect()
+}
+
+/// The files of unix listeners that will not be used.
+fn remove_files(sockets: &Sockets) {
+    for request in sockets.keys() {
+        if let SocketKind::Listener {
+            address: Endpoint::Unix(path),
+            ..
+        } = &request.kind
+        {
+            drop(SocketFile::at(path));
+        }
+    }
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").finish_non_exhaustive()
+    }
+}
+
+impl OpenerFactory for Prepared {
+    fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>> {
+        let behind = self.behind.opener(stock)?;
+        let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        let sockets = std::mem::take(&mut *sockets);
+        if sockets.is_empty() {
+            return Ok(behind);
+        }
+        Ok(Box::new(PreparedOpener {
+            behind,
+            sockets,
+            answers: Vec::new(),
+        }))
+    }
+}
+
+/// Answers with what was prepared, and asks the other for the rest.
+struct PreparedOpener {
+    behind: Box<dyn SocketOpener>,
+    sockets: Sockets,
+    answers: Vec<OpenAnswer>,
+}
+
+impl SocketOpener for PreparedOpener {
+    fn register(&mut self, registry: &mio::Registry, token: mio::Token) -> io::Result<()> {
+        self.behind.register(registry, token)
+    }
+
+    fn request(&mut self, token: OpenToken, request: SocketRequest) {
+        match self.sockets.get_mut(&request).and_then(Vec::pop) {
+            Some(socket) => self.answers.push(OpenAnswer {
+                token,
+                result: Ok(socket),
+            }),
+            None => self.behind.request(token, request),
+        }
+    }
+
+    fn answers(&mut self, answers: &mut Vec<OpenAnswer>) {
+        answers.append(&mut self.answers);
+        self.behind.answers(answers);
+    }
+
+    fn stock(&self) -> usize {
+        self.behind.stock()
+    }
+
+    fn release_unused(&mut self) {
+        self.behind.release_unused();
+    }
+}
