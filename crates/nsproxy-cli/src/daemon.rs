@@ -21,6 +21,8 @@ const READY: &[u8] = b"ready";
 pub(crate) struct Daemon {
     /// Where the process that was started listens.
     starter: io::PipeWriter,
+    /// `/dev/null`, which a new root directory has not.
+    null: File,
 }
 
 impl Daemon {
@@ -29,7 +31,7 @@ impl Daemon {
     ///
     /// # Errors
     ///
-    /// There can be no child.
+    /// There can be no child, or `/dev/null` cannot be opened.
     pub(crate) fn start() -> io::Result<Self> {
         let (mut said, starter) = io::pipe()?;
         match fork()? {
@@ -41,7 +43,8 @@ impl Daemon {
             }
             Fork::Child => {
                 setsid()?;
-                Ok(Self { starter })
+                let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+                Ok(Self { starter, null })
             }
         }
     }
@@ -50,12 +53,11 @@ impl Daemon {
     ///
     /// # Errors
     ///
-    /// `/dev/null` cannot be opened.
+    /// The kernel refuses.
     pub(crate) fn ready(mut self) -> io::Result<()> {
-        let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
-        dup2_stdin(&null)?;
-        dup2_stdout(&null)?;
-        dup2_stderr(&null)?;
+        dup2_stdin(&self.null)?;
+        dup2_stdout(&self.null)?;
+        dup2_stderr(&self.null)?;
         // Nobody to hear it is no reason to stop.
         let _ = self.starter.write_all(READY);
         Ok(())

@@ -6,6 +6,7 @@ mod daemon;
 mod demo;
 mod endpoint;
 mod header_dump;
+mod identity;
 mod limits;
 mod log;
 mod namespaces;

@@ -90,6 +90,16 @@ pub struct Global {
     pub log_tag: Option<String>,
     /// `log-send-hostname`: the name of the host in messages.
     pub log_host: Option<HostName>,
+    /// `user`, `uid`: who to become once everything listens.
+    pub user: Option<Account>,
+    /// `group`, `gid`: the one group to be in then.
+    pub group: Option<Account>,
+    /// `setcap`: capabilities to keep besides those that the configuration needs.
+    pub setcap: BTreeSet<Capability>,
+    /// `chroot`: the root directory then.
+    pub chroot: Option<PathBuf>,
+    /// `ulimit-n`: the limit of open files, at least 1. `None`: the hard limit.
+    pub open_files: Option<u32>,
 }
 
 /// A host's name in messages.
@@ -100,6 +110,53 @@ pub enum HostName {
     System,
     /// This one.
     Named(String),
+}
+
+/// A user or a group. Whether a name exists is known only when the configuration runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Account {
+    /// By name.
+    Name(String),
+    /// By number, which is not the largest one.
+    Id(u32),
+}
+
+/// A capability that a proxy can have a use for (capabilities(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the kernel's manual says what each one allows")]
+pub enum Capability {
+    DacReadSearch,
+    NetAdmin,
+    NetBindService,
+    NetRaw,
+    SysAdmin,
+    SysPtrace,
+}
+
+impl Capability {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::DacReadSearch,
+        Self::NetAdmin,
+        Self::NetBindService,
+        Self::NetRaw,
+        Self::SysAdmin,
+        Self::SysPtrace,
+    ];
+
+    /// As `setcap` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DacReadSearch => "cap_dac_read_search",
+            Self::NetAdmin => "cap_net_admin",
+            Self::NetBindService => "cap_net_bind_service",
+            Self::NetRaw => "cap_net_raw",
+            Self::SysAdmin => "cap_sys_admin",
+            Self::SysPtrace => "cap_sys_ptrace",
+        }
+    }
 }
 
 /// A `frontend`, or the listening half of a `listen`.

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{
-    Backend, Balance, Bind, BindAddress, Config, Frontend, HashType, HostName, Logging, NetnsTlv, PortRule,
-    ProxyHeader, Server, ServerAddress, ServerNetns, SourceAddress, UseSource,
+    Account, Backend, Balance, Bind, BindAddress, Config, Frontend, Global, HashType, HostName, Logging,
+    NetnsTlv, PortRule, ProxyHeader, Server, ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use crate::quote;
 
@@ -86,6 +86,7 @@ impl<W: Write> Sections<'_, W> {
         if let Some(path) = &config.global.pidfile {
             self.statement(format_args!("pidfile {}", quote(&path.to_string_lossy())))?;
         }
+        self.identity(&config.global)?;
         for target in &config.global.logs {
             self.statement(format_args!("log {target}"))?;
         }
@@ -96,6 +97,28 @@ impl<W: Write> Sections<'_, W> {
             None => Ok(()),
             Some(HostName::System) => self.statement("log-send-hostname"),
             Some(HostName::Named(name)) => self.statement(format_args!("log-send-hostname {}", quote(name))),
+        }
+    }
+
+    fn identity(&mut self, global: &Global) -> fmt::Result {
+        let accounts = [(("user", "uid"), &global.user), (("group", "gid"), &global.group)];
+        for ((by_name, by_number), account) in accounts {
+            match account {
+                None => {}
+                Some(Account::Name(name)) => self.statement(format_args!("{by_name} {}", quote(name)))?,
+                Some(Account::Id(number)) => self.statement(format_args!("{by_number} {number}"))?,
+            }
+        }
+        if !global.setcap.is_empty() {
+            let names: Vec<_> = global.setcap.iter().map(|capability| capability.name()).collect();
+            self.statement(format_args!("setcap {}", names.join(",")))?;
+        }
+        if let Some(path) = &global.chroot {
+            self.statement(format_args!("chroot {}", quote(&path.to_string_lossy())))?;
+        }
+        match global.open_files {
+            Some(limit) => self.statement(format_args!("ulimit-n {limit}")),
+            None => Ok(()),
         }
     }
 

@@ -39,3 +39,9 @@ pub use record::Record;
 pub use severity::{Facility, Level};
 pub use target::{Address, Settings, Target};
 pub use template::{Problem, Template, TemplateError};
+
+/// Reads what the time of this place is (`TZ`, /etc/localtime), as otherwise the first date does: for a process that will
+/// change its root directory.
+pub fn read_time_zone() {
+    let _ = sys::local_time(0);
+}

@@ -7,7 +7,8 @@ use nsproxy_config::{Config, RenderOptions, Report, Severity};
 
 use super::counted;
 use crate::args::Files;
-use crate::log;
+use crate::identity::Identity;
+use crate::{log, plan};
 
 /// A configuration that `run` would have nothing to do with.
 pub(crate) const NOTHING_TO_RELAY: &str = "the configuration has no listener: nothing to relay";
@@ -21,6 +22,7 @@ pub(crate) fn check(files: &Files) -> anyhow::Result<ExitCode> {
         log::complain(&format!("nsproxy: {NOTHING_TO_RELAY}"));
         return Ok(ExitCode::FAILURE);
     }
+    Identity::of(&config.global, &plan::plan(&config))?;
     let servers: usize = config.backends.iter().map(|backend| backend.servers.len()).sum();
     writeln!(
         io::stdout(),

@@ -14,7 +14,7 @@ use crate::log::{self, Level, Log};
 use crate::{limits, namespaces, signals};
 
 pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
-    limits::raise_open_files();
+    limits::set_open_files(None)?;
     let level = if args.verbose {
         Level::Sessions
     } else {

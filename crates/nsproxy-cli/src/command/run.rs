@@ -3,13 +3,16 @@
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::Context as _;
-use nsproxy_engine::{Engine, InProcess, Settings};
+use netns_core::Root;
+use nsproxy_engine::{Engine, InProcess, InProcessFrom, OpenerFactory, Prepared, Settings};
 
 use super::check;
 use crate::args::Files;
 use crate::daemon::{Daemon, PidFile};
+use crate::identity::Identity;
 use crate::log::{self, Level, Log, SessionLogs};
 use crate::{limits, namespaces, plan, signals};
 
@@ -30,6 +33,7 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
     };
     let plan = plan::plan(&config);
     anyhow::ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
+    let identity = Identity::of(&config.global, &plan)?;
     let is_daemon = match ground {
         Ground::AsConfigured => config.global.daemon,
         Ground::Background => true,
@@ -48,12 +52,14 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
             PidFile::write(path).with_context(|| format!("cannot write the pidfile {}", path.display()))
         })
         .transpose()?;
-    limits::raise_open_files();
+    limits::set_open_files(config.global.open_files)?;
     let settings = Settings {
+        // What the machine has is read from files, which a new root directory has not.
         workers: config
             .global
             .nbthread
-            .and_then(|count| NonZeroUsize::new(count as usize)),
+            .and_then(|count| NonZeroUsize::new(count as usize))
+            .or_else(|| thread::available_parallelism().ok()),
         max_sessions: config.global.maxconn.map(|count| count as usize),
     };
     let level = if is_verbose {
@@ -61,12 +67,17 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
     } else {
         Level::Failures
     };
+    namespaces::warn_about_missing(&plan);
+    let opener = opener(&identity)?;
+    let opener = Prepared::open(&plan, opener)?;
+    nsproxy_log::read_time_zone();
+    // The last moment at which there is one thread.
+    identity.assume()?;
     let (log, writer) = Log::start(level).context("cannot start the log")?;
     let (sessions, targets) = SessionLogs::start(&config)?;
     let log = log.with_sessions(sessions);
-    let engine = Engine::start(&settings, Arc::new(InProcess), Arc::new(log))?;
+    let engine = Engine::start(&settings, Arc::new(opener), Arc::new(log))?;
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
-    namespaces::warn_about_missing(&plan);
     for listener in super::apply(&engine, &plan)? {
         let netns = listener
             .netns
@@ -91,4 +102,13 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
         stats.bytes_down
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What makes sockets: from the root directory of now, if that is to be left.
+fn opener(identity: &Identity) -> anyhow::Result<Arc<dyn OpenerFactory>> {
+    if !identity.leaves_root() {
+        return Ok(Arc::new(InProcess));
+    }
+    let root = Root::current().context("cannot keep the root directory open")?;
+    Ok(Arc::new(InProcessFrom(Arc::new(root))))
 }

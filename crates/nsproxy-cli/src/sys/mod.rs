@@ -5,6 +5,7 @@
     reason = "the one module of this program that talks to the kernel by hand"
 )]
 
+pub(crate) mod capset;
 mod fork;
 
 pub(crate) use fork::{Fork, fork};

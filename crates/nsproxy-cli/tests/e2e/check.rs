@@ -77,7 +77,7 @@ fn the_seed_is_accepted_when_its_slip_is_corrected() {
 #[test]
 fn every_error_of_a_file_is_shown_with_its_place_and_a_caret() {
     let config = "global
-  chroot /var/empty
+  maxpipes 100
 defaults
   mode http
 frontend f
@@ -92,7 +92,7 @@ backend b
         &errors,
         &[
             "/bad.cfg:2:3",
-            "chroot",
+            "maxpipes",
             "/bad.cfg:4:8",
             "/bad.cfg:6:18",
             "acept-proxy",

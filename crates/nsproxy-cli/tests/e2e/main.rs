@@ -10,6 +10,7 @@ mod common;
 mod demo;
 mod forward;
 mod headers;
+mod identity;
 mod lifecycle;
 mod logs;
 mod memory;

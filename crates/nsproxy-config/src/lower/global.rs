@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::args::Args;
+use super::identity;
 use super::log_target;
 use super::sink::{Sink, shown};
 use super::statement;
@@ -19,15 +20,15 @@ use crate::values::number;
 pub(super) struct GlobalDirective {
     pub(super) name: &'static str,
     /// It may be given more than once.
-    repeats: bool,
-    apply: fn(&mut Global, &mut Args<'_, '_>, &mut Sink<'_>),
+    pub(super) repeats: bool,
+    pub(super) apply: fn(&mut Global, &mut Args<'_, '_>, &mut Sink<'_>),
     pub(super) doc: Doc,
 }
 
 /// HAProxy has at most 64 workers without thread groups; four digits of them are surely a slip.
 const THREADS: RangeInclusive<u32> = 1..=1024;
 
-pub(super) static STATEMENTS: &[GlobalDirective] = &[
+static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "maxconn",
         repeats: false,
@@ -177,7 +178,12 @@ pub(super) fn has(word: &str) -> bool {
 }
 
 fn find(word: &str) -> Option<&'static GlobalDirective> {
-    STATEMENTS.iter().find(|row| row.name == word)
+    statements().find(|row| row.name == word)
+}
+
+/// Every statement of `global`.
+pub(super) fn statements() -> impl Iterator<Item = &'static GlobalDirective> {
+    STATEMENTS.iter().chain(identity::STATEMENTS)
 }
 
 #[derive(Default)]
@@ -200,7 +206,7 @@ impl Globals {
 
     fn statement(&mut self, line: &Statement<'_>, sink: &mut Sink<'_>) {
         let Some(row) = find(&line.keyword().text) else {
-            let supported: Vec<&str> = STATEMENTS.iter().map(|row| row.name).collect();
+            let supported: Vec<&str> = statements().map(|row| row.name).collect();
             statement::unknown(line, "global", &supported, &keywords::GLOBAL, sink);
             return;
         };
@@ -219,7 +225,11 @@ impl Globals {
 }
 
 /// The one number that a statement has.
-fn need_number(args: &mut Args<'_, '_>, range: &RangeInclusive<u32>, sink: &mut Sink<'_>) -> Option<u32> {
+pub(super) fn need_number(
+    args: &mut Args<'_, '_>,
+    range: &RangeInclusive<u32>,
+    sink: &mut Sink<'_>,
+) -> Option<u32> {
     let name = args.keyword().text.clone();
     let word = args.need(&name, "a number", sink)?;
     let value = number::parse(&word.text, range);

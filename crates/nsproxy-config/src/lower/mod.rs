@@ -10,6 +10,7 @@ mod args;
 mod binds;
 mod draft;
 mod global;
+mod identity;
 mod log_target;
 mod namespaces;
 mod proxy;

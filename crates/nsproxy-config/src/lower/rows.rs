@@ -6,7 +6,7 @@ use crate::reference::{Entry, Home};
 /// Every keyword that nsproxy understands.
 pub(crate) fn rows() -> Vec<Entry> {
     let mut rows = Vec::new();
-    let global = global::STATEMENTS.iter();
+    let global = global::statements();
     rows.extend(global.map(|row| Entry::new(row.name, Home::Sections(&["global"]), &row.doc)));
     let list = Home::Sections(&["namespace_list"]);
     rows.push(Entry::new("namespace", list, &namespaces::DOC));

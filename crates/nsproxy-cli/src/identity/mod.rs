@@ -1,0 +1,176 @@
+//! Who the process is once everything listens: `user`, `group`, `setcap`, `chroot`.
+//!
+//! Users, groups and capabilities belong to a thread (credentials(7)), and a thread has those of the one that made it. So the
+//! listeners are opened and everything is given up while there is one thread; what the engine and the log start later is born
+//! without. Nothing here is undone.
+
+mod capability;
+mod needs;
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail, ensure};
+use nix::sys::prctl;
+use nix::unistd::{
+    Gid, Group, Uid, User, chroot, getegid, geteuid, getgroups, setgroups, setresgid, setresuid,
+};
+use nsproxy_config::model::{Account, Global};
+use nsproxy_engine::Plan;
+
+use self::capability::{bit, shown};
+use self::needs::Needs;
+use crate::log;
+use crate::sys::capset;
+
+/// What the configuration asks for, with the numbers of users and groups.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    user: Option<Uid>,
+    group: Option<Gid>,
+    needs: Needs,
+    /// `setcap` was written.
+    keeps_more: bool,
+    root: Option<PathBuf>,
+}
+
+impl Identity {
+    /// Looks names up, and works out what the plan needs.
+    ///
+    /// # Errors
+    ///
+    /// There is no such user or group.
+    pub(crate) fn of(global: &Global, plan: &Plan) -> anyhow::Result<Self> {
+        let (user, primary) = match &global.user {
+            None => (None, None),
+            Some(Account::Id(number)) => (Some(Uid::from_raw(*number)), None),
+            Some(Account::Name(name)) => {
+                let found = User::from_name(name).with_context(|| format!("cannot look up user `{name}`"))?;
+                let user = found.with_context(|| format!("there is no user `{name}`"))?;
+                (Some(user.uid), Some(user.gid))
+            }
+        };
+        let group = match &global.group {
+            None => primary,
+            Some(Account::Id(number)) => Some(Gid::from_raw(*number)),
+            Some(Account::Name(name)) => {
+                let found =
+                    Group::from_name(name).with_context(|| format!("cannot look up group `{name}`"))?;
+                Some(found.with_context(|| format!("there is no group `{name}`"))?.gid)
+            }
+        };
+        Ok(Self {
+            user,
+            group,
+            needs: Needs::of(plan, &global.setcap),
+            keeps_more: !global.setcap.is_empty(),
+            root: global.chroot.clone(),
+        })
+    }
+
+    /// Whether the root directory is to be left.
+    pub(crate) fn leaves_root(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Becomes that, and says so on standard error. The process has one thread.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses, or something that the plan needs cannot be kept. The process must end then.
+    pub(crate) fn assume(self) -> anyhow::Result<()> {
+        if self.user.is_none() && self.group.is_none() && self.root.is_none() && !self.keeps_more {
+            return Ok(());
+        }
+        let threads = fs::read_dir("/proc/self/task")
+            .context("cannot count the threads")?
+            .count();
+        ensure!(
+            threads == 1,
+            "there are threads already, which would keep what is to be given up"
+        );
+        let stays_root = self.user.unwrap_or_else(geteuid).is_root();
+        // What is not there cannot be kept; better told now than by each connection.
+        let kept = self
+            .needs
+            .iter()
+            .fold(0, |bits, (capability, _)| bits | bit(capability));
+        if !stays_root {
+            self.check_permitted(kept)?;
+        }
+        if let Some(root) = &self.root {
+            let failed = || format!("cannot make {} the root directory", root.display());
+            chroot(root).with_context(failed)?;
+            env::set_current_dir("/").with_context(failed)?;
+        }
+        prctl::set_keepcaps(true).context("cannot keep capabilities")?;
+        self.change_account()?;
+        if !stays_root {
+            capset::leave_only(kept).context("cannot give up capabilities")?;
+        }
+        prctl::set_keepcaps(false).context("cannot give up capabilities for good")?;
+        // No program that is started can bring anything back.
+        prctl::set_no_new_privs().context("cannot give up privileges for good")?;
+        log::complain(&self.told(stays_root));
+        Ok(())
+    }
+
+    fn check_permitted(&self, kept: capset::Bits) -> anyhow::Result<()> {
+        let permitted = capset::get().context("cannot read capabilities")?.permitted;
+        if kept & !permitted == 0 {
+            return Ok(());
+        }
+        for (capability, reason) in self.needs.iter() {
+            if bit(capability) & !permitted != 0 {
+                bail!(
+                    "{} is needed {reason}, and this process does not have it",
+                    shown(capability)
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn change_account(&self) -> anyhow::Result<()> {
+        let is_new = self.user.is_some_and(|user| user != geteuid())
+            || self.group.is_some_and(|group| group != getegid());
+        if !is_new {
+            return Ok(());
+        }
+        // Those of root would open what the user may not.
+        if getgroups().map_or(true, |groups| !groups.is_empty()) {
+            setgroups(&[]).context("cannot leave the supplementary groups")?;
+        }
+        if let Some(group) = self.group {
+            setresgid(group, group, group).with_context(|| format!("cannot change to group {group}"))?;
+        }
+        if let Some(user) = self.user {
+            setresuid(user, user, user).with_context(|| format!("cannot change to user {user}"))?;
+        }
+        Ok(())
+    }
+
+    /// What has been done, as one line.
+    fn told(&self, stays_root: bool) -> String {
+        let root = self.root.as_ref().map(|root| format!(" in {}", root.display()));
+        let who = format!(
+            "nsproxy: goes on as user {}, group {}{}",
+            geteuid(),
+            getegid(),
+            root.unwrap_or_default()
+        );
+        if stays_root {
+            return format!("{who}, with the capabilities that it has");
+        }
+        let kept: Vec<_> = self
+            .needs
+            .iter()
+            .map(|(capability, reason)| format!("{} {reason}", shown(capability)))
+            .collect();
+        match kept.as_slice() {
+            [] => format!("{who}, without capabilities"),
+            kept => format!("{who}, with {}", kept.join("; ")),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Which capabilities a plan needs once its listeners are open, and what for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use netns_core::NetnsSpec;
+use nsproxy_config::model::Capability;
+use nsproxy_engine::{Plan, PoolPlan, ServerPlan, SourcePlan, UpstreamNetns};
+
+/// Ports below this one are for the privileged, unless `ip_unprivileged_port_start` says otherwise (ip(7)).
+const UNPRIVILEGED: u16 = 1024;
+
+/// Capabilities, each with what it is needed for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Needs(BTreeMap<Capability, String>);
+
+impl Needs {
+    /// What the plan needs while it runs, and what is to be kept besides. Listeners are open already.
+    pub(super) fn of(plan: &Plan, besides: &BTreeSet<Capability>) -> Self {
+        let mut needs = Self::default();
+        let follows = clients_have_namespaces(plan);
+        for pool in &plan.pools {
+            for server in &pool.servers {
+                needs.server(pool, server, follows.as_ref());
+            }
+            if !pool.servers.is_empty() {
+                needs.source(pool);
+            }
+        }
+        for capability in besides {
+            needs.add(*capability, || "(`setcap`)".to_owned());
+        }
+        needs
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Capability, &str)> {
+        self.0
+            .iter()
+            .map(|(capability, reason)| (*capability, reason.as_str()))
+    }
+
+    /// The first reason is the one that is told.
+    fn add(&mut self, capability: Capability, reason: impl FnOnce() -> String) {
+        self.0.entry(capability).or_insert_with(reason);
+    }
+
+    fn server(&mut self, pool: &PoolPlan, server: &ServerPlan, follows: Option<&Vec<&NetnsSpec>>) {
+        let shown = || format!("for server `{}/{}`", pool.name, server.name);
+        let netns: &[&NetnsSpec] = match (&server.netns, follows) {
+            (UpstreamNetns::Default, _) | (UpstreamNetns::Client, None) => return,
+            (UpstreamNetns::Client, Some(theirs)) => theirs,
+            (UpstreamNetns::Named(netns), _) => &[netns],
+        };
+        self.add(Capability::SysAdmin, || {
+            format!("to enter namespaces {}", shown())
+        });
+        if netns.iter().any(|netns| is_of_a_process(netns)) {
+            self.add(Capability::SysPtrace, || {
+                format!("to find the namespace of a process {}", shown())
+            });
+        }
+    }
+
+    fn source(&mut self, pool: &PoolPlan) {
+        let shown = || format!("in backend `{}`", pool.name);
+        match pool.source {
+            Some(SourcePlan::Client { with_port }) => {
+                self.add(Capability::NetRaw, || format!("for `usesrc` {}", shown()));
+                if with_port {
+                    self.add(Capability::NetBindService, || {
+                        format!("for clients with ports below {UNPRIVILEGED} {}", shown())
+                    });
+                }
+            }
+            Some(SourcePlan::Address(source)) if (1..UNPRIVILEGED).contains(&source.port()) => {
+                self.add(Capability::NetBindService, || format!("for `source` {}", shown()));
+            }
+            Some(SourcePlan::Address(_)) | None => {}
+        }
+    }
+}
+
+/// The namespaces that clients' connections may belong to; `None` when all are in the default one.
+fn clients_have_namespaces(plan: &Plan) -> Option<Vec<&NetnsSpec>> {
+    let listeners = plan.relays.iter().flat_map(|relay| &relay.listeners);
+    let theirs: Vec<_> = listeners
+        .filter_map(|listener| listener.netns.as_ref())
+        .chain(&plan.selectable)
+        .collect();
+    (!theirs.is_empty()).then_some(theirs)
+}
+
+/// Whether the namespace is found by way of a process of, perhaps, another user.
+fn is_of_a_process(netns: &NetnsSpec) -> bool {
+    netns.pid().is_some()
+        || netns
+            .path()
+            .is_some_and(|path| path.starts_with(Path::new("/proc")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The capabilities that a configuration needs.
+    fn needs(text: &str) -> String {
+        let source = nsproxy_config::Source::new("test.cfg", text);
+        let loaded =
+            nsproxy_config::parse(vec![source], &|_| None).unwrap_or_else(|report| panic!("{report}"));
+        let plan = crate::plan::plan(&loaded.config);
+        let needs = Needs::of(&plan, &loaded.config.global.setcap);
+        let all: Vec<_> = needs.iter().map(|(capability, _)| capability.name()).collect();
+        all.join(" ")
+    }
+
+    #[test]
+    fn a_relay_within_the_default_namespace_needs_nothing() {
+        assert_eq!(
+            needs("listen l\n bind :80 transparent\n server s 10.0.0.1:80\n"),
+            ""
+        );
+        assert_eq!(needs("listen l\n bind :80\n server s * namespace *\n"), "");
+    }
+
+    #[test]
+    fn listeners_in_namespaces_are_open_already() {
+        assert_eq!(
+            needs("listen l\n bind :80 namespace pid:1\n server s 10.0.0.1:80\n"),
+            ""
+        );
+    }
+
+    #[test]
+    fn a_server_in_a_namespace_needs_the_way_there() {
+        assert_eq!(
+            needs("listen l\n bind :80\n server s 10.0.0.1:80 namespace blue\n"),
+            "cap_sys_admin"
+        );
+        for netns in ["pid:1", "/proc/1/ns/net"] {
+            assert_eq!(
+                needs(&format!(
+                    "listen l\n bind :80\n server s 10.0.0.1:80 namespace {netns}\n"
+                )),
+                "cap_sys_admin cap_sys_ptrace"
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_follows_needs_what_its_clients_namespaces_need() {
+        assert_eq!(
+            needs("listen l\n bind :80 namespace blue\n server s * namespace *\n"),
+            "cap_sys_admin"
+        );
+        assert_eq!(
+            needs("listen l\n bind :80 namespace pid:1\n server s * namespace *\n"),
+            "cap_sys_admin cap_sys_ptrace"
+        );
+        assert_eq!(
+            needs(
+                "namespace_list\n namespace blue\nlisten l\n bind :80 accept-proxy\n server s * namespace *\n"
+            ),
+            "cap_sys_admin"
+        );
+    }
+
+    #[test]
+    fn foreign_and_low_sources_need_their_own() {
+        let with = |source| {
+            needs(&format!(
+                "listen l\n bind :80\n source {source}\n server s 10.0.0.1:80\n"
+            ))
+        };
+        assert_eq!(with("10.0.0.2"), "");
+        assert_eq!(with("10.0.0.2:1024"), "");
+        assert_eq!(with("10.0.0.2:1023"), "cap_net_bind_service");
+        assert_eq!(with("0.0.0.0 usesrc clientip"), "cap_net_raw");
+        assert_eq!(with("0.0.0.0 usesrc client"), "cap_net_bind_service cap_net_raw");
+    }
+
+    #[test]
+    fn setcap_adds_to_it() {
+        assert_eq!(
+            needs("global\n setcap cap_net_admin\nlisten l\n bind :80\n server s 10.0.0.1:80\n"),
+            "cap_net_admin"
+        );
+    }
+}
