@@ -2,20 +2,27 @@
 //!
 //! Those of HAProxy's documents and transparent proxying are run beside HAProxy in `e2e`.
 
-use std::path::Path;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nsproxy_testkit::{
-    DEFAULT_DEADLINE, Deadline, Listener, Netns, Peer, Program, Running, Signal, World, world,
+    DEFAULT_DEADLINE, Deadline, Listener, Netns, Peer, Program, Running, Signal, World, require, world,
 };
+
+fn nsproxy() -> Command {
+    Program::at(env!("CARGO_BIN_EXE_nsproxy")).command()
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
+}
 
 /// Starts `nsproxy -f` with an example, and waits until it listens.
 #[track_caller]
 fn start(w: &World, example: &str) -> Running {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../examples")
-        .join(example);
-    let mut command = Program::at(env!("CARGO_BIN_EXE_nsproxy")).command();
-    command.arg("-f").arg(path);
+    let mut command = nsproxy();
+    command.arg("-f").arg(examples().join(example));
     let running = w.home().spawn(command);
     // It opens all listeners before it names the first.
     running.wait_for_output(" listens at ", Deadline::after(DEFAULT_DEADLINE));
@@ -97,5 +104,54 @@ fn two_relays_hand_the_tenant_on() {
         for (tenant, service) in tenants.iter().zip(&services) {
             exchange(&tenant.connect("10.0.0.1:80"), &service.accept());
         }
+    });
+}
+
+#[test]
+fn an_ordinary_user_relays_from_a_port_into_a_namespace_of_its_own() {
+    let unshare = require!(Program::find("unshare"));
+    world("example-rootless", |w| {
+        let directory = w.path("runtime");
+        std::fs::create_dir(&directory).unwrap();
+        // As in the comment of the example; the service follows.
+        let script = format!(
+            "touch \"$XDG_RUNTIME_DIR/web.netns\" && unshare --net=\"$XDG_RUNTIME_DIR/web.netns\" ip link set lo up \
+             && exec {} -f {}/rootless/inside.cfg",
+            env!("CARGO_BIN_EXE_nsproxy"),
+            examples().display()
+        );
+        let mut command = unshare.command();
+        command
+            .args([
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "--net",
+                "sh",
+                "-c",
+                &script,
+            ])
+            .env("XDG_RUNTIME_DIR", &directory);
+        let inside = w.home().spawn(command);
+        inside.wait_for_output(" listens at ", Deadline::after(DEFAULT_DEADLINE));
+        // The namespace has its name in a mount namespace that only those inside see.
+        let netns = format!("/proc/{}/root{}/web.netns", inside.pid(), directory.display());
+        let netns = netns_core::Netns::open_path(netns).unwrap();
+        let service = netns_core::tcp_listener(&netns, ([127, 0, 0, 1], 8000).into()).unwrap();
+        let mut command = nsproxy();
+        command
+            .arg("-f")
+            .arg(examples().join("rootless/outside.cfg"))
+            .env("XDG_RUNTIME_DIR", &directory);
+        let outside = w.home().spawn(command);
+        outside.wait_for_output(" listens at ", Deadline::after(DEFAULT_DEADLINE));
+        let client = w.home().connect("127.0.0.1:8080");
+        client.send("?");
+        let (mut accepted, _) = service.accept().unwrap();
+        let mut byte = [0];
+        accepted.read_exact(&mut byte).unwrap();
+        assert_eq!(&byte, b"?");
+        accepted.write_all(b"!").unwrap();
+        client.expect("!");
     });
 }

@@ -22,7 +22,12 @@ fn haproxy_accepts_what_is_accepted_here() {
     if !can_run("haproxy_accepts_what_is_accepted_here") {
         return;
     }
-    let directories = ["accept", "../../../examples", "../../../examples/chained-relays"];
+    let directories = [
+        "accept",
+        "../../../examples",
+        "../../../examples/chained-relays",
+        "../../../examples/rootless",
+    ];
     let paths = directories.iter().flat_map(|directory| {
         let entries = fs::read_dir(tests(directory)).unwrap();
         entries.map(|entry| entry.unwrap().path())
