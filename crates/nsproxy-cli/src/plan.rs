@@ -1,6 +1,7 @@
 //! A checked configuration, as the plan of an engine.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::num::{NonZeroI16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,7 @@ fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
     let addresses = match &bind.address {
         BindAddress::Ip { .. } => bind.address.socket_addrs().map(Endpoint::Ip).collect(),
         BindAddress::Unix(path) => vec![Endpoint::Unix(path.clone())],
+        BindAddress::Abstract(name) => vec![Endpoint::Unix(name.sun_path())],
     };
     let netns_tlv = netns_tlv(&bind.netns_tlv);
     let listener = |address| ListenerPlan {
@@ -71,6 +73,7 @@ fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
         accept_proxy: bind.accept_proxy,
         netns_tlv: netns_tlv.clone(),
         transparent: bind.transparent,
+        only_v6: bind.only_v6,
     };
     addresses.into_iter().map(listener).collect()
 }
@@ -129,12 +132,10 @@ fn server(server: &Server) -> ServerPlan {
     ServerPlan {
         name: server.name.clone(),
         target: match &server.address {
-            ServerAddress::Ip { ip, port: fixed } => Target::Ip {
-                address: *ip,
-                port: port(*fixed),
-            },
-            ServerAddress::Client { port: fixed } => Target::ClientDestination { port: port(*fixed) },
+            ServerAddress::Ip { ip, port } => at(Some(*ip), *port),
+            ServerAddress::Client { port } => at(None, *port),
             ServerAddress::Unix(path) => Target::Unix(path.clone()),
+            ServerAddress::Abstract(name) => Target::Unix(name.sun_path()),
         },
         netns: match &server.netns {
             ServerNetns::Home => UpstreamNetns::Default,
@@ -159,11 +160,16 @@ fn server(server: &Server) -> ServerPlan {
     }
 }
 
-/// `None` is the port that the client connected to.
-fn port(rule: PortRule) -> Option<u16> {
-    match rule {
+/// Without an address: at the client's destination.
+fn at(address: Option<IpAddr>, rule: PortRule) -> Target {
+    let port = match rule {
+        PortRule::Distance(by) => return Target::Shifted { address, by },
         PortRule::Fixed(port) => Some(port),
         PortRule::Client => None,
+    };
+    match address {
+        Some(address) => Target::Ip { address, port },
+        None => Target::ClientDestination { port },
     }
 }
 

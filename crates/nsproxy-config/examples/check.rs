@@ -39,6 +39,7 @@ fn summary(config: &Config) -> String {
                 }
                 BindAddress::Ip { ip, ports } => format!("{ip} ports {} to {}", ports.first(), ports.last()),
                 BindAddress::Unix(path) => path.display().to_string(),
+                BindAddress::Abstract(name) => name.to_string(),
             };
             let netns = bind
                 .netns

@@ -3,12 +3,15 @@
 //! A plan for the engine is made from it. Namespaces are named here and not opened: whether they exist is
 //! known only when the configuration runs. `listen` sections appear as a frontend and a backend.
 
+mod abstract_name;
+mod identity;
+mod netns_tlv;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use netns_core::{NetnsName, NetnsSpec};
@@ -16,6 +19,9 @@ use serde::Serialize;
 
 use crate::json;
 
+pub use self::abstract_name::AbstractName;
+pub use self::identity::{Account, Capability};
+pub use self::netns_tlv::NetnsTlv;
 pub use crate::logs::{LogTarget, Logging};
 pub use crate::source::Place;
 
@@ -112,53 +118,6 @@ pub enum HostName {
     Named(String),
 }
 
-/// A user or a group. Whether a name exists is known only when the configuration runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Account {
-    /// By name.
-    Name(String),
-    /// By number, which is not the largest one.
-    Id(u32),
-}
-
-/// A capability that a proxy can have a use for (capabilities(7)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the kernel's manual says what each one allows")]
-pub enum Capability {
-    DacReadSearch,
-    NetAdmin,
-    NetBindService,
-    NetRaw,
-    SysAdmin,
-    SysPtrace,
-}
-
-impl Capability {
-    /// Every one.
-    pub const ALL: [Self; 6] = [
-        Self::DacReadSearch,
-        Self::NetAdmin,
-        Self::NetBindService,
-        Self::NetRaw,
-        Self::SysAdmin,
-        Self::SysPtrace,
-    ];
-
-    /// As `setcap` has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::DacReadSearch => "cap_dac_read_search",
-            Self::NetAdmin => "cap_net_admin",
-            Self::NetBindService => "cap_net_bind_service",
-            Self::NetRaw => "cap_net_raw",
-            Self::SysAdmin => "cap_sys_admin",
-            Self::SysPtrace => "cap_sys_ptrace",
-        }
-    }
-}
-
 /// A `frontend`, or the listening half of a `listen`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Frontend {
@@ -206,36 +165,13 @@ pub struct Bind {
     pub netns_tlv: NetnsTlv,
     /// `transparent`: with `IP_TRANSPARENT`. Never for a unix socket.
     pub transparent: bool,
+    /// `v6only` (true) or `v4v6` (false): whether all addresses of IPv6 are without IPv4. `None`: as the system has it.
+    pub only_v6: Option<bool>,
     /// `name`: a label for logs and statistics.
     pub name: Option<String>,
     /// Where it is written.
     #[serde(serialize_with = "json::text")]
     pub place: Place,
-}
-
-/// What the NETNS TLV of a received PROXY header may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NetnsTlv {
-    /// Select a namespace.
-    Select {
-        /// `allow`: only these, which are all in [`Config::namespace_list`]. `None`: all of that list.
-        #[serde(serialize_with = "json::optional_texts")]
-        only: Option<Arc<BTreeSet<NetnsName>>>,
-        /// `require`: a connection whose header selects none is closed.
-        required: bool,
-    },
-    /// `ignore`: nothing; the listener's namespace applies.
-    Ignore,
-}
-
-impl Default for NetnsTlv {
-    fn default() -> Self {
-        Self::Select {
-            only: None,
-            required: false,
-        }
-    }
 }
 
 /// What one `bind` address names.
@@ -251,6 +187,8 @@ pub enum BindAddress {
     },
     /// A unix socket in the file system; at most 107 bytes. It may be relative.
     Unix(PathBuf),
+    /// A unix socket without a file.
+    Abstract(AbstractName),
 }
 
 impl BindAddress {
@@ -258,7 +196,7 @@ impl BindAddress {
     pub fn socket_addrs(&self) -> impl Iterator<Item = SocketAddr> + use<> {
         let (ip, ports) = match self {
             Self::Ip { ip, ports } => (*ip, Some(ports.iter())),
-            Self::Unix(_) => (IpAddr::from([0, 0, 0, 0]), None),
+            Self::Unix(_) | Self::Abstract(_) => (IpAddr::from([0, 0, 0, 0]), None),
         };
         ports
             .into_iter()
@@ -453,6 +391,8 @@ pub enum ServerAddress {
     },
     /// A unix socket in the file system; at most 107 bytes. It may be relative.
     Unix(PathBuf),
+    /// A unix socket without a file.
+    Abstract(AbstractName),
 }
 
 /// Which port of a server.
@@ -463,6 +403,18 @@ pub enum PortRule {
     Fixed(u16),
     /// The port where the client wanted to go.
     Client,
+    /// `+N`, `-N`: so far from that port; from -65534 to 65534, never 0. What comes out may be no port.
+    Distance(i32),
+}
+
+impl PortRule {
+    /// The port at this distance from the client's.
+    pub(crate) fn of_distance(distance: i32) -> Self {
+        match distance {
+            0 => Self::Client,
+            distance => Self::Distance(distance),
+        }
+    }
 }
 
 /// In which namespace a server is connected to.

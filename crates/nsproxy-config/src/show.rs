@@ -194,6 +194,11 @@ impl<W: Write> Sections<'_, W> {
         if bind.transparent {
             line.push_str(" transparent");
         }
+        match bind.only_v6 {
+            None => {}
+            Some(true) => line.push_str(" v6only"),
+            Some(false) => line.push_str(" v4v6"),
+        }
         if let Some(name) = &bind.name {
             _ = write!(line, " name {}", quote(name));
         }
@@ -315,6 +320,7 @@ fn netns_tlv(policy: &NetnsTlv) -> String {
 fn bind_address(address: &BindAddress) -> String {
     match address {
         BindAddress::Unix(path) => unix(path),
+        BindAddress::Abstract(name) => quote(&name.to_string()).into_owned(),
         BindAddress::Ip { ip, ports } if ports.first() == ports.last() => {
             format!("{}:{}", Host(*ip), ports.first())
         }
@@ -325,12 +331,14 @@ fn bind_address(address: &BindAddress) -> String {
 fn server_address(address: &ServerAddress) -> String {
     let (host, port) = match address {
         ServerAddress::Unix(path) => return unix(path),
+        ServerAddress::Abstract(name) => return quote(&name.to_string()).into_owned(),
         ServerAddress::Ip { ip, port } => (Host(*ip).to_string(), port),
         ServerAddress::Client { port } => ("*".to_owned(), port),
     };
     match port {
         PortRule::Fixed(port) => format!("{host}:{port}"),
         PortRule::Client => host,
+        PortRule::Distance(distance) => format!("{host}:{distance:+}"),
     }
 }
 

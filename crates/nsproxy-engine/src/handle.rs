@@ -183,9 +183,7 @@ impl Handle {
             .collect();
         let mut places = OwnPlaces::default();
         for (wanted, listener) in wanted.iter().zip(opened) {
-            if let Endpoint::Ip(address) = listener.bound {
-                places.add(listener.id, wanted.key.netns, address, listener.transparent);
-            }
+            places.add(listener, wanted.key.netns);
         }
         let plan_wide = PlanWide {
             selectable: Arc::new(selectable),

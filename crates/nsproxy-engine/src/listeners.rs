@@ -16,7 +16,7 @@ use std::sync::Arc;
 use netns_core::NetnsId;
 use socket2::Socket;
 
-use crate::plan::Endpoint;
+use crate::plan::{Endpoint, ListenerPlan};
 use crate::unix_listener::SocketFile;
 
 /// Identifies a listener for as long as the engine runs.
@@ -40,17 +40,13 @@ pub(crate) struct Listener {
     /// With the port that the kernel chose.
     pub(crate) bound: Endpoint,
     pub(crate) transparent: bool,
+    only_v6: Option<bool>,
     _file: Option<SocketFile>,
 }
 
 impl Listener {
-    pub(crate) fn new(
-        id: ListenerId,
-        socket: Socket,
-        address: &Endpoint,
-        transparent: bool,
-    ) -> io::Result<Self> {
-        let (bound, file) = match address {
+    pub(crate) fn new(id: ListenerId, socket: Socket, plan: &ListenerPlan) -> io::Result<Self> {
+        let (bound, file) = match &plan.address {
             Endpoint::Ip(_) => {
                 let bound = socket
                     .local_addr()?
@@ -59,15 +55,26 @@ impl Listener {
                 (Endpoint::Ip(bound), None)
             }
             // In a process that has left its root directory since, the file cannot be found, and stays.
-            Endpoint::Unix(path) => (address.clone(), SocketFile::at(path).ok()),
+            Endpoint::Unix(path) => (plan.address.clone(), SocketFile::at(path).ok()),
         };
         Ok(Self {
             id,
             socket,
             bound,
-            transparent,
+            transparent: plan.transparent,
+            only_v6: plan.only_v6,
             _file: file,
         })
+    }
+
+    /// Whether the socket is as this plan wants it.
+    pub(crate) fn has_options_of(&self, plan: &ListenerPlan) -> bool {
+        (self.transparent, self.only_v6) == (plan.transparent, plan.only_v6)
+    }
+
+    /// Whether it takes connections to addresses of IPv4 when it is at all addresses of IPv6.
+    pub(crate) fn is_dual(&self) -> bool {
+        self.only_v6 != Some(true)
     }
 
     pub(crate) fn socket(&self) -> &Socket {

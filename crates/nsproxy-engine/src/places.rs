@@ -7,7 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use netns_core::NetnsId;
 
-use crate::listeners::ListenerId;
+use crate::listeners::{Listener, ListenerId};
+use crate::plan::Endpoint;
 
 /// The IP listeners of a plan, by port.
 #[derive(Debug, Default)]
@@ -22,22 +23,29 @@ pub(crate) struct OwnPlace {
     ip: IpAddr,
     /// Takes connections to addresses that are not this host's: which ones reach it is for the routing to know.
     pub(crate) is_transparent: bool,
+    /// One at all addresses of IPv6 takes IPv4, too.
+    is_dual: bool,
 }
 
 impl OwnPlaces {
-    pub(crate) fn add(
-        &mut self,
-        listener: ListenerId,
-        netns: NetnsId,
-        address: SocketAddr,
-        is_transparent: bool,
-    ) {
-        self.0.entry(address.port()).or_default().push(OwnPlace {
-            listener,
-            netns,
-            ip: address.ip().to_canonical(),
-            is_transparent,
-        });
+    /// Adds a listener; one at a path cannot be where a connection between addresses leads.
+    pub(crate) fn add(&mut self, listener: &Listener, netns: NetnsId) {
+        if let Endpoint::Ip(address) = listener.bound {
+            self.put(
+                address.port(),
+                OwnPlace {
+                    listener: listener.id,
+                    netns,
+                    ip: address.ip().to_canonical(),
+                    is_transparent: listener.transparent,
+                    is_dual: listener.is_dual(),
+                },
+            );
+        }
+    }
+
+    fn put(&mut self, port: u16, place: OwnPlace) {
+        self.0.entry(port).or_default().push(place);
     }
 
     /// Whether an address is a listener's very own, in some namespace.
@@ -73,8 +81,8 @@ impl OwnPlace {
     }
 
     fn takes(&self, ip: IpAddr) -> bool {
-        // One at all of IPv6 takes IPv4, too.
-        self.ip == ip || self.is_wildcard() && (self.ip.is_ipv6() || ip.is_ipv4())
+        let is_of_its_family = self.ip.is_ipv4() == ip.is_ipv4() || self.ip.is_ipv6() && self.is_dual;
+        self.ip == ip || self.is_wildcard() && is_of_its_family
     }
 }
 
@@ -99,7 +107,20 @@ mod tests {
     fn places(addresses: &[&str]) -> OwnPlaces {
         let mut places = OwnPlaces::default();
         for (id, address) in (0..).zip(addresses) {
-            places.add(ListenerId(id), here(), address.parse().unwrap(), false);
+            // `only`: for IPv6 only.
+            let (address, is_dual) = match address.strip_prefix("only ") {
+                Some(address) => (address, false),
+                None => (*address, true),
+            };
+            let address: SocketAddr = address.parse().unwrap();
+            let place = OwnPlace {
+                listener: ListenerId(id),
+                netns: here(),
+                ip: address.ip(),
+                is_transparent: false,
+                is_dual,
+            };
+            places.put(address.port(), place);
         }
         places
     }
@@ -121,7 +142,9 @@ mod tests {
 
     #[test]
     fn all_of_ipv6_includes_ipv4_and_not_the_other_way_round() {
-        let places = places(&["0.0.0.0:80", "[::]:81"]);
+        let places = places(&["0.0.0.0:80", "[::]:81", "only [::]:82"]);
+        assert_eq!(taker(&places, "10.0.0.1:82"), None);
+        assert_eq!(taker(&places, "[2001:db8::2]:82"), Some(2));
         assert_eq!(taker(&places, "[2001:db8::2]:80"), None);
         assert_eq!(taker(&places, "10.0.0.1:81"), Some(1));
         assert_eq!(taker(&places, "[2001:db8::2]:81"), Some(1));

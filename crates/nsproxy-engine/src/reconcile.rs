@@ -67,7 +67,7 @@ pub(crate) fn open(
     let (mut fresh, mut replacing) = (Vec::new(), Vec::new());
     for (index, wanted) in wanted.iter_mut().enumerate() {
         let there = listeners.get(&wanted.key);
-        let same = there.filter(|there| there.transparent == wanted.listener.transparent);
+        let same = there.filter(|there| there.has_options_of(wanted.listener));
         wanted.kept = same.is_some();
         opened.push(same.cloned());
         match (same, there) {
@@ -107,6 +107,7 @@ pub(crate) fn request(plan: &ListenerPlan) -> SocketRequest {
         kind: SocketKind::Listener {
             address: plan.address.clone(),
             transparent: plan.transparent,
+            only_v6: plan.only_v6,
         },
     }
 }
@@ -123,12 +124,7 @@ fn listener(
         Some(Err(error)) => return Err(control::refused(relay, listener, error)),
         None => return Err(control::silent(relay, listener)),
     };
-    let opened = Listener::new(
-        listeners.new_id(),
-        socket,
-        &listener.address,
-        listener.transparent,
-    );
+    let opened = Listener::new(listeners.new_id(), socket, listener);
     opened.map(Arc::new).map_err(|source| ApplyError::Listener {
         relay: relay.name.clone(),
         address: listener.address.clone(),

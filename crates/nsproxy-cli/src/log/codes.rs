@@ -23,7 +23,7 @@ pub(super) fn termination(reason: CloseReason, connected: bool) -> [u8; 2] {
         // By the manual: killed by whoever operates it. HAProxy ends without a line.
         R::Stopped => [b'K', state],
         // By the manual: the proxy refuses the connection. HAProxy knows none of these cases.
-        R::NoDestination | R::Loop | R::NoSource | R::HeaderUnwritable => *b"PC",
+        R::NoDestination | R::NoPort | R::Loop | R::NoSource | R::HeaderUnwritable => *b"PC",
         // By the manual: the proxy blocks it, for the namespace that its header names. Headers that are no good have a line
         // of their own.
         _ => *b"PR",

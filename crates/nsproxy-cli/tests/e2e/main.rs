@@ -3,6 +3,7 @@
 //! One test binary rather than one for each file, so that what they share is compiled and linked once. What a library does
 //! by itself is tested there; here is only what the whole program promises.
 
+mod addresses;
 mod background;
 mod balance;
 mod check;

@@ -32,8 +32,6 @@ pub(crate) static BIND_OPTIONS: Table = Table(&[
             ("thread", 1),
             ("uid", 1),
             ("user", 1),
-            ("v4v6", 0),
-            ("v6only", 0),
         ],
     },
     Group {

@@ -11,7 +11,7 @@ use netns_core::NetnsSpec;
 
 use super::draft::Draft;
 use super::sink::Sink;
-use crate::model::{BindAddress, PortRange};
+use crate::model::{AbstractName, BindAddress, PortRange};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::values::number::shorten;
@@ -19,6 +19,7 @@ use crate::values::number::shorten;
 /// Addresses that more than one `bind` takes, and frontends that have none.
 pub(super) fn check(drafts: &[Draft], sink: &mut Sink<'_>) {
     let mut paths: HashMap<&PathBuf, Span> = HashMap::new();
+    let mut names: HashMap<(Option<&NetnsSpec>, &AbstractName), Span> = HashMap::new();
     let mut ips: Vec<(Option<&NetnsSpec>, IpAddr, PortRange, Span)> = Vec::new();
     for draft in drafts.iter().filter(|draft| draft.is_frontend()) {
         if draft.bind_lines == 0 && !draft.incomplete {
@@ -31,6 +32,14 @@ pub(super) fn check(drafts: &[Draft], sink: &mut Sink<'_>) {
         for (bind, span) in &draft.binds {
             match &bind.address {
                 BindAddress::Ip { ip, ports } => ips.push((bind.netns.as_ref(), *ip, *ports, *span)),
+                // A name is another one in each.
+                BindAddress::Abstract(name) => {
+                    let netns = bind.netns.as_ref();
+                    if let Some(&first) = names.get(&(netns, name)) {
+                        sink.push(taken(*span, first, netns));
+                    }
+                    names.entry((netns, name)).or_insert(*span);
+                }
                 // A path is the same socket from every network namespace.
                 BindAddress::Unix(path) => {
                     if let Some(&first) = paths.get(path) {

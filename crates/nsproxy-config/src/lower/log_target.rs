@@ -136,6 +136,11 @@ fn target_address(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Address> {
             sink.error(word.span, "a syslog server has one port");
             None
         }
+        Ok(BindAddress::Abstract(_)) => {
+            let error = Diagnostic::error(word.span, "an abstract unix socket cannot be a target");
+            sink.push(error.with_help("write the path of a unix socket"));
+            None
+        }
         Err(mut error) => {
             let end = rest.len();
             error.at = error.at.start.min(end)..error.at.end.min(end);

@@ -8,17 +8,13 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::number::{self, shorten};
-use crate::model::{BindAddress, PortRange, PortRule, ServerAddress};
+use crate::model::{AbstractName, BindAddress, PortRange, PortRule, ServerAddress};
 
 /// The longest path of a unix socket, in bytes: `sun_path` without its final NUL (unix(7)).
 const MAX_UNIX_PATH: usize = 107;
 
 /// Prefixes that HAProxy knows and nsproxy does not, and what to write instead.
 const OTHER_FAMILIES: &[(&[&str], &str)] = &[
-    (
-        &["abns", "abnsz"],
-        "abstract unix sockets belong to a network namespace; write the path of a unix socket",
-    ),
     (
         &["fd", "sockpair"],
         "nsproxy opens its sockets itself, in the namespace that the line names; write an address",
@@ -35,7 +31,7 @@ const OTHER_FAMILIES: &[(&[&str], &str)] = &[
         &[
             "mptcp", "mptcp4", "mptcp6", "uxst", "stream", "rhttp", "rev", "cli",
         ],
-        "known are `ipv4@`, `ipv6@`, `tcp@`, `tcp4@`, `tcp6@` and `unix@`",
+        "known are `ipv4@`, `ipv6@`, `tcp@`, `tcp4@`, `tcp6@`, `unix@`, `abns@` and `abnsz@`",
     ),
 ];
 
@@ -66,12 +62,14 @@ pub(crate) enum Fault {
     PortRange,
     #[error("the port range ends before it begins")]
     ReversedRange,
-    #[error("a port relative to the client's (`{0}`) is not supported by nsproxy yet")]
+    #[error("`{0}` is no distance from the client's port")]
     RelativePort(String),
     #[error("a unix socket cannot stand here")]
     UnixNotHere,
     #[error("the path of a unix socket has at most {MAX_UNIX_PATH} bytes, this one has {0}")]
     LongPath(usize),
+    #[error("the name of an abstract unix socket has at most {MAX_UNIX_PATH} bytes, this one has {0}")]
+    LongName(usize),
     #[error("`$` in an address is not replaced by a variable")]
     Variable,
 }
@@ -83,7 +81,7 @@ impl Fault {
             Self::Empty => "remove the comma, or write an address such as `10.0.0.1:80`".to_owned(),
             Self::Family(_, instead) => (*instead).to_owned(),
             Self::UnknownFamily(_) => {
-                "known are `ipv4@`, `ipv6@` and `unix@`; a namespace is an option: `namespace NAME`"
+                "known are `ipv4@`, `ipv6@`, `unix@` and `abns@`; a namespace is an option: `namespace NAME`"
                     .to_owned()
             }
             Self::HostName(_) => "write the IP address".to_owned(),
@@ -93,14 +91,18 @@ impl Fault {
             }
             Self::Port(_) => "a port is a number from 1 to 65535".to_owned(),
             Self::PortRange => "write one port".to_owned(),
-            Self::RelativePort(_) => "write a port, or none for the client's destination port".to_owned(),
+            Self::RelativePort(_) => {
+                "write a port, none for the client's destination port, or a distance from it from -65534 to +65534"
+                    .to_owned()
+            }
             Self::UnixNotHere => "write an IP address".to_owned(),
             Self::Variable => "put the word in double quotes: inside them variables are replaced".to_owned(),
             Self::NotAnIp(_)
             | Self::WrongFamily(..)
             | Self::OpenBracket
             | Self::ReversedRange
-            | Self::LongPath(_) => {
+            | Self::LongPath(_)
+            | Self::LongName(_) => {
                 return None;
             }
         })
@@ -120,6 +122,7 @@ type Parsed<T> = Result<T, AddressError>;
 pub(crate) fn parse_bind(text: &str) -> Parsed<BindAddress> {
     let parts = match split(text)? {
         Parts::Unix(path) => return Ok(BindAddress::Unix(path)),
+        Parts::Abstract(name) => return Ok(BindAddress::Abstract(name)),
         Parts::Ip(parts) => parts,
     };
     let Some((port, at)) = parts.port.filter(|(port, _)| !port.is_empty()) else {
@@ -142,13 +145,16 @@ pub(crate) fn parse_bind(text: &str) -> Parsed<BindAddress> {
 pub(crate) fn parse_server(text: &str) -> Parsed<ServerAddress> {
     let parts = match split(text)? {
         Parts::Unix(path) => return Ok(ServerAddress::Unix(path)),
+        Parts::Abstract(name) => return Ok(ServerAddress::Abstract(name)),
         Parts::Ip(parts) => parts,
     };
     let ip = parts.ip()?;
     let port = match parts.port {
         None | Some(("", _)) => PortRule::Client,
         Some((port, at)) if port.starts_with(['+', '-']) => {
-            return Err(error(Fault::RelativePort(shorten(port)), at..at + port.len()));
+            let distance = parse_distance(port);
+            let fault = || error(Fault::RelativePort(shorten(port)), at..at + port.len());
+            PortRule::of_distance(distance.ok_or_else(fault)?)
         }
         Some((port, at)) => PortRule::Fixed(parse_one_port(port, at)?),
     };
@@ -173,6 +179,7 @@ pub(crate) fn parse_source(text: &str) -> Parsed<SocketAddr> {
 
 enum Parts<'t> {
     Unix(PathBuf),
+    Abstract(AbstractName),
     Ip(IpParts<'t>),
 }
 
@@ -213,6 +220,8 @@ fn split(text: &str) -> Parsed<Parts<'_>> {
         "ipv6" | "tcp6" => split_port(rest, at, Some(Family::V6)),
         "tcp" => split_port(rest, at, None),
         "unix" => unix_path(rest, at),
+        "abns" => abstract_name(rest, at, true),
+        "abnsz" => abstract_name(rest, at, false),
         _ => Err(error(other_family(prefix), 0..at)),
     }
 }
@@ -235,6 +244,14 @@ fn unix_path(path: &str, at: usize) -> Parsed<Parts<'_>> {
         0 => Err(error(Fault::Empty, 0..at)),
         len if len > MAX_UNIX_PATH => Err(error(Fault::LongPath(len), at..at + len)),
         _ => Ok(Parts::Unix(PathBuf::from(path))),
+    }
+}
+
+fn abstract_name(name: &str, at: usize, is_padded: bool) -> Parsed<Parts<'_>> {
+    match AbstractName::new(name, is_padded) {
+        _ if name.is_empty() => Err(error(Fault::Empty, 0..at)),
+        Some(name) => Ok(Parts::Abstract(name)),
+        None => Err(error(Fault::LongName(name.len()), at..at + name.len())),
     }
 }
 
@@ -327,6 +344,14 @@ fn parse_port(text: &str, at: usize) -> Parsed<u16> {
         .ok()
         .and_then(|port| u16::try_from(port).ok());
     port.ok_or_else(|| error(Fault::Port(shorten(text)), at..at + text.len()))
+}
+
+/// A sign and a number: from port 1 to 65535 it is 65534.
+fn parse_distance(text: &str) -> Option<i32> {
+    let (sign, digits) = text.split_at_checked(1)?;
+    let distance = number::parse(digits, &(0..=u32::from(u16::MAX) - 1)).ok()?;
+    let distance = i32::try_from(distance).ok()?;
+    Some(if sign == "-" { -distance } else { distance })
 }
 
 fn error(fault: Fault, at: Range<usize>) -> AddressError {

@@ -32,6 +32,8 @@ pub enum CloseReason {
     QueueFull,
     /// The server's address is the client's destination, and the client has none (a unix socket).
     NoDestination,
+    /// The server's port is so far from the one that the client connected to that it is none.
+    NoPort,
     /// The connection to the server would lead back to this listener, or to another one that it has come through.
     Loop,
     /// The client's address was to be the source, and the client has none, or one of another family.
@@ -84,6 +86,7 @@ impl CloseReason {
                 | Self::QueueTimeout
                 | Self::QueueFull
                 | Self::NoDestination
+                | Self::NoPort
                 | Self::Loop
                 | Self::NoSource
                 | Self::HeaderUnwritable
@@ -117,6 +120,7 @@ impl std::fmt::Display for CloseReason {
             Self::NoDestination => {
                 f.write_str("the server takes the client's destination address, and a unix socket has none")
             }
+            Self::NoPort => f.write_str("the server's port, relative to the client's, is none"),
             Self::Loop => {
                 f.write_str("the connection would lead back to a listener that it has come through")
             }

@@ -210,8 +210,9 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
         SocketKind::Listener {
             address: Endpoint::Ip(address),
             transparent,
+            only_v6,
         } => {
-            listen(&socket, *address, *transparent)?;
+            listen(&socket, *address, *transparent, *only_v6)?;
         }
         SocketKind::Listener {
             address: Endpoint::Unix(path),
@@ -246,11 +247,19 @@ fn bind_source(socket: &Socket, source: SourceBind) -> Result<(), Failure> {
     bound.map_err(|error| (Operation::Bind(Endpoint::Ip(source.address)), error))
 }
 
-fn listen(socket: &Socket, address: SocketAddr, transparent: bool) -> Result<(), Failure> {
+fn listen(
+    socket: &Socket,
+    address: SocketAddr,
+    transparent: bool,
+    only_v6: Option<bool>,
+) -> Result<(), Failure> {
     tune(socket)?;
     option("SO_REUSEADDR", socket.set_reuse_address(true))?;
     if transparent {
         set_transparent(socket, &address)?;
+    }
+    if let (SocketAddr::V6(_), Some(only)) = (address, only_v6) {
+        option("IPV6_V6ONLY", socket.set_only_v6(only))?;
     }
     let place = || Endpoint::Ip(address);
     socket

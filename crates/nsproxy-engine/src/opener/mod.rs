@@ -48,6 +48,8 @@ pub enum SocketKind {
         address: Endpoint,
         /// Whether it takes connections to addresses that the host does not have (`IP_TRANSPARENT`).
         transparent: bool,
+        /// Whether one of IPv6 is for IPv6 only (`IPV6_V6ONLY`); `None` leaves it as it is.
+        only_v6: Option<bool>,
     },
 }
 

@@ -8,6 +8,7 @@ pub use check::PlanError;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroI16, NonZeroU32};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,9 @@ pub struct ListenerPlan {
     pub netns_tlv: NetnsTlv,
     /// Whether to accept connections to addresses that this host does not have (`IP_TRANSPARENT`).
     pub transparent: bool,
+    /// Whether one at all addresses of IPv6 (`::`) is for IPv6 only; `None` is as the namespace has it
+    /// (`net.ipv6.bindv6only`). Without effect on others.
+    pub only_v6: Option<bool>,
 }
 
 impl ListenerPlan {
@@ -76,6 +80,7 @@ impl ListenerPlan {
                 required: false,
             },
             transparent: false,
+            only_v6: None,
         }
     }
 }
@@ -108,7 +113,8 @@ impl Default for NetnsTlv {
 pub enum Endpoint {
     /// TCP.
     Ip(SocketAddr),
-    /// A unix stream socket in the file system.
+    /// A unix stream socket in the file system; or, when it begins with a zero byte, one without a file, by all the bytes of
+    /// its name (unix(7)).
     Unix(PathBuf),
 }
 
@@ -116,7 +122,13 @@ impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Ip(address) => address.fmt(f),
-            Self::Unix(path) => path.display().fmt(f),
+            Self::Unix(path) => match path.as_os_str().as_bytes() {
+                [0, name @ ..] => {
+                    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+                    write!(f, "abns@{}", name.escape_ascii())
+                }
+                _ => path.display().fmt(f),
+            },
         }
     }
 }
@@ -187,7 +199,14 @@ pub enum Target {
         /// Port instead of the client's.
         port: Option<u16>,
     },
-    /// At this unix socket.
+    /// So far from the port that the client connected to, at this address or at the one that the client connected to.
+    Shifted {
+        /// Its address.
+        address: Option<IpAddr>,
+        /// The distance. What comes out need not be a port.
+        by: i32,
+    },
+    /// At this unix socket, as in [`Endpoint::Unix`].
     Unix(PathBuf),
 }
 

@@ -246,26 +246,29 @@ fn netns_of(server: &Server, entry: &Entry, resources: &Resources) -> Result<Net
 }
 
 fn address_of(server: &Server, entry: &mut Entry) -> Result<Address, CloseReason> {
-    let client_port = || entry.destination().map(|destination| destination.port());
-    match &server.target {
-        Target::Unix(_) => Ok(Address::Unix),
+    // In canonical form, where its address is used: a dual-stack listener reports an IPv4 destination in IPv6 form.
+    let destination = || entry.destination().ok_or(CloseReason::NoDestination);
+    let (address, is_fixed) = match server.target {
+        Target::Unix(_) => return Ok(Address::Unix),
         Target::Ip { address, port } => {
-            let port = port.or_else(client_port).ok_or(CloseReason::NoDestination)?;
-            let address = SocketAddr::new(*address, port);
-            entry.suspect = loops::is_suspect(&address, true, entry);
-            Ok(Address::Ip(address))
+            let port = port.map_or_else(|| destination().map(|client| client.port()), Ok)?;
+            (SocketAddr::new(address, port), true)
         }
         Target::ClientDestination { port } => {
-            let mut destination = entry.destination().ok_or(CloseReason::NoDestination)?;
-            if let Some(port) = port {
-                destination.set_port(*port);
-            }
-            // A dual-stack listener reports an IPv4 destination in IPv6 form.
-            destination.set_ip(destination.ip().to_canonical());
-            entry.suspect = loops::is_suspect(&destination, false, entry);
-            Ok(Address::Ip(destination))
+            let client = destination()?;
+            let port = port.unwrap_or_else(|| client.port());
+            (SocketAddr::new(client.ip().to_canonical(), port), false)
         }
-    }
+        Target::Shifted { address, by } => {
+            let client = destination()?;
+            let port = u16::try_from(i32::from(client.port()).saturating_add(by)).ok();
+            let port = port.filter(|port| *port != 0).ok_or(CloseReason::NoPort)?;
+            let ip = address.unwrap_or_else(|| client.ip().to_canonical());
+            (SocketAddr::new(ip, port), address.is_some())
+        }
+    };
+    entry.suspect = loops::is_suspect(&address, is_fixed, entry);
+    Ok(Address::Ip(address))
 }
 
 fn source_of(plan: SourcePlan, entry: &Entry, to: &SocketAddr) -> Result<SourceBind, CloseReason> {

@@ -26,8 +26,9 @@ pub(in crate::lower) static ROW: Directive = Directive {
         syntax: "bind ADDR[,ADDR...] [OPTION...]",
         default: "",
         meaning: "Listen there. An address is `IP:PORT`, `IP:FIRST-LAST` (a socket for each port), `*:PORT`, `:PORT`, \
-                  `[IPv6]:PORT`, with `ipv4@` or `ipv6@` before it if wanted, or the path of a unix socket (`unix@` before \
-                  one that does not begin with `/`).",
+                  `[IPv6]:PORT`, with `ipv4@` or `ipv6@` before it if wanted, the path of a unix socket (`unix@` before \
+                  one that does not begin with `/`), or `abns@NAME` (filled up with zeros, as HAProxy has it) and `abnsz@NAME` for one \
+                  without a file, which is of the line's namespace.",
         example: "bind 192.0.2.1:80,[2001:db8::1]:8000-8003 namespace blue",
     }),
     parts: || entries("bind", OPTIONS),
@@ -40,6 +41,8 @@ struct Options {
     accept_proxy: bool,
     narrowed: Option<Narrowed>,
     transparent: Option<Span>,
+    v4v6: bool,
+    v6only: bool,
     name: Option<String>,
 }
 
@@ -95,6 +98,26 @@ static OPTIONS: &[Opt<Options>] = &[
         },
     },
     Opt {
+        name: "v4v6",
+        apply: |options, _, _, _| options.v4v6 = true,
+        doc: Doc {
+            syntax: "v4v6",
+            default: "as `net.ipv6.bindv6only` of the namespace says",
+            meaning: "All addresses of IPv6 (`:::80`) include those of IPv4. Without effect on others.",
+            example: "bind :::80 v4v6",
+        },
+    },
+    Opt {
+        name: "v6only",
+        apply: |options, _, _, _| options.v6only = true,
+        doc: Doc {
+            syntax: "v6only",
+            default: "as `net.ipv6.bindv6only` of the namespace says",
+            meaning: "All addresses of IPv6 (`:::80`) do not include those of IPv4, whatever `v4v6` says. Without effect on others.",
+            example: "bind :::80 v6only",
+        },
+    },
+    Opt {
         name: "name",
         apply: name,
         doc: Doc {
@@ -120,7 +143,9 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     };
     let netns_tlv = narrow(draft, &mut line, sink);
     for (address, span) in addresses {
-        if let (BindAddress::Unix(_), Some(transparent)) = (&address, line.transparent) {
+        if let (BindAddress::Unix(_) | BindAddress::Abstract(_), Some(transparent)) =
+            (&address, line.transparent)
+        {
             let error = Diagnostic::error(transparent, "a unix socket cannot be `transparent`");
             sink.push(error.with_related(span, "the unix socket"));
             return;
@@ -131,6 +156,8 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
             accept_proxy: line.accept_proxy,
             netns_tlv: netns_tlv.clone(),
             transparent: line.transparent.is_some(),
+            // `v6only` wins.
+            only_v6: (line.v6only || line.v4v6).then_some(line.v6only),
             name: line.name.clone(),
             place: sink.place(span),
         };

@@ -22,10 +22,10 @@ pub(in crate::lower) static ROW: Directive = Directive {
     is_item: true,
     apply: server,
     doc: Some(Doc {
-        syntax: "server NAME ADDR[:PORT] [OPTION...]",
+        syntax: "server NAME ADDR[:[+|-]PORT] [OPTION...]",
         default: "",
-        meaning: "Connect there: an IP address, the path of a unix socket, or `*` (also `0.0.0.0`): the client's destination, by its \
-                  PROXY header or its connection. Without a port: the port that the client connected to.",
+        meaning: "Connect there: an IP address, the path of a unix socket, `abns@NAME`, or `*` (also `0.0.0.0`): the client's destination, by its \
+                  PROXY header or its connection. Without a port: the port that the client connected to; `+N` or `-N`: so far from that.",
         example: "server a 10.0.0.5:80 namespace services",
     }),
     parts: || entries("server", OPTIONS),

@@ -99,10 +99,10 @@ fn each_fault_is_named_and_placed() {
         ("[::1]80", Fault::NotAnIp("[::1]80".into()), 0..7),
         ("300.1.1.1:80", Fault::NotAnIp("300.1.1.1".into()), 0..9),
         ("example.org:80", Fault::HostName("example.org".into()), 0..11),
-        ("abns@x", Fault::Family("abns".into(), OTHER_FAMILIES[0].1), 0..5),
+        ("abns@", Fault::Empty, 0..5),
         (
             "stream+fd@3",
-            Fault::Family("stream+fd".into(), OTHER_FAMILIES[1].1),
+            Fault::Family("stream+fd".into(), OTHER_FAMILIES[0].1),
             0..10,
         ),
         ("80@tenant1", Fault::UnknownFamily("80".into()), 0..3),
@@ -122,12 +122,45 @@ fn each_fault_is_named_and_placed() {
         parse_server("::1").unwrap_err().fault,
         Fault::BareIpv6("::1".into())
     );
-    assert_eq!(
-        parse_server("10.0.0.1:+5").unwrap_err().fault,
-        Fault::RelativePort("+5".into())
-    );
+    for distance in ["+", "-", "+x", "+65535", "--1", "+1-2"] {
+        assert_eq!(
+            parse_server(&format!("10.0.0.1:{distance}")).unwrap_err().fault,
+            Fault::RelativePort(distance.into())
+        );
+    }
     assert_eq!(parse_server("10.0.0.1:1-2").unwrap_err().fault, Fault::PortRange);
     assert_eq!(parse_source("/run/x").unwrap_err().fault, Fault::UnixNotHere);
+}
+
+#[test]
+fn a_servers_port_may_be_a_distance_from_the_clients() {
+    for (text, port) in [
+        ("*:+1", PortRule::Distance(1)),
+        ("*:-65534", PortRule::Distance(-65534)),
+        ("*:+0", PortRule::Client),
+    ] {
+        assert_eq!(parse_server(text), Ok(ServerAddress::Client { port }), "{text}");
+    }
+}
+
+#[test]
+fn an_abstract_name_is_filled_up_or_not() {
+    let path = |text: &str| match parse_bind(text) {
+        Ok(BindAddress::Abstract(name)) => {
+            assert_eq!(name.to_string(), text);
+            name.sun_path().into_os_string().into_encoded_bytes()
+        }
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(path("abnsz@x:1"), b"\0x:1");
+    let padded = path("abns@x");
+    assert_eq!((&padded[..2], padded.len()), (&b"\0x"[..], 108));
+    assert!(padded[2..].iter().all(|byte| *byte == 0));
+    let long = "x".repeat(108);
+    assert_eq!(
+        parse_server(&format!("abns@{long}")).unwrap_err().fault,
+        Fault::LongName(108)
+    );
 }
 
 #[test]
