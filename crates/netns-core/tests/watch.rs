@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use netns_core::{Netns, NetnsId, Registry, Watch, WatchEvent};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use util::{in_private_namespaces, name, registry, skip, this_test};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -102,6 +103,8 @@ fn the_descriptor_is_readable_for_files_and_for_mounts_and_not_otherwise() {
     in_private_namespaces(|| {
         registry().add(&name("first")).unwrap();
         let mut watch = registry().watch().unwrap();
+        assert!(is_readable(&watch), "until it has been asked");
+        assert_eq!(watch.events().unwrap(), []);
         assert!(!is_readable(&watch));
         fs::write("/run/netns/plain", "").unwrap();
         assert!(is_readable(&watch));
@@ -323,6 +326,53 @@ fn names_that_ip_netns_makes_are_told() {
     });
 }
 
+/// To add a descriptor to an epoll set is to poll it, which takes the kernel's word that a mount has changed.
+#[test]
+fn a_mount_before_the_descriptor_is_added_to_an_epoll_set_is_not_missed() {
+    in_private_namespaces(|| {
+        registry().add(&name("first")).unwrap();
+        fs::write("/run/netns/plain", "").unwrap();
+        let mut watch = registry().watch().unwrap();
+        let made = Netns::create().unwrap();
+        bind(&made, "/run/netns/plain");
+        let set = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
+        set.add(watch.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, 0))
+            .unwrap();
+        assert_eq!(set.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO), Ok(1));
+        assert_eq!(watch.events().unwrap(), [ready("plain", made.id().unwrap())]);
+        assert_eq!(set.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO), Ok(0));
+    });
+}
+
+#[cfg(feature = "mio")]
+#[test]
+fn mio_wakes_up_for_a_mount_between_the_last_look_and_the_registration() {
+    in_private_namespaces(|| {
+        registry().add(&name("first")).unwrap();
+        let mut watch = registry().watch().unwrap();
+        let mut poll = mio::Poll::new().unwrap();
+        let mut wakes = mio::Events::with_capacity(4);
+        for round in 0..3 {
+            let file = format!("/run/netns/plain{round}");
+            fs::write(&file, "").unwrap();
+            assert_eq!(watch.events().unwrap().len(), 1);
+            bind(&Netns::create().unwrap(), &file);
+            if round == 0 {
+                poll.registry()
+                    .register(&mut watch, mio::Token(7), mio::Interest::READABLE)
+                    .unwrap();
+            } else {
+                poll.registry()
+                    .reregister(&mut watch, mio::Token(7), mio::Interest::READABLE)
+                    .unwrap();
+            }
+            poll.poll(&mut wakes, Some(LIMIT)).unwrap();
+            assert!(!wakes.is_empty(), "round {round}");
+            assert_eq!(watch.events().unwrap().len(), 1);
+        }
+    });
+}
+
 #[cfg(feature = "mio")]
 #[test]
 fn mio_wakes_up_for_files_and_for_mounts() {
@@ -339,6 +389,7 @@ fn mio_wakes_up_for_files_and_for_mounts() {
             assert!(wakes.iter().any(|event| event.token() == mio::Token(7)), "{what}");
             watch.events().unwrap()
         };
+        assert_eq!(woken(&mut watch, "the registration"), []);
         for round in 0..3 {
             let file = format!("/run/netns/plain{round}");
             fs::write(&file, "").unwrap();

@@ -14,6 +14,8 @@
 //!   is heard later, after it.
 //! - What inotify tells is replayed first, so that a name which came and went between two looks is reported.
 //!   Then the look has the last word; so an overflow of inotify's queue loses at most such a coming and going.
+//! - An epoll set polls what is added to it, and takes the kernel's only word of a mount with that. So a watch is
+//!   readable from the beginning, until it has been asked.
 //! - A directory that is missing is waited for by its parent, or by the nearest directory above that exists.
 //!   The parent is listened to always, for a directory that is replaced.
 //!
@@ -33,6 +35,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use super::{EntryState, Registry, RegistryError, RegistryOperation, entry};
@@ -71,11 +74,13 @@ const MOST_LOOKS: usize = 16;
 #[derive(Debug)]
 pub struct Watch {
     registry: Registry,
-    /// Holds `inotify` and `mountinfo`, and is the descriptor that is shown.
+    /// Holds the three below, and is the descriptor that is shown.
     epoll: Epoll,
     inotify: Inotify,
     /// Kept open: it is in `epoll`.
     _mountinfo: File,
+    /// Readable until the next call of [`Watch::events`].
+    reminder: EventFd,
     /// What inotify watches: the directory, if it is there, and one above.
     directory: Option<WatchDescriptor>,
     above: Option<Above>,
@@ -110,16 +115,22 @@ impl Registry {
         epoll
             .add(&mountinfo, EpollEvent::new(EpollFlags::EPOLLPRI, 1))
             .map_err(failed)?;
+        let reminder = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).map_err(failed)?;
+        epoll
+            .add(&reminder, EpollEvent::new(EpollFlags::EPOLLIN, 2))
+            .map_err(failed)?;
         let mut watch = Watch {
             registry: Self::at(path),
             epoll,
             inotify,
             _mountinfo: mountinfo,
+            reminder,
             directory: None,
             above: None,
             state: State::default(),
         };
         watch.events()?;
+        watch.remind().map_err(failed)?;
         Ok(watch)
     }
 }
@@ -135,14 +146,17 @@ impl Watch {
     /// What has happened since the last call. It does not wait, and there may be nothing.
     ///
     /// When the descriptor has been reported readable, this must be called before it is waited for again: the
-    /// kernel says only once that a mount has changed.
+    /// kernel says only once that a mount has changed. To add the descriptor to an epoll set counts as waiting; so a
+    /// new watch is readable until the first call, and who adds one later than that calls this once afterwards.
+    /// (Registration with mio sees to it.)
     ///
     /// # Errors
     ///
     /// The directory cannot be read, or a limit is reached. It may be tried again, and nothing is missed.
     pub fn events(&mut self) -> Result<Vec<WatchEvent>, RegistryError> {
-        // Takes the note that a mount has changed, if there is one, before the look.
+        // Takes the note that a mount has changed, if there is one, and the reminder, before the look.
         self.poll(EpollTimeout::ZERO)?;
+        self.forget_reminder()?;
         let mut heard = Vec::new();
         let mut look = Look::default();
         for _ in 0..MOST_LOOKS {
@@ -174,9 +188,21 @@ impl Watch {
         }
     }
 
+    /// Makes the descriptor readable until [`Watch::events`] is called.
+    fn remind(&self) -> nix::Result<()> {
+        self.reminder.write(1).map(drop)
+    }
+
+    fn forget_reminder(&self) -> Result<(), RegistryError> {
+        match self.reminder.read() {
+            Ok(_) | Err(nix::Error::EAGAIN) => Ok(()),
+            Err(errno) => Err(cannot_watch(&self.registry, errno.into())),
+        }
+    }
+
     /// Waits for either source. A signal handler that runs ends it early.
     fn poll(&self, timeout: EpollTimeout) -> Result<(), RegistryError> {
-        match self.epoll.wait(&mut [EpollEvent::empty(); 2], timeout) {
+        match self.epoll.wait(&mut [EpollEvent::empty(); 3], timeout) {
             Ok(_) | Err(nix::Error::EINTR) => Ok(()),
             Err(errno) => Err(cannot_watch(&self.registry, errno.into())),
         }
