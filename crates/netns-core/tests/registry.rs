@@ -272,6 +272,7 @@ fn list_tells_what_stands_under_each_name() {
         registry().add(&name("dead")).unwrap();
         umount2("/run/netns/dead", MntFlags::MNT_DETACH).unwrap();
         fs::create_dir("/run/netns/directory").unwrap();
+        fs::write("/run/netns/notes", "not for a mount").unwrap();
         fs::write("/run/netns/uts", "").unwrap();
         let none = None::<&str>;
         mount(
@@ -288,7 +289,10 @@ fn list_tells_what_stands_under_each_name() {
         let mut entries = registry().list().unwrap();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let names: Vec<_> = entries.iter().map(|entry| entry.name.to_str().unwrap()).collect();
-        assert_eq!(names, ["dead", "directory", "link", "live", "lost", "uts"]);
+        assert_eq!(
+            names,
+            ["dead", "directory", "link", "live", "lost", "notes", "uts"]
+        );
         let states: Vec<_> = entries.iter().map(|entry| &entry.state).collect();
         assert!(matches!(states[0], EntryState::Dangling));
         assert!(matches!(
@@ -302,6 +306,12 @@ fn list_tells_what_stands_under_each_name() {
         assert!(matches!(states[4], EntryState::Symlink { to, id: None } if to == Path::new("/nowhere")));
         assert!(matches!(
             states[5],
+            EntryState::WrongType {
+                found: Found::RegularFile
+            }
+        ));
+        assert!(matches!(
+            states[6],
             EntryState::WrongType {
                 found: Found::Namespace(_)
             }

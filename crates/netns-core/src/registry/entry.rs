@@ -103,7 +103,8 @@ fn not_a_namespace(path: &Path) -> io::Result<Option<EntryState>> {
         OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
         Mode::empty(),
     )?;
-    if fstat(probe.as_fd())?.st_mode & libc::S_IFMT == libc::S_IFLNK {
+    let stat = fstat(probe.as_fd())?;
+    if stat.st_mode & libc::S_IFMT == libc::S_IFLNK {
         let id = Netns::open_path(path).and_then(|netns| netns.id()).ok();
         return Ok(Some(EntryState::Symlink {
             to: fs::read_link(path)?,
@@ -111,7 +112,8 @@ fn not_a_namespace(path: &Path) -> io::Result<Option<EntryState>> {
         }));
     }
     Ok(not_nsfs(probe.as_fd())?.map(|found| match found {
-        Found::RegularFile => EntryState::Dangling,
+        // What has something in it was never made for a mount.
+        Found::RegularFile if stat.st_size == 0 => EntryState::Dangling,
         found => EntryState::WrongType { found },
     }))
 }
