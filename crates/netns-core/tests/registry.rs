@@ -356,9 +356,15 @@ fn a_refused_mount_leaves_nothing_behind() {
         let here = Netns::current().unwrap();
         let none = None::<&str>;
         mount(Some("tmpfs"), "/proc", Some("tmpfs"), MsFlags::empty(), none).unwrap();
-        let error = registry().attach(&name("second"), &here).unwrap_err();
+        let errors = [
+            registry().attach(&name("second"), &here).unwrap_err(),
+            registry().add(&name("second")).unwrap_err(),
+            registry().identify_current_thread().unwrap_err(),
+        ];
         umount2("/proc", MntFlags::MNT_DETACH).unwrap();
-        assert!(error.to_string().contains("is /proc mounted?"), "{error}");
+        for error in errors {
+            assert!(error.to_string().contains("is /proc mounted?"), "{error}");
+        }
         assert!(!Path::new("/run/netns/second").exists());
         assert_eq!(registry().list().unwrap().len(), 1);
     });

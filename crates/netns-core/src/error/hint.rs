@@ -55,7 +55,8 @@ pub(super) fn open(operation: OpenOperation, target: &Target, source: &io::Error
         (OpenOperation::ReadOwner, Target::Handle, Some(libc::EPERM)) => {
             " (it belongs to a user namespace outside of the caller's)"
         }
-        (OpenOperation::FindProcesses, _, Some(libc::ENOENT)) => " (is /proc mounted?)",
+        (OpenOperation::FindProcesses | OpenOperation::Create, _, Some(libc::ENOENT))
+        | (OpenOperation::Open, Target::CurrentThread, Some(libc::ENOENT)) => " (is /proc mounted?)",
         (OpenOperation::ReadId, _, Some(libc::ENOPROTOOPT)) => " (Linux 5.14 or later is needed)",
         (OpenOperation::ReadId, _, Some(libc::EPERM)) => ENTER_NEEDS,
         (_, _, Some(libc::EMFILE)) => " (the limit of open files is reached; see `ulimit -n`)",

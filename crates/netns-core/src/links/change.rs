@@ -67,7 +67,7 @@ impl Links {
     /// # Errors
     ///
     /// There is none, the new name is taken or is not one of an interface, or the kernel refuses: before
-    /// Linux 6.0, an interface that is up.
+    /// Linux 6.2, an interface that is up.
     pub fn rename(&mut self, name: &str, new_name: &str) -> Result<(), LinkError> {
         let operation = LinkOperation::Rename {
             to: new_name.to_owned(),

@@ -142,7 +142,8 @@ fn hint(operation: RegistryOperation, source: &io::Error) -> &'static str {
         (CreateDirectory, Some(libc::ENOENT)) => " (its parent directory does not exist)",
         (Watch, Some(libc::EMFILE)) => " (see /proc/sys/fs/inotify/max_user_instances, and `ulimit -n`)",
         (Watch, Some(libc::ENOSPC)) => " (see /proc/sys/fs/inotify/max_user_watches)",
-        (MountEntry | ReadPropagation | Watch, Some(libc::ENOENT)) => " (is /proc mounted?)",
+        (MountEntry, Some(libc::ENOENT)) => " (is /proc mounted? Or did someone remove the name meanwhile?)",
+        (ReadPropagation | Watch, Some(libc::ENOENT)) => " (is /proc mounted?)",
         (BindDirectory | MountEntry, Some(libc::ENOSPC)) => " (see /proc/sys/fs/mount-max)",
         _ => "",
     }
