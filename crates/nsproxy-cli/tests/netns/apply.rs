@@ -119,6 +119,65 @@ fn what_is_moved_by_a_topology_is_not_made_again() {
 }
 
 #[test]
+fn a_link_that_is_moved_and_then_renamed_is_not_made_again() {
+    world("apply-move-rename", |w| {
+        // In two steps, by way of another namespace, and with settings on the way.
+        let text = "add a b\nlink add veth v0 peer v1\nlink set v0 netns a\n-n a link set v0 mtu 1400\n\
+                    -n a link set v0 name v2\n-n a link set v2 netns b\n-n b link set v2 name eth0\n\
+                    -n b address add 10.0.0.2/24 dev eth0\n-n b link set eth0 up\n";
+        for _ in 0..3 {
+            quiet(apply(w, text, ""));
+            has(&answer(w, "-n b link show eth0"), &["mtu 1400"]);
+            has(&answer(w, "-n b address"), &["10.0.0.2/24"]);
+            assert_eq!(answer(w, "-n a link").lines().count(), 1, "`lo` is left");
+            netns(w, "link show v0").expect_code(1);
+        }
+        // Half of it was undone by hand.
+        answer(w, "-n b link set eth0 name v2 netns a");
+        quiet(apply(w, text, ""));
+        has(&answer(w, "-n b link show eth0"), &["mtu 1400"]);
+        quiet(apply(w, text, "--delete"));
+        netns(w, "link show v1").expect_code(1);
+        assert_eq!(answer(w, "list"), "");
+    });
+}
+
+#[test]
+fn a_step_acts_in_its_own_namespace_when_it_is_done_and_when_it_is_undone() {
+    world("apply-inside", |w| {
+        let names = "add a b\n";
+        let pair = "-n a link add veth v0 netns b peer v1\n";
+        quiet(apply(w, &[names, pair].concat(), ""));
+        has(&answer(w, "-n a link show v1"), &["veth"]);
+        has(&answer(w, "-n b link show v0"), &["veth"]);
+        netns(w, "link show v1").expect_code(1);
+
+        let moved = "-n b link set v0 name w0 netns a\n";
+        quiet(apply(w, &[names, moved].concat(), ""));
+        has(&answer(w, "-n a link show w0"), &["veth"]);
+        quiet(apply(w, moved, "--delete"));
+        has(&answer(w, "-n b link show v0"), &["veth"]);
+        netns(w, "link show v0").expect_code(1);
+        quiet(apply(w, &[names, pair].concat(), "--delete"));
+    });
+}
+
+#[test]
+fn what_is_left_is_deleted_also_if_the_other_end_has_lost_its_name() {
+    world("apply-lost", |w| {
+        let text = "add a b\nlink add veth v0 peer v1 netns a\n-n b link add bridge br0\n";
+        quiet(apply(w, text, ""));
+        // A descriptor keeps the namespace alive, and with it the pair.
+        let _held = std::fs::File::open("/run/netns/a").unwrap();
+        answer(w, "delete a");
+        nix::mount::umount2("/run/netns/b", nix::mount::MntFlags::MNT_DETACH).unwrap();
+        quiet(apply(w, text, "--delete"));
+        netns(w, "link show v0").expect_code(1);
+        assert_eq!(answer(w, "list"), "");
+    });
+}
+
+#[test]
 fn every_error_of_a_file_is_told_with_its_place_and_nothing_is_done() {
     world("apply-errors", |w| {
         let text = "add good\nadd a/b # a remark\nlink add veth v0\n\tlink frob\n-n t1 addr add 10.9.0.2/33 dev eth0\n\

@@ -38,6 +38,14 @@ impl Context {
         })
     }
 
+    /// The namespace that `spec` names, or the one that the process is in.
+    pub(super) fn open_or_current(&self, spec: Option<&NetnsSpec>) -> Result<Netns> {
+        match spec {
+            Some(spec) => self.open(spec),
+            None => Ok(Netns::current()?),
+        }
+    }
+
     /// Writes an answer, in JSON if that is asked for.
     pub(super) fn answer(&self, text: impl AsRef<[u8]>, objects: impl FnOnce() -> Vec<Object>) -> Result {
         if self.options.json {

@@ -47,15 +47,42 @@ pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
     Ok(())
 }
 
-/// Does a step, unless it is done, or is about an interface that a later step has taken away already.
+/// Does a step, unless it is done, or is about an interface that later steps have taken away already.
 fn make(context: &Context, links: &mut OpenLinks, step: &Step, later: &[(Line<'_>, Step)]) -> Result {
-    let mover = later.iter().find(|(_, later)| later.moves_link_of(step));
-    if let Some((_, mover)) = mover
-        && mover.is_moved(context, links)?
-    {
+    if is_taken_further(context, links, step, later)? {
         return Ok(());
     }
     step.make(context, links)
+}
+
+/// Whether the interface is where a later step takes it, and no longer where this one looks for it and leaves it.
+fn is_taken_further(
+    context: &Context,
+    links: &mut OpenLinks,
+    step: &Step,
+    later: &[(Line<'_>, Step)],
+) -> Result<bool> {
+    let (Some(before), Some(after)) = (step.finds_link(), step.leaves_link()) else {
+        return Ok(false);
+    };
+    let mut at = after.clone();
+    let mut further = Vec::new();
+    for (_, later) in later {
+        if later.moves_link() && later.finds_link().as_ref() == Some(&at) {
+            let Some(next) = later.leaves_link() else { continue };
+            further.push(next.clone());
+            at = next;
+        }
+    }
+    if further.is_empty() || before.is_taken(context, links)? || after.is_taken(context, links)? {
+        return Ok(false);
+    }
+    for place in further {
+        if place.is_taken(context, links)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -1,12 +1,13 @@
 //! One step of a topology: what its line says, whether it is done, how to do it and how to undo it.
 
+use netns_core::error::Found;
 use netns_core::links::NsidChoice;
-use netns_core::{NetnsName, NetnsSpec, RegistryError};
+use netns_core::{NetnsName, NetnsSpec, OpenError, RegistryError};
 
 use super::super::address::Address;
 use super::super::context::Context;
 use super::super::failure::{FAILED, Failure, Result};
-use super::super::link::{Change, NewLink};
+use super::super::link::{Change, NewLink, look};
 use super::super::options::{self, Options};
 use super::super::route::NewRoute;
 use super::super::words::{Word, Words};
@@ -109,7 +110,7 @@ impl Step {
         if let Action::Add(names) = &self.action {
             return names.iter().try_for_each(|name| add(context, name));
         }
-        let links = links.of(context, self.netns.as_ref())?;
+        let links = links.of(context, self.acts_in())?;
         match &self.action {
             Action::Add(_) => Ok(()),
             Action::Set(name, choice) => {
@@ -121,10 +122,10 @@ impl Step {
                 }
             }
             Action::NewLink(link) => {
-                if link.is_made(context, links)? {
+                if link.is_made(links)? {
                     return Ok(());
                 }
-                link.make(context, links)
+                link.make(context, self.netns.as_ref(), links)
             }
             Action::Change(change) => {
                 if change.is_moved(context, links)? {
@@ -147,33 +148,33 @@ impl Step {
         }
     }
 
-    /// Whether it takes the interface that `earlier` is about to another place or name.
-    pub(super) fn moves_link_of(&self, earlier: &Self) -> bool {
-        match &self.action {
-            Action::Change(change) => {
-                change.moves() && self.netns == earlier.netns && earlier.link() == Some(change.link())
-            }
-            _ => false,
-        }
+    /// Whether it takes an interface to another place.
+    pub(super) fn moves_link(&self) -> bool {
+        matches!(&self.action, Action::Change(change) if change.moves())
     }
 
-    /// Whether the interface that it moves has been moved.
-    pub(super) fn is_moved(&self, context: &Context, links: &mut OpenLinks) -> Result<bool> {
-        match &self.action {
-            Action::Change(change) if !self.specs().any(|spec| is_gone(context, spec)) => {
-                change.is_moved(context, links.of(context, self.netns.as_ref())?)
-            }
-            _ => Ok(false),
-        }
+    /// Where the interface is that it is about, when its turn comes.
+    pub(super) fn finds_link(&self) -> Option<Place<'_>> {
+        let link = match &self.action {
+            Action::NewLink(link) => link.name(),
+            Action::Change(change) => change.link(),
+            Action::Address(address) => address.link(),
+            _ => return None,
+        };
+        Some(Place {
+            netns: self.acts_in(),
+            link,
+        })
     }
 
-    /// The interface that it is about, by its name in the namespace that it acts in.
-    fn link(&self) -> Option<&str> {
+    /// Where that interface is after it.
+    pub(super) fn leaves_link(&self) -> Option<Place<'_>> {
         match &self.action {
-            Action::NewLink(link) => link.name_here(),
-            Action::Change(change) => Some(change.link()),
-            Action::Address(address) => Some(address.link()),
-            _ => None,
+            Action::Change(change) => Some(Place {
+                netns: change.netns().or(self.netns.as_ref()),
+                link: change.final_name(),
+            }),
+            _ => self.finds_link(),
         }
     }
 
@@ -183,29 +184,49 @@ impl Step {
             links.close();
             return names.iter().rev().try_for_each(|name| remove(context, name));
         }
-        if self.specs().any(|spec| is_gone(context, spec)) {
+        let destination = match &self.action {
+            Action::Change(change) => change.netns(),
+            _ => None,
+        };
+        let mut needed = self.acts_in().into_iter().chain(destination);
+        if needed.any(|spec| is_gone(context, spec)) {
             return Ok(());
         }
-        let links = links.of(context, self.netns.as_ref())?;
+        let links = links.of(context, self.acts_in())?;
         match &self.action {
             // A number stays as long as its namespace.
             Action::Add(_) | Action::Set(..) => Ok(()),
-            Action::NewLink(link) => link.unmake(context, links),
-            Action::Change(change) => change.unmake(context, links),
+            Action::NewLink(link) => link.unmake(links),
+            Action::Change(change) => change.unmake(context, self.netns.as_ref(), links),
             Action::Address(address) => address.unmake(links),
             Action::Route(route) => route.unmake(links),
         }
     }
 
-    /// The namespaces without which nothing can be left to undo.
-    fn specs(&self) -> impl Iterator<Item = &NetnsSpec> {
-        let (link, change) = match &self.action {
-            Action::NewLink(link) => (Some(link.specs()), None),
-            Action::Change(change) => (None, Some(change.specs())),
-            _ => (None, None),
-        };
-        let more = link.into_iter().flatten().chain(change.into_iter().flatten());
-        self.netns.iter().chain(more)
+    /// The namespace whose interfaces, addresses or routes it is about; none is that of the command.
+    fn acts_in(&self) -> Option<&NetnsSpec> {
+        match &self.action {
+            Action::NewLink(link) => link.netns().or(self.netns.as_ref()),
+            _ => self.netns.as_ref(),
+        }
+    }
+}
+
+/// Where an interface is or is to be, as the file says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place<'a> {
+    /// None is the namespace of the command.
+    netns: Option<&'a NetnsSpec>,
+    link: &'a str,
+}
+
+impl Place<'_> {
+    /// Whether there is an interface.
+    pub(super) fn is_taken(&self, context: &Context, links: &mut OpenLinks) -> Result<bool> {
+        if self.netns.is_some_and(|spec| is_gone(context, spec)) {
+            return Ok(false);
+        }
+        Ok(look(links.of(context, self.netns)?, self.link)?.is_some())
     }
 }
 
@@ -231,10 +252,18 @@ fn remove(context: &Context, name: &NetnsName) -> Result {
     }
 }
 
+/// Whether nothing stands under the name or path, or only the file that is left of a namespace.
 fn is_gone(context: &Context, spec: &NetnsSpec) -> bool {
     let opened = match spec.name() {
         Some(name) => context.registry.open(name),
         None => netns_core::Netns::open(spec),
     };
-    matches!(opened, Err(netns_core::OpenError::NotFound { .. }))
+    matches!(
+        opened,
+        Err(OpenError::NotFound { .. }
+            | OpenError::NotNetns {
+                found: Found::RegularFile,
+                ..
+            })
+    )
 }

@@ -37,7 +37,14 @@ pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
     }
     match action {
         Action::Show => show::run(context, &mut words),
-        Action::Add => NewLink::parse(words)?.make(context, &mut Links::here()?),
+        Action::Add => {
+            let link = NewLink::parse(words)?;
+            let mut links = match link.netns() {
+                Some(spec) => Links::in_netns(&context.open(spec)?)?,
+                None => Links::here()?,
+            };
+            link.make(context, None, &mut links)
+        }
         Action::Set => Change::parse(words)?.make(context, &mut Links::here()?),
         Action::Delete => {
             let name = name(&mut words)?;

@@ -1,8 +1,8 @@
 //! `link add`: a new interface. Two word orders are understood: the kind first (`link add veth a peer b`), and that of
 //! `ip link` (`link add a type veth peer name b`).
 
+use netns_core::NetnsSpec;
 use netns_core::links::{Links, MacvlanMode, Vxlan};
-use netns_core::{Netns, NetnsSpec};
 
 use super::super::context::Context;
 use super::super::failure::{FAILED, Failure, Result};
@@ -86,29 +86,27 @@ impl NewLink {
         })
     }
 
-    /// Makes it; `links` are those of the namespace to act in.
-    pub(in super::super) fn make(&self, context: &Context, links: &mut Links) -> Result {
+    /// Makes it; `links` are those of the namespace where it is to be. The command acts in `here`; none is the namespace
+    /// that the process is in.
+    pub(in super::super) fn make(
+        &self,
+        context: &Context,
+        here: Option<&NetnsSpec>,
+        links: &mut Links,
+    ) -> Result {
         let name = self.name.as_str();
         match &self.kind {
             Kind::Veth {
-                netns: None,
+                netns,
                 peer,
                 peer_netns,
             } => {
-                let peer_netns = open(context, peer_netns.as_ref())?;
-                links.create_veth(name, peer, peer_netns.as_ref())?;
-            }
-            Kind::Veth {
-                netns: Some(netns),
-                peer,
-                peer_netns,
-            } => {
-                let peer_netns = match peer_netns {
-                    Some(spec) => context.open(spec)?,
-                    None => Netns::current()?,
+                let peer_netns = match (netns, peer_netns) {
+                    (None, None) => None,
+                    (_, Some(spec)) => Some(context.open(spec)?),
+                    (Some(_), None) => Some(context.open_or_current(here)?),
                 };
-                let netns = context.open(netns)?;
-                Links::in_netns(&netns)?.create_veth(name, peer, Some(&peer_netns))?;
+                links.create_veth(name, peer, peer_netns.as_ref())?;
             }
             Kind::Vlan { parent, id } => links.create_vlan(parent, name, *id)?,
             Kind::Macvlan { parent, mode } => links.create_macvlan(parent, name, *mode)?,
@@ -118,20 +116,12 @@ impl NewLink {
         Ok(())
     }
 
-    /// Whether it is there already.
+    /// Whether it is there already, among the `links` of the namespace where it is to be.
     ///
     /// # Errors
     ///
     /// There is something else of its name.
-    pub(in super::super) fn is_made(&self, context: &Context, links: &mut Links) -> Result<bool> {
-        let mut elsewhere;
-        let links = match self.netns() {
-            None => links,
-            Some(spec) => {
-                elsewhere = Links::in_netns(&context.open(spec)?)?;
-                &mut elsewhere
-            }
-        };
+    pub(in super::super) fn is_made(&self, links: &mut Links) -> Result<bool> {
         let Some(found) = look(links, &self.name)? else {
             return Ok(false);
         };
@@ -150,34 +140,19 @@ impl NewLink {
     }
 
     /// Deletes it if it is there.
-    pub(in super::super) fn unmake(&self, context: &Context, links: &mut Links) -> Result {
-        if self.is_made(context, links)? {
-            match self.netns() {
-                None => links.delete(&self.name)?,
-                Some(spec) => Links::in_netns(&context.open(spec)?)?.delete(&self.name)?,
-            }
+    pub(in super::super) fn unmake(&self, links: &mut Links) -> Result {
+        if self.is_made(links)? {
+            links.delete(&self.name)?;
         }
         Ok(())
     }
 
-    /// The namespaces that it names.
-    pub(in super::super) fn specs(&self) -> impl Iterator<Item = &NetnsSpec> {
-        let (netns, peer_netns) = match &self.kind {
-            Kind::Veth {
-                netns, peer_netns, ..
-            } => (netns.as_ref(), peer_netns.as_ref()),
-            _ => (None, None),
-        };
-        netns.into_iter().chain(peer_netns)
+    pub(in super::super) fn name(&self) -> &str {
+        &self.name
     }
 
-    /// What it is called where the command acts; nothing if it is made elsewhere.
-    pub(in super::super) fn name_here(&self) -> Option<&str> {
-        self.netns().is_none().then_some(&*self.name)
-    }
-
-    /// Where it is, if not where the command acts.
-    fn netns(&self) -> Option<&NetnsSpec> {
+    /// Where it is to be, if not where the command acts.
+    pub(in super::super) fn netns(&self) -> Option<&NetnsSpec> {
         match &self.kind {
             Kind::Veth { netns, .. } => netns.as_ref(),
             _ => None,
@@ -195,10 +170,6 @@ impl Kind {
             Self::Bridge => "bridge",
         }
     }
-}
-
-fn open(context: &Context, spec: Option<&NetnsSpec>) -> Result<Option<Netns>> {
-    spec.map(|spec| context.open(spec)).transpose()
 }
 
 /// The words, sorted by what they are for; each kind takes what it understands.

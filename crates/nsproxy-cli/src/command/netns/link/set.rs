@@ -139,12 +139,18 @@ impl Change {
         }
     }
 
-    /// Brings a link back that was moved or renamed. What else was changed stays: how it was before is not known.
-    pub(in super::super) fn unmake(&self, context: &Context, links: &mut Links) -> Result {
+    /// Brings a link back to the namespace `here`, of which `links` are, or to its name. What else was changed stays: how
+    /// it was before is not known.
+    pub(in super::super) fn unmake(
+        &self,
+        context: &Context,
+        here: Option<&NetnsSpec>,
+        links: &mut Links,
+    ) -> Result {
         if self.is_moved(context, links)? {
             match &self.netns {
                 Some(spec) => {
-                    let home = netns_core::Netns::current()?;
+                    let home = context.open_or_current(here)?;
                     Links::in_netns(&context.open(spec)?)?.move_to(
                         self.final_name(),
                         &home,
@@ -157,8 +163,9 @@ impl Change {
         Ok(())
     }
 
-    pub(in super::super) fn specs(&self) -> impl Iterator<Item = &NetnsSpec> {
-        self.netns.iter()
+    /// Where it is to go, if elsewhere.
+    pub(in super::super) fn netns(&self) -> Option<&NetnsSpec> {
+        self.netns.as_ref()
     }
 
     fn bring_up(&self, links: &mut Links) -> Result {
@@ -168,7 +175,8 @@ impl Change {
         Ok(())
     }
 
-    fn final_name(&self) -> &str {
+    /// What the interface is called afterwards.
+    pub(in super::super) fn final_name(&self) -> &str {
         self.new_name.as_deref().unwrap_or(&self.link)
     }
 }
