@@ -337,7 +337,7 @@ fn routes_of_each_shape_are_added_listed_and_removed() {
         for route in &routes {
             let found = listed
                 .iter()
-                .find(|found| found.destination == route.destination && found.via == route.via)
+                .find(|found| found.network() == route.network() && found.via == route.via)
                 .unwrap_or_else(|| panic!("{route} is not in {listed:?}"));
             assert_eq!(found.protocol, Route::BY_ADMINISTRATOR);
             assert_eq!(found.source, route.source);
@@ -373,6 +373,25 @@ fn routes_of_each_shape_are_added_listed_and_removed() {
 }
 
 #[test]
+fn a_default_route_is_the_same_however_it_is_written() {
+    let everywhere = network("::", 0);
+    let by_gateway = |destination| Route::via(destination, ip("fd00::1"));
+    assert_eq!(
+        by_gateway(Destination::Default).network(),
+        by_gateway(everywhere).network()
+    );
+    let from = Route {
+        source: Some(ip("fd00::1")),
+        ..Route::on(Destination::Default, "v0")
+    };
+    assert_eq!(from.network(), Route::on(everywhere, "v0").network());
+    assert_ne!(
+        Route::to(Destination::Default).network(),
+        Route::to(everywhere).network()
+    );
+}
+
+#[test]
 fn a_default_route_without_a_gateway_exists_in_both_families() {
     in_private_namespaces(|| {
         let mut here = with_a_pair();
@@ -386,7 +405,9 @@ fn a_default_route_without_a_gateway_exists_in_both_families() {
                     && found.protocol == route.protocol),
                 "{listed:?}"
             );
-            here.remove_route(&route).unwrap();
+            // The destination alone says which.
+            here.remove_route(&Route::to(destination)).unwrap();
+            assert!(!here.list_routes().unwrap().contains(&route));
         }
     });
 }

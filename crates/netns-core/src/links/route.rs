@@ -1,7 +1,7 @@
 //! The routes of the main table.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::operation::LinkOperation;
 use super::{LinkError, Links, client, message};
@@ -9,8 +9,8 @@ use super::{LinkError, Links, client, message};
 /// Where a route leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Destination {
-    /// Everywhere that no other route leads to, in the gateway's family. Without a gateway that is IPv4; the
-    /// same for IPv6 is the network `::/0`.
+    /// Everywhere that no other route leads to, in the family of the gateway, or without one, of the source address.
+    /// With neither that is IPv4; the same for IPv6 is the network `::/0`.
     Default,
     /// A network.
     Network {
@@ -81,7 +81,8 @@ impl Route {
         }
     }
 
-    fn to(destination: Destination) -> Self {
+    /// The route to `destination`, of which nothing more is said: enough to [remove](Links::remove_route) it.
+    pub fn to(destination: Destination) -> Self {
         Self {
             destination,
             via: None,
@@ -92,12 +93,13 @@ impl Route {
         }
     }
 
-    /// An address of the route's family.
-    pub(super) fn family_address(&self) -> IpAddr {
-        match (self.destination, self.via) {
-            (Destination::Network { address, .. }, _) => address,
-            (Destination::Default, Some(via)) => via,
-            (Destination::Default, None) => self.source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+    /// The destination as a network, its address and the length of its prefix: [`Destination::Default`] is that of no
+    /// bits in the family of the route. So two routes lead to the same place exactly if this is the same.
+    pub fn network(&self) -> (IpAddr, u8) {
+        match (self.destination, self.via.or(self.source)) {
+            (Destination::Network { address, prefix }, _) => (address, prefix),
+            (Destination::Default, Some(IpAddr::V6(_))) => (Ipv6Addr::UNSPECIFIED.into(), 0),
+            (Destination::Default, _) => (Ipv4Addr::UNSPECIFIED.into(), 0),
         }
     }
 }

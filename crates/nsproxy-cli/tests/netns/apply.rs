@@ -178,6 +178,25 @@ fn what_is_left_is_deleted_also_if_the_other_end_has_lost_its_name() {
 }
 
 #[test]
+fn a_default_route_is_known_in_each_way_to_write_it() {
+    world("apply-default", |w| {
+        let text = "link add veth v0 peer v1\nlink set v1 up\nlink set v0 up\naddress add 10.0.0.1/24 dev v0\n\
+                    address add fd00::1/64 dev v0\nroute add 0.0.0.0/0 via 10.0.0.2 metric 0\n\
+                    route add ::/0 via fd00::2\nroute add default via fd00::3 metric 7\n\
+                    route add ::/0 dev v0 metric 9\nroute add default dev v0 src fd00::1 metric 10\n";
+        for _ in 0..2 {
+            quiet(apply(w, text, ""));
+            assert_eq!(answer(w, "route").matches("default").count(), 3);
+            assert_eq!(answer(w, "route").matches("::/0").count(), 2);
+        }
+        for _ in 0..2 {
+            quiet(apply(w, text, "--delete"));
+        }
+        assert_eq!(answer(w, "route"), "");
+    });
+}
+
+#[test]
 fn every_error_of_a_file_is_told_with_its_place_and_nothing_is_done() {
     world("apply-errors", |w| {
         let text = "add good\nadd a/b # a remark\nlink add veth v0\n\tlink frob\n-n t1 addr add 10.9.0.2/33 dev eth0\n\

@@ -191,6 +191,13 @@ fn addresses_and_routes_come_and_go() {
         );
         answer(w, "-n a route delete default via 10.0.0.1");
         assert!(!answer(w, "-n a route show").contains("default"));
+        // The destination says enough, but not of a new one.
+        answer(w, "-n a route delete 10.7.0.0/16");
+        assert!(!answer(w, "-n a route show").contains("10.7."));
+        has(
+            &refusal(w, 255, "-n a route add 10.7.0.0/16"),
+            &["`via` or `dev`"],
+        );
         has(
             &refusal(w, 2, "-n a route delete default via 10.0.0.1"),
             &["No such process"],

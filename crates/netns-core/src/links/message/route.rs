@@ -101,9 +101,12 @@ pub(in super::super) fn read(payload: &[u8]) -> Option<Found> {
     if hops.is_empty() {
         hops.push(hop);
     }
-    // `Default` alone means IPv4: see there.
-    let has_family = family == AF_INET || hops.iter().all(|hop| hop.via.is_some());
-    let destination = if prefix == 0 && has_family {
+    // `Default` means the family of the gateway, and without one IPv4: see there.
+    let is_ipv4 = family == AF_INET;
+    let tells_family = hops
+        .iter()
+        .all(|hop| hop.via.map_or(is_ipv4, |via| via.is_ipv4() == is_ipv4));
+    let destination = if prefix == 0 && tells_family {
         Destination::Default
     } else {
         Destination::Network { address, prefix }
@@ -155,14 +158,13 @@ fn next_hops(mut bytes: &[u8]) -> Vec<Hop> {
 fn of(route: &Route, device: Option<u32>) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.table = RouteHeader::RT_TABLE_MAIN;
-    message.header.address_family = family(route.family_address());
-    if let Destination::Network { address, prefix } = route.destination {
-        message.header.destination_prefix_length = prefix;
-        // A network of no bits is the default route, which has no address.
-        if prefix > 0 {
-            let address = RouteAddress::from(address);
-            message.attributes.push(RouteAttribute::Destination(address));
-        }
+    let (address, prefix) = route.network();
+    message.header.address_family = family(address);
+    message.header.destination_prefix_length = prefix;
+    // A network of no bits is the default route, which has no address.
+    if prefix > 0 {
+        let address = RouteAddress::from(address);
+        message.attributes.push(RouteAttribute::Destination(address));
     }
     let attributes = [
         route.via.map(|via| RouteAttribute::Gateway(via.into())),
@@ -174,4 +176,30 @@ fn of(route: &Route, device: Option<u32>) -> RouteMessage {
     ];
     message.attributes.extend(attributes.into_iter().flatten());
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 5549: not every kernel has it, so the bytes are what can be tested everywhere.
+    #[test]
+    fn an_ipv4_default_route_by_an_ipv6_gateway_is_not_taken_for_one_of_ipv6() {
+        let gateway = Ipv6Addr::LOCALHOST;
+        let header = [AF_INET, 0, 0, 0, RouteHeader::RT_TABLE_MAIN, 4, 0, RTN_UNICAST];
+        let via = [
+            22_u16.to_ne_bytes(),
+            RTA_VIA.to_ne_bytes(),
+            u16::from(AF_INET6).to_ne_bytes(),
+        ]
+        .concat();
+        let payload = [header.as_slice(), &[0; 4], &via, &gateway.octets(), &[0; 2]].concat();
+        let found = read(&payload).unwrap();
+        let destination = Destination::Network {
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            prefix: 0,
+        };
+        assert_eq!(found.destination, destination);
+        assert_eq!(found.hops[0].via, Some(gateway.into()));
+    }
 }

@@ -169,7 +169,7 @@ const ROUTE: &str = "\
 Usage: nsproxy netns [-n NETNS] route ACTION
 
   add DESTINATION [via GATEWAY] [dev NAME] [src ADDRESS] [metric N]
-  delete DESTINATION [via GATEWAY] [dev NAME]
+  delete DESTINATION [via GATEWAY] [dev NAME] [src ADDRESS] [metric N]
   show
 
 DESTINATION is a network such as 10.0.0.0/8, or `default`. It is about the main table.

@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
             show(context)
         }
         Action::Add => NewRoute::parse(words)?.make(&mut Links::here()?),
-        Action::Delete => Ok(Links::here()?.remove_route(&NewRoute::parse(words)?.0)?),
+        Action::Delete => Ok(Links::here()?.remove_route(&read(&mut words)?)?),
     }
 }
 
@@ -27,41 +27,10 @@ pub(super) struct NewRoute(Route);
 
 impl NewRoute {
     pub(super) fn parse(mut words: Words<'_>) -> Result<Self> {
-        let first = words.require("Command line is not complete: DESTINATION [via GATEWAY] [dev NAME]")?;
-        let destination = first.destination()?;
-        let (mut via, mut device, mut source, mut metric) = (None, None, None, None);
-        while let Some(word) = words.next() {
-            match word.text.to_str() {
-                Some("via") => once(&mut via, word, words.value(word)?.ip()?)?,
-                Some("dev") => once(&mut device, word, words.value(word)?.utf8()?)?,
-                Some("src") => once(&mut source, word, words.value(word)?.ip()?)?,
-                Some("metric") => once(&mut metric, word, words.value(word)?.number_of("a metric")?)?,
-                _ => {
-                    return Err(word.wrong(format_args!(
-                        "\"{}\" is unknown here; a route has via, dev, src and metric",
-                        word.shown()
-                    )));
-                }
-            }
+        let route = read(&mut words)?;
+        if route.via.is_none() && route.device.is_none() {
+            return Err(Failure::usage("a route needs `via` or `dev`").at(words.end_place()));
         }
-        let mut route = match (via, &device) {
-            (Some(via), _) => Route::via(destination, via),
-            (None, Some(device)) => Route::on(destination, device),
-            (None, None) => return Err(Failure::usage("a route needs `via` or `dev`").at(words.end_place())),
-        };
-        if let Destination::Network { address, .. } = destination
-            && let Some(other) = via
-                .into_iter()
-                .chain(source)
-                .find(|ip| ip.is_ipv4() != address.is_ipv4())
-        {
-            return Err(first.wrong(format_args!(
-                "{destination} and {other} are of different address families"
-            )));
-        }
-        route.device = device;
-        route.source = source;
-        route.metric = metric;
         Ok(Self(route))
     }
 
@@ -71,7 +40,6 @@ impl NewRoute {
 
     pub(super) fn is_made(&self, links: &mut Links) -> Result<bool> {
         let Route {
-            destination,
             via,
             device,
             source,
@@ -79,7 +47,7 @@ impl NewRoute {
             ..
         } = &self.0;
         Ok(links.list_routes()?.iter().any(|found| {
-            found.destination == *destination
+            found.network() == self.0.network()
                 && found.via == *via
                 && (device.is_none() || found.device == *device)
                 && (source.is_none() || found.source == *source)
@@ -94,6 +62,45 @@ impl NewRoute {
             outcome => Ok(outcome?),
         }
     }
+}
+
+/// The words of a route. Only `default` or a network is a must.
+fn read(words: &mut Words<'_>) -> Result<Route> {
+    let first = words.require("Command line is not complete: DESTINATION [via GATEWAY] [dev NAME]")?;
+    let destination = first.destination()?;
+    let (mut via, mut device, mut source, mut metric) = (None, None, None, None);
+    while let Some(word) = words.next() {
+        match word.text.to_str() {
+            Some("via") => once(&mut via, word, words.value(word)?.ip()?)?,
+            Some("dev") => once(&mut device, word, words.value(word)?.utf8()?)?,
+            Some("src") => once(&mut source, word, words.value(word)?.ip()?)?,
+            Some("metric") => once(&mut metric, word, words.value(word)?.number_of("a metric")?)?,
+            _ => {
+                return Err(word.wrong(format_args!(
+                    "\"{}\" is unknown here; a route has via, dev, src and metric",
+                    word.shown()
+                )));
+            }
+        }
+    }
+    if let Destination::Network { address, .. } = destination
+        && let Some(other) = via
+            .into_iter()
+            .chain(source)
+            .find(|ip| ip.is_ipv4() != address.is_ipv4())
+    {
+        return Err(first.wrong(format_args!(
+            "{destination} and {other} are of different address families"
+        )));
+    }
+    Ok(Route {
+        via,
+        device,
+        source,
+        // 0 leaves it to the kernel, as if nothing were said.
+        metric: metric.filter(|&metric| metric != 0),
+        ..Route::to(destination)
+    })
 }
 
 fn show(context: &Context) -> Result {
