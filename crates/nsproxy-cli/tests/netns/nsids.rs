@@ -49,6 +49,10 @@ fn wrong_words_for_numbers_are_shown() {
         has(&refusal(w, 1, "set bar"), &["No nsid specified"]);
         has(&refusal(w, 1, "set"), &["No netns name specified"]);
         has(&refusal(w, 1, "set nope 1"), &["nope"]);
+        std::fs::write("/run/netns/dangling", "").unwrap();
+        assert_eq!(run(w, "ip netns set dangling 1").status.code(), Some(2));
+        has(&refusal(w, 2, "set dangling 1"), &["/run/netns/dangling"]);
+        answer(w, "delete dangling");
         for word in ["-3", "x"] {
             has(&refusal(w, 255, &format!("list-id nsid {word}")), &[word]);
             has(&refusal(w, 255, &format!("list-id target-nsid {word}")), &[word]);

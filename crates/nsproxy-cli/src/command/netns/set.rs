@@ -1,9 +1,10 @@
 //! `nsproxy netns set NAME auto|N`: gives a namespace the number by which this one calls it.
 
+use netns_core::OpenError;
 use netns_core::links::{Links, NsidChoice};
 
 use super::context::Context;
-use super::failure::{FAILED, Failure, Result};
+use super::failure::{FAILED, Failure, REFUSED, Result};
 use super::list_id::nsid_number;
 use super::words::{Word, Words};
 
@@ -17,7 +18,16 @@ pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
         .ok_or_else(|| Failure::new(FAILED, "No nsid specified"))
         .and_then(choice)?;
     words.end()?;
-    let netns = context.registry.open(&name)?;
+    let netns = context.registry.open(&name).map_err(|error| {
+        // `ip` leaves it to the kernel to refuse what is no namespace.
+        let is_refused = matches!(error, OpenError::NotNetns { .. });
+        let failure = Failure::from(error);
+        if is_refused {
+            failure.with_code(REFUSED)
+        } else {
+            failure
+        }
+    })?;
     Links::here()?.set_nsid(&netns, choice)?;
     Ok(())
 }
