@@ -159,6 +159,13 @@ fn a_command_runs_in_every_namespace_and_a_failure_is_not_hidden() {
         assert_eq!(finished.stdout, expected);
         finished.expect_code(1);
         has(&refusal(w, 1, "-all exec"), &["No command specified"]);
+        // A name that would be read as a process is a name all the same.
+        answer(w, "delete a b");
+        answer(w, "add pid:1");
+        assert_eq!(
+            answer(w, "-all exec ip netns identify"),
+            "\nnetns: pid:1\npid:1\n"
+        );
     });
 }
 

@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use netns_core::{ExecEnvironment, Netns};
+use netns_core::{ExecEnvironment, Netns, NetnsSpec};
 
 use super::context::{Context, print};
 use super::failure::{FAILED, Failure, Result, USAGE, warn};
@@ -71,7 +71,13 @@ fn in_each(context: &Context, words: &mut Words<'_>) -> Result {
     for entry in context.registry.list()? {
         print([b"\nnetns: ", entry.name.as_bytes(), b"\n"].concat())?;
         let fixed = ["netns", "exec", "--"].map(OsStr::new);
-        let arguments = fixed.into_iter().chain([entry.name.as_os_str()]);
+        let path = context.registry.path().join(&entry.name);
+        // A name that would be read as a process is given by its path.
+        let netns = match NetnsSpec::try_from(entry.name.clone()) {
+            Ok(_) => entry.name.as_os_str(),
+            Err(_) => path.as_os_str(),
+        };
+        let arguments = fixed.into_iter().chain([netns]);
         let status = Command::new(own_path())
             .args(arguments)
             .args(&command)
