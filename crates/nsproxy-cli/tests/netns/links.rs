@@ -1,8 +1,8 @@
 //! Interfaces, addresses and routes, beside what `ip` sees of them.
 
-use nsproxy_testkit::world;
+use nsproxy_testkit::{DEFAULT_DEADLINE, eventually, world};
 
-use crate::common::{answer, has, netns, netns_words, refusal, run, sleeper};
+use crate::common::{answer, command, has, netns, netns_words, refusal, run, sleeper};
 
 #[test]
 fn a_pair_is_made_with_each_end_in_its_namespace_at_once() {
@@ -58,6 +58,29 @@ fn a_link_is_moved_with_a_new_name_and_comes_down() {
         let sleeper = sleeper(&b);
         answer(w, &format!("-n a link set v1 netns pid:{}", sleeper.pid()));
         has(&answer(w, "-n b link show v1"), &["v1 "]);
+    });
+}
+
+/// As the first page of LXC about network namespaces has it: `netunshare`, `new_ns_pid` and `etun`.
+#[test]
+fn an_end_of_a_pair_is_given_to_a_process_in_a_namespace_without_a_name() {
+    world("etun", |w| {
+        let sleeping = w.home().spawn(command(["unshare", "--", "sleep", "1000"]));
+        let pid = sleeping.pid();
+        eventually(DEFAULT_DEADLINE, "the start of sleep", || {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+            (name == "sleep\n").then_some(())
+        });
+        answer(w, "link add veth etun0 peer etun1");
+        answer(w, &format!("link set etun1 netns pid:{pid}"));
+        netns(w, "link show etun1").expect_code(1);
+        has(&answer(w, &format!("-n pid:{pid} link show etun1")), &["veth"]);
+        has(
+            &refusal(w, 2, &format!("link set lo netns pid:{pid}")),
+            &["immutable"],
+        );
+        answer(w, "link delete etun0");
+        netns(w, &format!("-n pid:{pid} link show etun1")).expect_code(1);
     });
 }
 
