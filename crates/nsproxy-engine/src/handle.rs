@@ -1,6 +1,7 @@
 //! How a running engine is told things: plans, the end, questions.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -114,6 +115,19 @@ impl Handle {
             state.listeners.insert(wanted.key.clone(), Arc::clone(listener));
         }
         Ok(statuses)
+    }
+
+    /// Tells where the host of a server with [`Target::Host`](crate::Target::Host) is: sessions that choose it from now on
+    /// connect there, those that have chosen go on as they are. `None`: nobody knows, and the server is down until there is
+    /// an address again. Answers `false` when the current plan has no such server.
+    pub fn set_address(&self, pool: &str, server: &str, address: Option<IpAddr>) -> bool {
+        let mut called = Vec::new();
+        let is_there = self
+            .state()
+            .servers
+            .set_address((pool, server), address, &mut called);
+        inbox::call(&self.shared.mailboxes, called);
+        is_there
     }
 
     /// Closes every listener at once, and lets sessions finish for at most `patience`; what is left then is reset. A second

@@ -58,9 +58,10 @@ mod servers;
 mod stats;
 mod sys;
 mod unix_listener;
+mod whereabouts;
 mod worker;
 
-pub use self::core::balance::{Algorithm, HashType, Share};
+pub use self::core::balance::{Algorithm, Down, HashType, Share};
 pub use self::core::close::{CloseReason, Errno};
 pub use self::core::side::{Direction, Side};
 pub use engine::{Engine, Settings, WaitError};

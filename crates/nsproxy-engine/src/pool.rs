@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::core::balance::{
-    Algorithm, Ask, Dispatcher, Load, Placed, Setup, Share, Ticket, Waited, hash_of_client,
+    Algorithm, Ask, Dispatcher, Down, Load, Placed, Setup, Share, Ticket, Waited, hash_of_client,
 };
 use crate::core::moment::Span;
 use crate::core::session::{Retries, Timeouts};
@@ -122,7 +122,7 @@ impl Pool {
         waiter: Waiter,
         called: &mut Vec<Waiter>,
     ) -> Placed<Arc<Server>> {
-        if let Some(server) = &self.only {
+        if let Some(server) = self.only.as_ref().filter(|server| server.load.down().is_empty()) {
             server.load.acquire();
             return Placed::At(Arc::clone(server));
         }
@@ -151,6 +151,12 @@ impl Pool {
             self.places
                 .with(|dispatcher| dispatcher.on_released(&server.load, called));
         }
+    }
+
+    /// Adds a reason why a server can get no sessions, or takes it away. Those who have a place now are added to `called`.
+    pub(crate) fn set_down(&self, server: &Server, reason: Down, holds: bool, called: &mut Vec<Waiter>) {
+        self.places
+            .with(|dispatcher| dispatcher.set_down(&server.load, reason, holds, called));
     }
 
     /// The server of a session that has waited, and how it has; `None` while it has to wait on.

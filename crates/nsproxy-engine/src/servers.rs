@@ -1,12 +1,14 @@
 //! Servers as they live on: keyed by pool and name, shared by the workers, kept from one plan to the next.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use crate::core::balance::{Load, Share};
+use crate::core::balance::{Down, Load, Share};
 use crate::plan::{HeaderPlan, NetnsRef, PoolPlan, ServerPlan, Target, UpstreamNetns};
 use crate::pool::{Pool, Waiter};
+use crate::whereabouts::Whereabouts;
 
 /// How one server stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,10 @@ pub struct ServerStatus {
     pub backup: bool,
     /// Whether it is disabled.
     pub disabled: bool,
+    /// Why it gets no sessions now, although it is configured to.
+    pub down: Down,
+    /// The address of its host, for a server that is known by name.
+    pub address: Option<IpAddr>,
     /// The most sessions that it may have.
     pub max_sessions: Option<NonZeroU32>,
 }
@@ -54,14 +60,14 @@ impl ServerRegistry {
         let known = std::mem::take(&mut self.pools);
         let pools = plans.iter().map(|plan| {
             let before = known.get(&plan.name);
-            let loads: HashMap<_, _> = before
+            let servers_before: HashMap<_, _> = before
                 .iter()
                 .flat_map(|pool| pool.servers())
-                .map(|server| (server.name.as_str(), &server.load))
+                .map(|server| (server.name.as_str(), &**server))
                 .collect();
             let servers = plan.servers.iter().map(|server| {
-                let load = loads.get(server.name.as_str()).copied();
-                Arc::new(Server::new(server, load.cloned().unwrap_or_default()))
+                let before = servers_before.get(server.name.as_str());
+                Arc::new(Server::new(server, before.copied()))
             });
             let places = before.map(|pool| Arc::clone(pool.places()));
             Arc::new(Pool::new(plan, servers.collect(), places, called))
@@ -74,6 +80,32 @@ impl ServerRegistry {
         pools
     }
 
+    /// A server's host is at this address from now on, or nowhere. `false`: there is no such server.
+    pub(crate) fn set_address(
+        &self,
+        (pool, server): (&str, &str),
+        address: Option<IpAddr>,
+        called: &mut Vec<Waiter>,
+    ) -> bool {
+        let Some(pool) = self.pools.get(pool) else {
+            return false;
+        };
+        let servers = pool.servers().iter();
+        let Some((server, place)) = servers
+            .filter(|known| known.name == server)
+            .find_map(|server| Some((server, server.whereabouts.as_ref()?)))
+        else {
+            return false;
+        };
+        // First the address, then the sessions that want it.
+        if address.is_some() {
+            place.set(address);
+        }
+        pool.set_down(server, Down::UNRESOLVED, address.is_none(), called);
+        place.set(address);
+        true
+    }
+
     pub(crate) fn status(&self) -> Vec<ServerStatus> {
         let status = |pool: &Pool, server: &Server| ServerStatus {
             pool: pool.name.clone(),
@@ -84,6 +116,8 @@ impl ServerRegistry {
             weight: server.share.weight,
             backup: server.share.backup,
             disabled: server.share.disabled,
+            down: server.load.down(),
+            address: server.whereabouts.as_ref().and_then(|place| place.get()),
             max_sessions: server.share.max_sessions,
         };
         let mut status: Vec<_> = self
@@ -115,10 +149,12 @@ pub(crate) struct Server {
     pub(crate) send_header: Option<HeaderPlan>,
     pub(crate) share: Share,
     pub(crate) load: Arc<Load>,
+    /// Where the host is that [`Target::Host`] names.
+    pub(crate) whereabouts: Option<Arc<Whereabouts>>,
 }
 
 /// [`UpstreamNetns`], ready to be shared with each request.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum ServerNetns {
     /// This one; `None` is the default one.
     Fixed(NetnsRef),
@@ -127,18 +163,40 @@ pub(crate) enum ServerNetns {
 }
 
 impl Server {
-    fn new(plan: &ServerPlan, load: Arc<Load>) -> Self {
+    /// The server of a plan, with what it shares with the one of that name `before`.
+    fn new(plan: &ServerPlan, before: Option<&Self>) -> Self {
+        let netns = match &plan.netns {
+            UpstreamNetns::Default => ServerNetns::Fixed(None),
+            UpstreamNetns::Named(spec) => ServerNetns::Fixed(Some(Arc::new(spec.clone()))),
+            UpstreamNetns::Client => ServerNetns::Client,
+        };
+        let load = before.map(|before| Arc::clone(&before.load)).unwrap_or_default();
+        let whereabouts = match &plan.target {
+            Target::Host { name, address, .. } => {
+                let same = before.filter(|before| before.host() == Some(name) && before.netns == netns);
+                let known = same.and_then(|before| before.whereabouts.clone());
+                Some(known.unwrap_or_else(|| Arc::new(Whereabouts::new(*address))))
+            }
+            _ => None,
+        };
+        let is_lost = whereabouts.as_ref().is_some_and(|place| place.get().is_none());
+        load.set_down(Down::UNRESOLVED, is_lost);
         Self {
             name: plan.name.clone(),
             target: plan.target.clone(),
-            netns: match &plan.netns {
-                UpstreamNetns::Default => ServerNetns::Fixed(None),
-                UpstreamNetns::Named(spec) => ServerNetns::Fixed(Some(Arc::new(spec.clone()))),
-                UpstreamNetns::Client => ServerNetns::Client,
-            },
+            netns,
             send_header: plan.send_header,
             share: plan.share,
             load,
+            whereabouts,
+        }
+    }
+
+    /// The name of its host.
+    fn host(&self) -> Option<&String> {
+        match &self.target {
+            Target::Host { name, .. } => Some(name),
+            _ => None,
         }
     }
 }

@@ -208,6 +208,17 @@ pub enum Target {
     },
     /// At this unix socket, as in [`Endpoint::Unix`].
     Unix(PathBuf),
+    /// At the address of a host, which [`Handle::set_address`](crate::Handle::set_address) tells and may change. Without one
+    /// the server is down.
+    Host {
+        /// The host's name. The engine does not look it up; a server that has the same one in the next plan, and is reached
+        /// in the same namespace, keeps its address.
+        name: String,
+        /// Its port; `None` is the port that the client connected to.
+        port: Option<u16>,
+        /// The address to begin with.
+        address: Option<IpAddr>,
+    },
 }
 
 /// The namespace that a server is reached in.

@@ -254,6 +254,16 @@ fn address_of(server: &Server, entry: &mut Entry) -> Result<Address, CloseReason
             let port = port.map_or_else(|| destination().map(|client| client.port()), Ok)?;
             (SocketAddr::new(address, port), true)
         }
+        Target::Host { port, .. } => {
+            let port = port.or_else(client_port).ok_or(CloseReason::NoDestination)?;
+            // It may have been lost a moment ago.
+            let place = server.whereabouts.as_ref().and_then(|place| place.get());
+            let address = SocketAddr::new(place.ok_or(CloseReason::NoServer)?, port);
+            if is_listener(&address, entry, netns) {
+                return Err(CloseReason::Loop);
+            }
+            Ok(Address::Ip(address))
+        }
         Target::ClientDestination { port } => {
             let client = destination()?;
             let port = port.unwrap_or_else(|| client.port());

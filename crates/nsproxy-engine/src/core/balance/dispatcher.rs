@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::balancer::{Algorithm, Balancer, Choice};
+use super::down::Down;
 use super::load::Load;
 use super::queue::{Queue, Ticket, Waited};
 use super::share::Share;
@@ -110,14 +111,26 @@ impl<S: Clone, W> Dispatcher<S, W> {
         self.members = servers
             .map(|(server, share, load)| Member { server, share, load })
             .collect();
+        for (server, member) in self.members.iter().enumerate() {
+            if !member.load.down().is_empty() {
+                self.balancer.set_down(server, true);
+            }
+        }
         self.queue.release_fixed(self.members.len());
         self.call_all(called);
     }
 
-    /// Says whether a server can be reached. Those who wait for one that cannot may have any other.
-    pub fn set_down(&mut self, load: &Arc<Load>, down: bool, called: &mut Vec<W>) {
+    /// Adds a reason why a server can get no sessions, or takes it away. Those who wait for one that cannot may have any
+    /// other.
+    pub fn set_down(&mut self, load: &Arc<Load>, reason: Down, holds: bool, called: &mut Vec<W>) {
+        let was = load.down().is_empty();
+        load.set_down(reason, holds);
+        let is = load.down().is_empty();
+        if was == is {
+            return;
+        }
         if let Some(server) = self.find(load) {
-            self.balancer.set_down(server, down);
+            self.balancer.set_down(server, !is);
             for server in 0..self.members.len() {
                 if !self.balancer.group().contains(&server) {
                     self.queue.release_from(server);

@@ -1,12 +1,16 @@
-//! What a server has now. The one thing that workers change without the pool's lock: a session that ends.
+//! What a server has now, and whether it can be used now. The one thing that workers change without the pool's lock: a
+//! session that ends.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use super::down::Down;
 
 /// Sessions of one server, shared by every plan that has it.
 #[derive(Debug, Default)]
 pub struct Load {
     sessions: AtomicU32,
     total: AtomicU64,
+    down: AtomicU8,
 }
 
 impl Load {
@@ -30,5 +34,20 @@ impl Load {
     /// Sessions that ever were.
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
+    }
+
+    /// Why it can get no sessions now; empty when it can.
+    pub fn down(&self) -> Down {
+        Down::from_bits_retain(self.down.load(Ordering::SeqCst))
+    }
+
+    /// Adds a reason, or takes it away. For a server that sessions may be at, this is for its
+    /// [`Dispatcher`](super::Dispatcher) to do.
+    pub fn set_down(&self, reason: Down, holds: bool) {
+        if holds {
+            self.down.fetch_or(reason.bits(), Ordering::SeqCst);
+        } else {
+            self.down.fetch_and(!reason.bits(), Ordering::SeqCst);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `share.rs` | what a server may get: weight, limits, whether at all |
 //! | `load.rs` | what a server has now |
+//! | `down.rs` | why it can get no sessions now |
 //! | `balancer.rs` | the server for a session, by the pool's algorithm |
 //! | `map.rs` | the fixed order of `static-rr` and of map-based hashing |
 //! | `ring.rs` | consistent hashing |
@@ -17,6 +18,7 @@
 
 mod balancer;
 mod dispatcher;
+mod down;
 mod hash;
 mod load;
 mod map;
@@ -29,6 +31,7 @@ mod properties;
 
 pub use balancer::{Algorithm, HashType};
 pub use dispatcher::{Ask, Dispatcher, Placed, Setup};
+pub use down::Down;
 pub use hash::hash_of_client;
 pub use load::Load;
 pub use queue::{Ticket, Waited};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Algorithm, Ask, Dispatcher, HashType, Load, Placed, Setup, Share, Ticket};
+use super::{Algorithm, Ask, Dispatcher, Down, HashType, Load, Placed, Setup, Share, Ticket};
 
 type Pool = Dispatcher<usize, u64>;
 
@@ -195,7 +195,7 @@ impl World {
                     waiter.2 = true;
                 }
                 let load = Arc::clone(&self.servers[server].1);
-                self.pool.set_down(&load, down, &mut called);
+                self.pool.set_down(&load, Down::UNRESOLVED, down, &mut called);
             }
             Happening::Ends(_) | Happening::GivesUp(_) => {}
         }
@@ -304,7 +304,7 @@ proptest! {
         let leaves = leaves % servers.len();
         let mut pool = Pool::new(setup(Algorithm::Source(HashType::Consistent), &servers), 1);
         let before: Vec<_> = clients.iter().map(|client| place(&mut pool, Some(*client))).collect();
-        pool.set_down(&servers[leaves].1, true, &mut Vec::new());
+        pool.set_down(&servers[leaves].1, Down::UNRESOLVED, true, &mut Vec::new());
         for (client, before) in clients.iter().zip(before) {
             let after = place(&mut pool, Some(*client));
             prop_assert!(after != leaves);
@@ -352,8 +352,8 @@ fn only_the_first_backup_is_used_unless_all_are_asked_for() {
         backup: true,
         ..Share::default()
     };
-    let servers = members([Share::default(), backup, backup]);
     for (all_backups, expected) in [(false, [1, 1, 1]), (true, [1, 2, 1])] {
+        let servers = members([Share::default(), backup, backup]);
         let mut pool = Pool::new(
             Setup {
                 all_backups,
@@ -362,9 +362,27 @@ fn only_the_first_backup_is_used_unless_all_are_asked_for() {
             1,
         );
         assert_eq!(place(&mut pool, None), 0);
-        pool.set_down(&servers[0].1, true, &mut Vec::new());
+        pool.set_down(&servers[0].1, Down::UNRESOLVED, true, &mut Vec::new());
         assert_eq!([(); 3].map(|()| place(&mut pool, None)), expected);
     }
+}
+
+#[test]
+fn a_server_is_down_until_the_last_reason_has_gone_and_stays_so_under_another_setup() {
+    let other = Down::from_bits_retain(0x80);
+    let servers = members([Share::default(), Share::default()]);
+    let mut pool = Pool::new(setup(Algorithm::RoundRobin, &servers), 1);
+    let both = |pool: &mut Pool| [(); 2].map(|()| place(pool, None));
+    for reason in [Down::UNRESOLVED, other] {
+        pool.set_down(&servers[0].1, reason, true, &mut Vec::new());
+    }
+    assert_eq!(both(&mut pool), [1, 1]);
+    pool.set_down(&servers[0].1, other, false, &mut Vec::new());
+    assert_eq!(both(&mut pool), [1, 1]);
+    pool.set_up(setup(Algorithm::First, &servers), &mut Vec::new());
+    assert_eq!(both(&mut pool), [1, 1]);
+    pool.set_down(&servers[0].1, Down::UNRESOLVED, false, &mut Vec::new());
+    assert_eq!(both(&mut pool), [0, 0]);
 }
 
 #[test]

@@ -1,0 +1,11 @@
+//! Why a server can get no sessions now, whatever is configured. Each reason comes and goes by itself; the server can be
+//! used again when the last one has gone.
+
+bitflags::bitflags! {
+    /// A set of reasons.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct Down: u8 {
+        /// Nobody knows its address.
+        const UNRESOLVED = 1;
+    }
+}
