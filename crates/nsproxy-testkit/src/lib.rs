@@ -40,6 +40,7 @@
 
 mod address;
 mod deadline;
+mod dns;
 mod leftovers;
 mod listener;
 mod listening;
@@ -61,6 +62,7 @@ pub use nix::sys::signal::Signal;
 
 pub use address::{Address, ToAddress};
 pub use deadline::{DEFAULT_DEADLINE, Deadline, eventually};
+pub use dns::{DnsAnswer, DnsServer};
 pub use listener::Listener;
 pub use netns::Netns;
 pub use peer::Peer;
