@@ -51,7 +51,7 @@ impl SocketOpener for CountingOpener {
     fn request(&mut self, token: OpenToken, request: SocketRequest) {
         match request.kind {
             SocketKind::Listener { .. } => &self.listeners,
-            SocketKind::Upstream { .. } => &self.connections,
+            SocketKind::Upstream { .. } | SocketKind::Datagram { .. } => &self.connections,
         }
         .fetch_add(1, Ordering::Relaxed);
         self.inner.request(token, request);

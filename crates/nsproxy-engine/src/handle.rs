@@ -1,15 +1,19 @@
 //! How a running engine is told things: plans, the end, questions.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use socket2::Socket;
 
 use crate::admission::Gate;
 use crate::control::Control;
 use crate::error::ApplyError;
 use crate::inbox::{self, Command, Mailbox};
 use crate::listeners::{Listener, ListenerRegistry};
+use crate::opener::{OpenError, Operation, SocketRequest};
 use crate::places::OwnPlaces;
 use crate::plan::{Endpoint, Plan};
 use crate::pool::Pool;
@@ -29,13 +33,13 @@ struct Shared {
     mailboxes: Arc<[Mailbox]>,
     stats: Vec<Arc<WorkerStats>>,
     gate: Arc<Gate>,
+    control: Control,
     state: Mutex<State>,
 }
 
 /// What plans change. Only [`Handle::apply`] and the end take the lock, never a session.
 #[derive(Debug)]
 struct State {
-    control: Control,
     listeners: ListenerRegistry,
     servers: ServerRegistry,
     ending: bool,
@@ -62,7 +66,6 @@ impl Handle {
         control: Control,
     ) -> Self {
         let state = Mutex::new(State {
-            control,
             listeners: ListenerRegistry::default(),
             servers: ServerRegistry::default(),
             ending: false,
@@ -72,6 +75,7 @@ impl Handle {
                 mailboxes,
                 stats,
                 gate,
+                control,
                 state,
             }),
         }
@@ -92,12 +96,10 @@ impl Handle {
         if state.ending {
             return Err(ApplyError::Stopping);
         }
-        let mut wanted = reconcile::identify(plan, &state.control)?;
-        let State {
-            control, listeners, ..
-        } = &mut *state;
+        let mut wanted = reconcile::identify(plan, &self.shared.control)?;
+        let control = &self.shared.control;
         let mut made_way = Vec::new();
-        let opened = reconcile::open(&mut wanted, control, listeners, &mut made_way);
+        let opened = reconcile::open(&mut wanted, control, &mut state.listeners, &mut made_way);
         for listener in made_way {
             self.close(&listener);
         }
@@ -128,6 +130,24 @@ impl Handle {
             .set_address((pool, server), address, &mut called);
         inbox::call(&self.shared.mailboxes, called);
         is_there
+    }
+
+    /// Has the engine's opener make a socket for something beside sessions, such as a lookup of a name. Waits for it, for some
+    /// seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn open(&self, request: SocketRequest) -> Result<Socket, OpenError> {
+        let netns = request.netns.clone();
+        let answer = self.shared.control.open(vec![request]).pop().flatten();
+        answer.unwrap_or_else(|| {
+            Err(OpenError {
+                operation: Operation::CreateSocket,
+                netns,
+                source: io::ErrorKind::TimedOut.into(),
+            })
+        })
     }
 
     /// Closes every listener at once, and lets sessions finish for at most `patience`; what is left then is reset. A second

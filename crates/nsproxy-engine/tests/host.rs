@@ -4,10 +4,14 @@
 mod common;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use common::{Relay, plan};
-use nsproxy_engine::{CloseReason, Down, Plan, ServerStatus, Target};
+use nsproxy_engine::{
+    CloseReason, Down, Family, Operation, Plan, ServerStatus, SocketKind, SocketRequest, Target,
+};
 use nsproxy_testkit::{Address, Listener, Peer};
+use socket2::Type;
 
 fn loopback(last: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, 0, last).into()
@@ -103,4 +107,17 @@ fn only_servers_that_are_known_by_name_can_be_told_an_address() {
     for (pool, server) in [("forward", "s"), ("forward", "t"), ("other", "s")] {
         assert!(!relay.handle.set_address(pool, server, Some(loopback(1))));
     }
+}
+
+#[test]
+fn the_engine_opens_sockets_for_others_through_its_opener() {
+    let relay = Relay::start(&plan(&Address::Inet(SocketAddr::from(([127, 0, 0, 1], 1)))));
+    let request = |netns: Option<&str>| SocketRequest {
+        netns: netns.map(|netns| Arc::new(netns.parse().unwrap())),
+        kind: SocketKind::Datagram { family: Family::Inet },
+    };
+    let socket = relay.handle.open(request(None)).unwrap();
+    assert_eq!(socket.r#type().unwrap(), Type::DGRAM);
+    let error = relay.handle.open(request(Some("/nowhere"))).unwrap_err();
+    assert_eq!(error.operation, Operation::EnterNetns);
 }

@@ -129,8 +129,10 @@ impl InProcessOpener {
         let (domain, r#type, protocol) = arguments(kind);
         match kind {
             SocketKind::Upstream { .. } => pool.socket(spec, domain, r#type, protocol),
-            // Listeners are wanted once, so more of them would only lie about.
-            SocketKind::Listener { .. } => pool.lone_socket(spec, domain, r#type, protocol),
+            // These are wanted once, so more of them would only lie about.
+            SocketKind::Listener { .. } | SocketKind::Datagram { .. } => {
+                pool.lone_socket(spec, domain, r#type, protocol)
+            }
         }
         .map_err(|error| match error {
             PoolError::Open(error) => unopened(error),
@@ -189,6 +191,14 @@ fn arguments(kind: &SocketKind) -> (Domain, Type, Option<Protocol>) {
             address: Endpoint::Ip(address),
             ..
         } => (Domain::for_address(*address), Some(Protocol::TCP)),
+        SocketKind::Datagram { family } => {
+            let domain = match family {
+                Family::Inet => Domain::IPV4,
+                Family::Inet6 => Domain::IPV6,
+                Family::Unix => Domain::UNIX,
+            };
+            return (domain, Type::DGRAM.nonblocking().cloexec(), None);
+        }
     };
     (domain, Type::STREAM.nonblocking().cloexec(), protocol)
 }
@@ -200,7 +210,8 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
     match kind {
         SocketKind::Upstream {
             family: Family::Unix, ..
-        } => {}
+        }
+        | SocketKind::Datagram { .. } => {}
         SocketKind::Upstream { source, .. } => {
             tune(&socket)?;
             if let Some(source) = source {

@@ -51,6 +51,11 @@ pub enum SocketKind {
         /// Whether one of IPv6 is for IPv6 only (`IPV6_V6ONLY`); `None` leaves it as it is.
         only_v6: Option<bool>,
     },
+    /// A non-blocking datagram socket, for questions to a name server.
+    Datagram {
+        /// Its family: UDP for an internet one.
+        family: Family,
+    },
 }
 
 /// Family of an upstream socket.
