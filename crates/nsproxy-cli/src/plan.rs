@@ -59,13 +59,17 @@ fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
     }
 }
 
-/// One for each port of a range.
-fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
-    let addresses = match &bind.address {
-        BindAddress::Ip { .. } => bind.address.socket_addrs().map(Endpoint::Ip).collect(),
+/// Where a `bind` line listens: one place for each port of a range.
+pub(crate) fn endpoints(address: &BindAddress) -> Vec<Endpoint> {
+    match address {
+        BindAddress::Ip { .. } => address.socket_addrs().map(Endpoint::Ip).collect(),
         BindAddress::Unix(path) => vec![Endpoint::Unix(path.clone())],
         BindAddress::Abstract(name) => vec![Endpoint::Unix(name.sun_path())],
-    };
+    }
+}
+
+/// One for each port of a range.
+fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
     let netns_tlv = netns_tlv(&bind.netns_tlv);
     let listener = |address| ListenerPlan {
         address,
@@ -75,7 +79,7 @@ fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
         transparent: bind.transparent,
         only_v6: bind.only_v6,
     };
-    addresses.into_iter().map(listener).collect()
+    endpoints(&bind.address).into_iter().map(listener).collect()
 }
 
 fn netns_tlv(policy: &model::NetnsTlv) -> NetnsTlv {

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use netns_core::NetnsSpec;
-use nsproxy_config::model::{Bind, BindAddress, Config, Frontend, HostName, LogTarget, Logging};
+use nsproxy_config::model::{Bind, Config, Frontend, HostName, LogTarget, Logging};
 use nsproxy_engine::{CloseReason, Endpoint, SessionFacts, SessionSummary, Side};
 use nsproxy_log::{Address, Clock, Framing, Identity, Level, Record, Settings, Target, Template};
 
 use super::codes;
-use crate::plan::NOWHERE;
+use crate::plan::{NOWHERE, endpoints};
 
 /// How long the end waits for a target that does not take lines.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -314,12 +314,8 @@ fn start(line: &LogTarget, tag: &str, host: Option<&str>) -> anyhow::Result<Targ
 /// What HAProxy calls the addresses of a `bind` line: its name, or which one of the frontend it is.
 fn labels(at: usize, bind: &Bind) -> Vec<(Endpoint, Option<NetnsSpec>, String)> {
     let label = bind.name.clone().unwrap_or_else(|| (at + 1).to_string());
-    let addresses: Vec<_> = match &bind.address {
-        BindAddress::Ip { .. } => bind.address.socket_addrs().map(Endpoint::Ip).collect(),
-        BindAddress::Unix(path) => vec![Endpoint::Unix(path.clone())],
-    };
     let of = |address| (address, bind.netns.clone(), label.clone());
-    addresses.into_iter().map(of).collect()
+    endpoints(&bind.address).into_iter().map(of).collect()
 }
 
 fn render(template: Option<&Template>, record: &Record<'_>, clock: &mut Clock, out: &mut Vec<u8>) {

@@ -255,14 +255,10 @@ fn address_of(server: &Server, entry: &mut Entry) -> Result<Address, CloseReason
             (SocketAddr::new(address, port), true)
         }
         Target::Host { port, .. } => {
-            let port = port.or_else(client_port).ok_or(CloseReason::NoDestination)?;
+            let port = port.map_or_else(|| destination().map(|client| client.port()), Ok)?;
             // It may have been lost a moment ago.
             let place = server.whereabouts.as_ref().and_then(|place| place.get());
-            let address = SocketAddr::new(place.ok_or(CloseReason::NoServer)?, port);
-            if is_listener(&address, entry, netns) {
-                return Err(CloseReason::Loop);
-            }
-            Ok(Address::Ip(address))
+            (SocketAddr::new(place.ok_or(CloseReason::NoServer)?, port), true)
         }
         Target::ClientDestination { port } => {
             let client = destination()?;
