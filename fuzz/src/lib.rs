@@ -4,5 +4,6 @@
 //! One module a subject. A function panics when a promise is broken, and returns otherwise.
 
 pub mod config;
+pub mod hello;
 pub mod proxy;
 pub mod session;

@@ -7,7 +7,7 @@ use nsproxy_engine::core::close::{CloseReason, Errno};
 use nsproxy_engine::core::flow::{Fill, Flush, Path};
 use nsproxy_engine::core::moment::{Moment, Span};
 use nsproxy_engine::core::readiness::Readiness;
-use nsproxy_engine::core::session::{Connect, HeaderRead, Session, Step, Timeouts};
+use nsproxy_engine::core::session::{Connect, HeaderRead, Inspected, Session, Step, Timeouts};
 use nsproxy_engine::core::side::{Direction, Side};
 
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub fn operations(bytes: &[u8]) {
 
 struct Play {
     session: Session,
+    /// Whether the client's bytes are looked at.
+    inspects: bool,
     now: u64,
     /// Bytes filled, up and down.
     filled: [u64; 2],
@@ -58,8 +60,14 @@ impl Play {
             client: span(3),
             server: span(4),
         };
+        let mut session = Session::new(first & 1 == 1, timeouts, Moment::from_millis(0));
+        let inspects = first & 1 << 5 != 0;
+        if inspects {
+            session.inspect(span(6), Moment::from_millis(0));
+        }
         Self {
-            session: Session::new(first & 1 == 1, timeouts, Moment::from_millis(0)),
+            session,
+            inspects,
             now: 0,
             filled: [0; 2],
             payload: 0,
@@ -95,9 +103,13 @@ impl Play {
             .is_some_and(|deadline| deadline <= self.now());
         let before = self.session.next_step();
         self.session.on_time(self.now());
-        let closes = matches!(self.session.next_step(), Step::Close(_));
+        // What was waited for decides without having come.
+        let goes_on = matches!(
+            self.session.next_step(),
+            Step::Close(_) | Step::Inspect { last: true }
+        );
         if due {
-            assert!(closes, "its deadline has passed");
+            assert!(goes_on, "its deadline has passed");
         } else {
             assert_eq!(
                 self.session.next_step(),
@@ -120,6 +132,18 @@ impl Play {
                     _ => HeaderRead::Refused(CloseReason::HeaderAborted(amount)),
                 };
                 self.session.on_header(read, now);
+                if read == HeaderRead::Complete && self.inspects {
+                    self.session.inspect(None, now);
+                }
+            }
+            Step::Inspect { .. } => {
+                let inspected = match outcome {
+                    0 => Inspected::Decided,
+                    1 => Inspected::Incomplete,
+                    2 => Inspected::WouldBlock,
+                    _ => Inspected::Refused(CloseReason::HeaderAborted(amount)),
+                };
+                self.session.on_inspected(inspected, now);
             }
             Step::OpenSocket => self.session.on_socket_requested(),
             Step::Retry { .. } => self.session.on_retry(now),
@@ -235,6 +259,7 @@ impl Play {
             match self.session.next_step() {
                 Step::Wait | Step::Close(_) => return,
                 Step::ReadHeader => self.session.on_header(HeaderRead::WouldBlock, now),
+                Step::Inspect { .. } => self.session.on_inspected(Inspected::WouldBlock, now),
                 Step::OpenSocket => self.session.on_socket_requested(),
                 Step::Retry { .. } => self.session.on_retry(now),
                 Step::Connect | Step::FinishConnect { .. } => {

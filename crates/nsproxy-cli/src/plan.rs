@@ -56,6 +56,7 @@ fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
         max_session_rate: frontend.session_rate,
         // Of others, one line at their end is all that is said.
         followed: !frontend.logging.targets.is_empty(),
+        rules: None,
     }
 }
 

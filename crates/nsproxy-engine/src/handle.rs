@@ -238,7 +238,7 @@ impl Handle {
                 let limits: &Limits = limits.entry(&relay.name).or_insert_with(|| Limits::of(relay));
                 let pool = Arc::clone(&pools[relay.pool]);
                 let route = Route::new(relay, place, listener, pool, limits.clone(), &plan_wide);
-                let route = Arc::new(route);
+                let route = Arc::new(route.with_rules(relay.rules.as_ref(), pools));
                 self.tell(|| Command::Listen(Arc::clone(listener), Arc::clone(&route)));
                 ListenerStatus {
                     relay: relay.name.clone(),

@@ -44,6 +44,7 @@ mod engine;
 mod error;
 mod handle;
 mod inbox;
+mod judge;
 mod listeners;
 mod observer;
 mod opener;
@@ -62,7 +63,9 @@ mod whereabouts;
 mod worker;
 
 pub use self::core::balance::{Algorithm, Down, HashType, Share};
-pub use self::core::close::{CloseReason, Errno};
+pub use self::core::close::{CloseReason, Errno, RuleStage};
+pub use self::core::moment::Span;
+pub use self::core::rules;
 pub use self::core::side::{Direction, Side};
 pub use engine::{Engine, Settings, WaitError};
 pub use error::{ApplyError, StartError};

@@ -12,6 +12,7 @@ use crate::core::balance::{
     Algorithm, Ask, Dispatcher, Down, Load, Placed, Setup, Share, Ticket, Waited, hash_of_client,
 };
 use crate::core::moment::Span;
+use crate::core::rules::PoolLoad;
 use crate::core::session::{Retries, Timeouts};
 use crate::plan::{HeaderPlan, PoolPlan, SourcePlan};
 use crate::servers::Server;
@@ -33,6 +34,8 @@ pub(crate) struct Pool {
     /// Only the upstream ones are set.
     pub(crate) timeouts: Timeouts,
     pub(crate) retries: Retries,
+    /// All backups are used when no other server can be, or only the first.
+    all_backups: bool,
     /// Whether a server depends on the client's address.
     hashes: bool,
     /// The only server, when it takes everybody.
@@ -101,6 +104,7 @@ impl Pool {
                 redispatch: balance.redispatch,
                 anywhere: others > 1 && balance.algorithm.is_round_robin(),
             },
+            all_backups: balance.all_backups,
             hashes: matches!(balance.algorithm, Algorithm::Source(_)),
             only,
             servers,
@@ -187,6 +191,26 @@ impl Pool {
             .iter()
             .map(|server| server.load.sessions() as usize)
             .sum()
+    }
+
+    /// How it stands, for rules.
+    pub(crate) fn standing(&self) -> PoolLoad {
+        let usable = |backup: bool| {
+            let servers = self.servers.iter().map(|server| &server.share);
+            servers
+                .filter(|share| share.is_usable() && share.backup == backup)
+                .count()
+        };
+        let usable = match usable(false) {
+            0 if self.all_backups => usable(true),
+            0 => usable(true).min(1),
+            others => others,
+        };
+        PoolLoad {
+            usable,
+            sessions: self.sessions(),
+            waiting: self.places.waiting(),
+        }
     }
 
     /// Its servers, in the plan's order.

@@ -7,7 +7,9 @@ use netns_core::NetnsSpec;
 
 use crate::admission::{Gate, RateGate};
 use crate::core::moment::Span;
+use crate::core::rules::Rules;
 use crate::core::session::Timeouts;
+use crate::judge::Judge;
 use crate::listeners::{Listener, ListenerId};
 use crate::places::OwnPlaces;
 use crate::plan::{Endpoint, ListenerPlan, NetnsRef, NetnsTlv, RelayPlan};
@@ -17,7 +19,7 @@ use crate::pool::Pool;
 pub(crate) type Selectable = HashMap<Vec<u8>, Arc<NetnsSpec>>;
 
 /// Everything about a listener that its sessions use.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Route {
     pub(crate) relay: String,
     /// The listener's namespace.
@@ -29,16 +31,19 @@ pub(crate) struct Route {
     pub(crate) pool: Arc<Pool>,
     pub(crate) netns_tlv: NetnsTlv,
     selectable: Arc<Selectable>,
-    /// A server may get the TLVs of the client's header.
-    pub(crate) passes_tlvs: bool,
+    /// The client's header is needed once it was read: a server may get its TLVs, or a rule ask for them.
+    pub(crate) keeps_header: bool,
     pub(crate) listener: ListenerId,
     /// Of all listeners of the plan.
     pub(crate) places: Arc<OwnPlaces>,
     /// The relay's own gate: its limit, or where it is followed, its count.
+    /// The relay's own gate: its limit, or where it is followed or a rule asks for it, its count.
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) rate: Option<Arc<RateGate>>,
     /// An observer wants to know how its sessions come along.
     pub(crate) followed: bool,
+    /// The relay's rules, if it has any.
+    pub(crate) judge: Option<Arc<Judge>>,
 }
 
 /// What all routes of a plan have.
@@ -59,7 +64,8 @@ impl Limits {
     pub(crate) fn of(relay: &RelayPlan) -> Self {
         let limit = relay.max_sessions.map(|limit| limit as usize);
         // One that never closes, for its count, where somebody wants to know it.
-        let limit = limit.or_else(|| relay.followed.then_some(usize::MAX));
+        let counted = relay.followed || relay.rules.as_deref().is_some_and(Judge::counts_sessions);
+        let limit = limit.or_else(|| counted.then_some(usize::MAX));
         Self {
             gate: limit.map(Gate::new),
             rate: relay.max_session_rate.map(RateGate::new),
@@ -82,7 +88,7 @@ impl Route {
             ..pool.timeouts
         };
         Self {
-            passes_tlvs: pool.passes_tlvs(),
+            keeps_header: pool.passes_tlvs(),
             relay: relay.name.clone(),
             netns: place.netns.clone().map(Arc::new),
             address: listener.bound.clone(),
@@ -96,6 +102,29 @@ impl Route {
             gate: limits.gate,
             rate: limits.rate,
             followed: relay.followed,
+            judge: None,
+        }
+    }
+
+    /// The same with the relay's rules, which may lead to others of these pools.
+    pub(crate) fn with_rules(mut self, rules: Option<&Arc<Rules>>, pools: &[Arc<Pool>]) -> Self {
+        self.judge = rules.and_then(|rules| Judge::new(rules, &self, pools));
+        self.keeps_header |= self.judge.as_ref().is_some_and(|judge| judge.needs_header());
+        self
+    }
+
+    /// The same, but to another pool, and with nothing left to decide.
+    pub(crate) fn to_pool(&self, pool: &Arc<Pool>) -> Self {
+        Self {
+            keeps_header: pool.passes_tlvs(),
+            timeouts: Timeouts {
+                header: self.timeouts.header,
+                client: self.timeouts.client,
+                ..pool.timeouts
+            },
+            pool: Arc::clone(pool),
+            judge: None,
+            ..self.clone()
         }
     }
 

@@ -24,6 +24,8 @@ pub enum CloseReason {
     NetnsMissing,
     /// The PROXY header names two different namespaces.
     NetnsAmbiguous,
+    /// A rule has rejected the connection.
+    Rejected(RuleStage),
     /// The pool has no server.
     NoServer,
     /// No server had room in time.
@@ -57,11 +59,16 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
-    /// Whether the surviving connection must end by a reset: bytes may be missing, and the peer has to be able to see it.
+    /// Whether the surviving connection must end by a reset: bytes may be missing, and the peer has to be able to see it. Who
+    /// is rejected at once is reset too, which leaves nothing behind on this host.
     pub const fn aborts(self) -> bool {
         matches!(
             self,
-            Self::Reset(_) | Self::Failed(..) | Self::IdleTimeout(_) | Self::Stopped
+            Self::Reset(_)
+                | Self::Failed(..)
+                | Self::IdleTimeout(_)
+                | Self::Stopped
+                | Self::Rejected(RuleStage::Connection)
         )
     }
 
@@ -114,6 +121,7 @@ impl std::fmt::Display for CloseReason {
             Self::NetnsRefused => f.write_str("the PROXY header names a namespace that it may not select"),
             Self::NetnsMissing => f.write_str("the PROXY header names no namespace"),
             Self::NetnsAmbiguous => f.write_str("the PROXY header names two different namespaces"),
+            Self::Rejected(stage) => write!(f, "rejected by a rule about the {stage}"),
             Self::NoServer => f.write_str("the backend has no server"),
             Self::QueueTimeout => f.write_str("no server had room in time"),
             Self::QueueFull => f.write_str("too many sessions wait for the server"),
@@ -134,6 +142,27 @@ impl std::fmt::Display for CloseReason {
             Self::Failed(side, errno) => write!(f, "{side} connection failed: {errno}"),
             Self::Stopped => f.write_str("stopped"),
         }
+    }
+}
+
+/// What a rule was about that has rejected a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RuleStage {
+    /// The connection as it was accepted.
+    Connection,
+    /// The connection with what its PROXY header says.
+    Session,
+    /// What the client has sent.
+    Content,
+}
+
+impl std::fmt::Display for RuleStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connection => "connection",
+            Self::Session => "session",
+            Self::Content => "content",
+        })
     }
 }
 

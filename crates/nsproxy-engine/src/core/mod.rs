@@ -16,6 +16,7 @@
 //! | `balance/` | which server a session goes to, and who waits for one |
 //! | `policy.rs` | which namespace a connection belongs to |
 //! | `rate.rs` | how many events there may be in a second |
+//! | `rules/` | what the rules of a configuration say of a connection |
 
 pub mod balance;
 pub mod close;
@@ -24,6 +25,7 @@ pub mod moment;
 pub mod policy;
 pub mod rate;
 pub mod readiness;
+pub mod rules;
 pub mod session;
 pub mod side;
 mod step;

@@ -1,10 +1,10 @@
 //! One accepted connection and the connection made for it, from accept to close.
 //!
 //! ```text
-//! ExpectHeader -> AwaitSocket -> Connecting -> SendPreface -> Relaying -> Closed(reason)
-//!                  |      ^  ^         |
-//!                  v      |  |         v
-//!                 Queued -+  +- [Pausing <-] Retrying
+//! ExpectHeader -> Inspect -> AwaitSocket -> Connecting -> SendPreface -> Relaying -> Closed(reason)
+//!                             |      ^  ^         |
+//!                             v      |  |         v
+//!                            Queued -+  +- [Pausing <-] Retrying
 //! ```
 //!
 //! A session passes only through the states that its rules need. The methods are of three kinds:
@@ -16,9 +16,10 @@
 //! After a [`Step::Close`] the session is over and is told nothing more; one that was closed by an outcome or by
 //! [`Session::close`] stays closed, for the same reason, whatever it is told.
 
+mod inspecting;
 mod opening;
 
-pub use super::step::{Connect, HeaderRead, Retries, Step, Timeouts};
+pub use super::step::{Connect, HeaderRead, Inspected, Retries, Step, Timeouts};
 
 use super::close::{CloseReason, Errno};
 use super::flow::{Fill, Flow, FlowStep, Flush};
@@ -42,6 +43,10 @@ pub struct Session {
 enum State {
     ExpectHeader {
         since: Moment,
+    },
+    /// Rules need to know what the client sends. `None`: it is no longer waited for.
+    Inspect {
+        until: Option<Moment>,
     },
     /// No server has room.
     Queued {
@@ -133,6 +138,11 @@ impl Session {
             State::ExpectHeader { .. } if downstream.contains(Readiness::READABLE) => Step::ReadHeader,
             // Nobody waits for the answer any more, and nothing was promised upstream.
             _ if downstream.contains(Readiness::ERROR) => Step::Close(CloseReason::Reset(Side::Downstream)),
+            State::Inspect { until } if until.is_none() || downstream.contains(Readiness::READABLE) => {
+                Step::Inspect {
+                    last: until.is_none(),
+                }
+            }
             State::AwaitSocket { requested: false, .. } => Step::OpenSocket,
             State::Retrying { redispatch, .. } => Step::Retry {
                 redispatch: *redispatch,
@@ -144,6 +154,7 @@ impl Session {
             }
             State::SendPreface { .. } if upstream.contains(Readiness::WRITABLE) => Step::SendPreface,
             State::ExpectHeader { .. }
+            | State::Inspect { .. }
             | State::Queued { .. }
             | State::Pausing { .. }
             | State::AwaitSocket { .. }
@@ -299,6 +310,7 @@ impl Session {
                 connect.map(|span| since.after(span))
             }
             State::Pausing { until } => Some(*until),
+            State::Inspect { until } => *until,
             State::SendPreface { since, .. } => server.map(|span| since.after(span)),
             State::Relaying(relaying) => {
                 let [downstream, upstream] =
@@ -314,13 +326,17 @@ impl Session {
         if self.deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
-        let reason = match &self.state {
+        let reason = match &mut self.state {
             State::ExpectHeader { .. } => CloseReason::HeaderTimeout,
             State::Queued { .. } => CloseReason::QueueTimeout,
             // The opener still owes an answer: that must not come to another attempt.
             State::AwaitSocket { .. } => CloseReason::ConnectTimeout,
             State::Connecting { .. } => return self.retry(CloseReason::ConnectTimeout, false),
             State::Pausing { .. } => return self.await_socket(now),
+            State::Inspect { until } => {
+                *until = None;
+                return;
+            }
             State::SendPreface { .. } => CloseReason::IdleTimeout(Side::Upstream),
             State::Relaying(relaying) => {
                 let client = relaying.idle_deadline(Side::Downstream, self.readiness, &self.timeouts);

@@ -8,6 +8,7 @@
 
 mod checks;
 mod driver;
+mod inspecting;
 mod socket;
 
 use std::num::NonZeroI16;
@@ -72,6 +73,16 @@ fn play(seed: u64) -> Played {
     }
 }
 
+/// How rules look at the client's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inspection {
+    None,
+    /// What is there decides.
+    Once,
+    /// More is waited for.
+    For(Span),
+}
+
 /// What a peer is going to do.
 #[derive(Debug)]
 struct Peer {
@@ -114,6 +125,8 @@ struct Sim {
     header: u64,
     header_read: u64,
     preface_header: u64,
+    /// Whether its bytes are looked at, and for how long they are waited for.
+    inspects: Inspection,
     retries: Retries,
     /// Retries that were made.
     attempts: u16,
@@ -171,6 +184,7 @@ impl Sim {
         let retries = some_retries(&mut rng);
         let mut sim = Self {
             session: Session::new(header > 0, timeouts, now).with_retries(retries),
+            inspects: some_inspection(&mut rng),
             retries,
             attempts: 0,
             has_place: false,
@@ -202,6 +216,9 @@ impl Sim {
             rng,
         };
         sim.sockets[0].sent = Queue::empty_at(START);
+        if sim.header == 0 {
+            sim.begin_inspection();
+        }
         sim
     }
 
@@ -353,6 +370,15 @@ fn every_timeout(rng: &mut Rng) -> Timeouts {
         queue: span(),
         client: span(),
         server: span(),
+    }
+}
+
+fn some_inspection(rng: &mut Rng) -> Inspection {
+    let patience = Span::from_duration(Duration::from_millis(rng.between(1, 500) as u64));
+    match rng.between(0, 5) {
+        0 => Inspection::Once,
+        1 => patience.map_or(Inspection::Once, Inspection::For),
+        _ => Inspection::None,
     }
 }
 

@@ -63,6 +63,12 @@ impl Retries {
 pub enum Step {
     /// Read PROXY header bytes from downstream, then [`Session::on_header`](super::session::Session::on_header).
     ReadHeader,
+    /// Read what the client has sent and look at it, then
+    /// [`Session::on_inspected`](super::session::Session::on_inspected).
+    Inspect {
+        /// Nothing more is waited for: it has to be decided by what is there.
+        last: bool,
+    },
     /// Choose a server and ask for an upstream socket, then
     /// [`Session::on_socket_requested`](super::session::Session::on_socket_requested), or
     /// [`Session::on_queued`](super::session::Session::on_queued) when no server has room.
@@ -99,6 +105,19 @@ pub enum Step {
 pub enum HeaderRead {
     /// The header is complete, or its continuation may be tried at once.
     Complete,
+    /// More bytes are needed; the socket may still have some.
+    Incomplete,
+    /// More bytes are needed, and the socket has none.
+    WouldBlock,
+    /// The session ends.
+    Refused(CloseReason),
+}
+
+/// What looking at the client's bytes brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inspected {
+    /// The session goes on.
+    Decided,
     /// More bytes are needed; the socket may still have some.
     Incomplete,
     /// More bytes are needed, and the socket has none.

@@ -1,6 +1,7 @@
 //! What the types of a plan leave open.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use super::{Endpoint, Plan};
 
@@ -65,10 +66,20 @@ impl Plan {
     /// weight beyond 256.
     pub fn check(&self) -> Result<(), PlanError> {
         for relay in &self.relays {
-            if relay.pool >= self.pools.len() {
+            let rules = relay.rules.as_deref();
+            let chosen = rules
+                .iter()
+                .flat_map(|rules| &rules.choices)
+                .map(|choice| choice.pool);
+            let asked = rules
+                .iter()
+                .flat_map(|rules| rules.expressions())
+                .filter_map(|expression| expression.fetch.pool());
+            let mut pools = iter::once(relay.pool).chain(chosen).chain(asked);
+            if let Some(pool) = pools.find(|pool| *pool >= self.pools.len()) {
                 return Err(PlanError::NoSuchPool {
                     relay: relay.name.clone(),
-                    pool: relay.pool,
+                    pool,
                 });
             }
             if relay.listeners.is_empty() {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use netns_core::NetnsSpec;
 
 use crate::core::balance::{Algorithm, Share};
+use crate::core::rules::Rules;
 
 /// Everything that [`Handle::apply`](crate::Handle::apply) brings into being.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +49,8 @@ pub struct RelayPlan {
     /// Whether the [`Observer`](crate::Observer) is told when a session begins and is connected, and can ask how long that
     /// took. Costs some memory for each session.
     pub followed: bool,
+    /// What is decided of its connections, and which other pools they may go to.
+    pub rules: Option<Arc<Rules>>,
 }
 
 /// One place to listen.
@@ -278,6 +281,7 @@ impl Plan {
                 max_sessions: None,
                 max_session_rate: None,
                 followed: false,
+                rules: None,
             }],
             pools: vec![PoolPlan {
                 name: "forward".to_owned(),

@@ -5,10 +5,10 @@ use std::net::Shutdown;
 
 use super::entry::{Entry, Holding};
 use super::resources::Resources;
-use super::{connector, header};
+use super::{connector, header, rules};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::flow::{Fill, Flush, Path};
-use crate::core::session::{Connect, Step};
+use crate::core::session::{Connect, HeaderRead, Step};
 use crate::core::side::{Direction, Side};
 
 /// Steps of one session in one turn. A bulk flow moves up to a pipe with each pair of steps, so that others wait for some
@@ -49,6 +49,13 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
             Step::ReadHeader => {
                 let read = header::read(entry, resources);
                 entry.core.on_header(read, resources.now());
+                if read == HeaderRead::Complete && entry.route.judge.is_some() {
+                    rules::on_admitted(entry, resources.now());
+                }
+            }
+            Step::Inspect { last } => {
+                let inspected = rules::inspect(entry, last, resources);
+                entry.core.on_inspected(inspected, resources.now());
             }
             Step::OpenSocket => {
                 if let Some((milestones, now)) = resources.milestones(entry, key)

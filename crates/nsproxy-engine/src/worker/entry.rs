@@ -42,6 +42,8 @@ pub(super) struct Entry {
     pub(super) suspect: bool,
     /// Whether it waits in the run queue.
     pub(super) queued: bool,
+    /// While the client's bytes are looked at: there will be no more of them.
+    pub(super) has_ended: bool,
 }
 
 /// The server of a session, and where its connection goes.
@@ -86,7 +88,9 @@ pub(super) struct Received {
     pub(super) selects: bool,
     /// The name of a namespace that it may not select.
     pub(super) unlisted: Option<Box<[u8]>>,
-    /// The header itself, where a server may get its TLVs. Until the server's connection stands.
+    /// Whether there was a header; otherwise a rule has set what is here.
+    pub(super) by_header: bool,
+    /// The header itself, where a rule asks for its TLVs or a server may get them. Until the server's connection stands.
     pub(super) header: Option<Box<[u8]>>,
 }
 
@@ -138,6 +142,7 @@ impl Entry {
             generation,
             suspect: false,
             queued: false,
+            has_ended: false,
         }
     }
 

@@ -117,8 +117,9 @@ fn judge(parsed: &Parsed<'_>, bytes: &[u8], route: &Route) -> Result<Received, C
         netns,
         selects: named.is_some() && unlisted.is_none(),
         unlisted,
+        by_header: true,
         // What a header says with LOCAL is for nobody (section 2.2 of the specification).
-        header: (route.passes_tlvs && !header.is_local()).then(|| bytes.into()),
+        header: (route.keeps_header && !header.is_local()).then(|| bytes.into()),
     })
 }
 
@@ -277,7 +278,7 @@ fn write_tlvs(builder: &mut v2::Builder<'_>, plan: TlvPlan, netns: Option<&[u8]>
     }
 }
 
-fn reset_or_failed(errno: Errno) -> CloseReason {
+pub(super) fn reset_or_failed(errno: Errno) -> CloseReason {
     if errno.is_reset() {
         CloseReason::Reset(Side::Downstream)
     } else {

@@ -5,6 +5,7 @@
 //! | `acceptor.rs` | accepts, spreads connections over the workers, pauses when there is no room |
 //! | `driver.rs` | carries out the steps of one session |
 //! | `header.rs` | PROXY headers in and out |
+//! | `rules.rs` | puts a session before the rules of its relay, and does what they say |
 //! | `connector.rs` | chooses a server, makes the upstream connection |
 //! | `entry.rs` | what is kept of one session |
 //! | `facts.rs`, `milestones.rs` | what an observer can ask of a session, and what is remembered for it |
@@ -27,6 +28,7 @@ mod milestones;
 mod occupancy;
 mod pipes;
 mod resources;
+mod rules;
 mod sockets;
 mod timers;
 mod token;
@@ -312,6 +314,9 @@ impl Worker {
             self.resources.followed.add(key);
         }
         let entry = slot.insert(Entry::new(accepted, self.generation, self.resources.now()));
+        if entry.route.judge.is_some() {
+            rules::on_accepted(entry, self.resources.now());
+        }
         if let Some(socket) = entry.socket(Side::Downstream)
             && let Err(error) = self.resources.watch(socket, key, Side::Downstream)
         {

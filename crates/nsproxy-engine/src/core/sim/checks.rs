@@ -1,12 +1,12 @@
 //! What must be true of a session that has ended.
 
-use super::Sim;
 use super::socket::{ECONNREFUSED, ENETUNREACH, Phase};
+use super::{Inspection, Sim};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::flow::{Fill, Flush};
 use crate::core::moment::Moment;
 use crate::core::readiness::Readiness;
-use crate::core::session::{Connect, HeaderRead, Step};
+use crate::core::session::{Connect, HeaderRead, Inspected, Step};
 use crate::core::side::{Direction, Side};
 
 impl Sim {
@@ -50,6 +50,7 @@ impl Sim {
             CloseReason::HeaderAborted(_) => assert!(self.sockets[0].fin),
             // A server that had accepted has reset, which is another thing.
             CloseReason::ConnectFailed(errno) => assert_eq!(errno, Errno(ECONNREFUSED)),
+            CloseReason::Rejected(_) => assert!(self.inspects != Inspection::None),
             CloseReason::HeaderTooLong(_) | CloseReason::HeaderUnwritable => {}
             other => panic!("a session cannot end as {other:?}"),
         }
@@ -95,6 +96,8 @@ impl Sim {
         }
         self.session
             .on_header(HeaderRead::Refused(CloseReason::Stopped), late);
+        self.session.inspect(None, late);
+        self.session.on_inspected(Inspected::Decided, late);
         self.session.on_queued(late);
         self.session.on_called(late);
         self.session.on_retry(late);

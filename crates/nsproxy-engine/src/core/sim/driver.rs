@@ -26,6 +26,7 @@ impl Sim {
                 Step::Wait => return self.check_wait(),
                 Step::Close(reason) => self.closed = Some(reason),
                 Step::ReadHeader => self.read_header(),
+                Step::Inspect { last } => self.inspect(last),
                 Step::OpenSocket => self.open_socket(),
                 Step::Retry { redispatch } => self.retry(redispatch),
                 Step::Connect => self.connect(),
@@ -81,6 +82,9 @@ impl Sim {
             self.began = self.now;
         }
         self.session.on_header(read, self.now);
+        if read == HeaderRead::Complete {
+            self.begin_inspection();
+        }
     }
 
     /// Chooses a server, or waits for one.

@@ -1,0 +1,281 @@
+//! What can be asked of a connection, and how the answer follows from the facts.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+
+use super::View;
+use super::hello::Hello;
+
+/// Something that can be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetch {
+    /// This value, whatever the connection is.
+    Constant(Value<'static>),
+    /// The client's address: that of a PROXY header if there was one.
+    Source,
+    /// The client's port.
+    SourcePort,
+    /// The address that the client has connected to.
+    Destination,
+    /// The port that the client has connected to.
+    DestinationPort,
+    /// Whether a PROXY header was read.
+    HeaderReceived,
+    /// The value of a TLV of this type in the PROXY header.
+    Tlv(u8),
+    /// The name of the relay.
+    Relay,
+    /// The namespace of the client's connection, as policy has decided. None when it is the default one.
+    Netns,
+    /// The server name of a TLS `ClientHello`.
+    ServerName,
+    /// The type of the first TLS handshake message.
+    HelloType,
+    /// The version of a TLS `ClientHello`: major times 65536, plus minor.
+    HelloVersion,
+    /// The application protocols of a TLS `ClientHello`, one after the other.
+    Alpn,
+    /// How many bytes the client has sent.
+    Length,
+    /// So many of these bytes from an offset on; with a length of 0, all that there are.
+    Payload {
+        /// The first one.
+        offset: usize,
+        /// How many.
+        length: usize,
+    },
+    /// True once nothing more is awaited.
+    WaitEnd,
+    /// A number below this one, anew each time.
+    Random(u32),
+    /// How many sessions the relay has, this one included.
+    RelaySessions,
+    /// How many servers of this pool can be used.
+    UsableServers(usize),
+    /// How many sessions this pool has, waiting ones included.
+    PoolSessions(usize),
+    /// How many of them wait.
+    PoolWaiting(usize),
+    /// How many of them wait for each server that can be used.
+    PoolAverageWaiting(usize),
+}
+
+impl Fetch {
+    /// Whether it asks for what the client sends.
+    pub const fn needs_contents(&self) -> bool {
+        matches!(
+            self,
+            Self::ServerName
+                | Self::HelloType
+                | Self::HelloVersion
+                | Self::Alpn
+                | Self::Length
+                | Self::Payload { .. }
+        )
+    }
+
+    /// The pool that it asks about.
+    pub const fn pool(&self) -> Option<usize> {
+        match self {
+            Self::UsableServers(pool)
+            | Self::PoolSessions(pool)
+            | Self::PoolWaiting(pool)
+            | Self::PoolAverageWaiting(pool) => Some(*pool),
+            _ => None,
+        }
+    }
+}
+
+/// A value of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Number(i64),
+    /// An IP address.
+    Address(IpAddr),
+    /// Text or bytes.
+    Bytes(Cow<'a, [u8]>),
+}
+
+/// What is known of a connection.
+pub trait Facts {
+    /// The client; `None` on a unix socket.
+    fn source(&self) -> Option<SocketAddr>;
+    /// Where the client has connected to; `None` on a unix socket.
+    fn destination(&self) -> Option<SocketAddr>;
+    /// The PROXY header that was received, whole.
+    fn header(&self) -> Option<&[u8]>;
+    /// Whether there was one.
+    fn has_header(&self) -> bool;
+    /// The name of the relay.
+    fn relay(&self) -> &str;
+    /// The namespace of the client's connection as text.
+    fn netns(&self) -> Option<String>;
+    /// What the client has sent; `None` where nobody has looked.
+    fn contents(&self) -> Option<&[u8]>;
+    /// Whether the client has ended, or sent as much as is looked at.
+    fn has_ended(&self) -> bool;
+    /// A number at random.
+    fn random(&self) -> u32;
+    /// How many sessions the relay has.
+    fn sessions(&self) -> usize;
+    /// How a pool of the plan stands.
+    fn pool(&self, index: usize) -> PoolLoad;
+}
+
+/// How a pool stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolLoad {
+    /// Servers that can be used.
+    pub usable: usize,
+    /// Sessions that have a place.
+    pub sessions: usize,
+    /// Sessions that wait for one.
+    pub waiting: usize,
+}
+
+/// What a fetch has brought.
+#[derive(Debug)]
+pub(super) struct Fetched<'a> {
+    pub(super) value: Option<Value<'a>>,
+    /// A later answer may be another.
+    pub(super) may_change: bool,
+    /// There is another value behind this one.
+    pub(super) has_more: bool,
+}
+
+impl<'a> Fetched<'a> {
+    const fn settled(value: Option<Value<'a>>) -> Self {
+        Self {
+            value,
+            may_change: false,
+            has_more: false,
+        }
+    }
+
+    const fn changing(value: Option<Value<'a>>) -> Self {
+        Self {
+            value,
+            may_change: true,
+            has_more: false,
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    /// The value with the number `nth`, from 0.
+    pub(super) fn fetch(&self, fetch: &Fetch, nth: usize) -> Fetched<'a> {
+        let facts = self.facts;
+        let ip = |address: Option<SocketAddr>| address.map(|address| Value::Address(address.ip()));
+        let port = |address: Option<SocketAddr>| address.map(|address| Value::Number(address.port().into()));
+        let number = |number: usize| Some(Value::Number(i64::try_from(number).unwrap_or(i64::MAX)));
+        let load = |index: usize| facts.pool(index);
+        Fetched::settled(match fetch {
+            Fetch::Constant(value) => Some(value.clone()),
+            Fetch::Source => ip(facts.source()),
+            Fetch::SourcePort => port(facts.source()),
+            Fetch::Destination => ip(facts.destination()),
+            Fetch::DestinationPort => port(facts.destination()),
+            Fetch::HeaderReceived => Some(Value::Bool(facts.has_header())),
+            Fetch::Tlv(kind) => return tlv(facts, *kind, nth),
+            Fetch::Relay => Some(Value::Bytes(Cow::Borrowed(facts.relay().as_bytes()))),
+            Fetch::Netns => facts
+                .netns()
+                .map(|name| Value::Bytes(Cow::Owned(name.into_bytes()))),
+            Fetch::ServerName | Fetch::HelloType | Fetch::HelloVersion | Fetch::Alpn => {
+                return self.hello(fetch, nth);
+            }
+            Fetch::Length => {
+                return Fetched::changing(facts.contents().and_then(|bytes| number(bytes.len())));
+            }
+            Fetch::Payload { offset, length } => return payload(facts, *offset, *length),
+            Fetch::WaitEnd if self.is_last => Some(Value::Bool(true)),
+            Fetch::WaitEnd => return Fetched::changing(None),
+            Fetch::Random(below) => {
+                let drawn = facts.random().checked_rem(*below).unwrap_or(0);
+                return Fetched::changing(Some(Value::Number(drawn.into())));
+            }
+            Fetch::RelaySessions => number(facts.sessions()),
+            Fetch::UsableServers(pool) => number(load(*pool).usable),
+            Fetch::PoolSessions(pool) => number(load(*pool).sessions.saturating_add(load(*pool).waiting)),
+            Fetch::PoolWaiting(pool) => number(load(*pool).waiting),
+            Fetch::PoolAverageWaiting(pool) => {
+                let PoolLoad { usable, waiting, .. } = load(*pool);
+                number(if usable == 0 {
+                    // Nobody will serve those that wait: as if it were a very long line.
+                    waiting.saturating_mul(9_999)
+                } else {
+                    waiting.div_ceil(usable)
+                })
+            }
+        })
+    }
+
+    fn hello(&self, fetch: &Fetch, nth: usize) -> Fetched<'a> {
+        let Some(bytes) = self.facts.contents() else {
+            return Fetched::settled(None);
+        };
+        let text = |bytes: &[u8]| Value::Bytes(Cow::Owned(bytes.to_vec()));
+        let message = match self.hello.get_or_init(|| Hello::read(bytes)) {
+            Hello::NotTls => return Fetched::settled(None),
+            Hello::Incomplete => return Fetched::changing(None),
+            Hello::Message(message) => message,
+        };
+        match fetch {
+            Fetch::HelloType => Fetched::settled(Some(Value::Number(message.kind().into()))),
+            Fetch::HelloVersion => {
+                Fetched::settled(message.version().map(|version| Value::Number(version.into())))
+            }
+            Fetch::Alpn => {
+                let mut names = message.protocols().skip(nth).map(text);
+                Fetched {
+                    value: names.next(),
+                    may_change: false,
+                    has_more: names.next().is_some(),
+                }
+            }
+            _ => Fetched::settled(message.server_name().map(text)),
+        }
+    }
+}
+
+fn tlv(facts: &dyn Facts, kind: u8, nth: usize) -> Fetched<'_> {
+    let parsed = facts.header().and_then(|header| proxy_proto::parse(header).ok());
+    let Some(parsed) = parsed else {
+        return Fetched::settled(None);
+    };
+    let values = parsed
+        .header
+        .tlvs()
+        .filter(|tlv| tlv.kind().0 == kind)
+        .map(|tlv| Value::Bytes(Cow::Owned(tlv.value().to_vec())));
+    let mut values = values.skip(nth);
+    let value = values.next();
+    let has_more = values.next().is_some();
+    Fetched {
+        value,
+        may_change: false,
+        has_more,
+    }
+}
+
+fn payload(facts: &dyn Facts, offset: usize, length: usize) -> Fetched<'_> {
+    let Some(bytes) = facts.contents() else {
+        return Fetched::settled(None);
+    };
+    let rest = bytes.get(offset..);
+    let wanted = if length == 0 {
+        rest
+    } else {
+        rest.and_then(|rest| rest.get(..length))
+    };
+    let value = wanted.map(|bytes| Value::Bytes(Cow::Borrowed(bytes)));
+    // As many as were asked for stay what they are.
+    if length > 0 && value.is_some() || facts.has_ended() {
+        Fetched::settled(value)
+    } else {
+        Fetched::changing(value)
+    }
+}

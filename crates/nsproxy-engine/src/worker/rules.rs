@@ -1,0 +1,280 @@
+//! The rules of a relay, carried out: what is known of a session is put before them, and what they say is done.
+//!
+//! A session of a relay without rules never comes here. The rules themselves are pure: `core/rules`.
+
+use std::cell::OnceCell;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{ErrorKind, Read as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::entry::{Entry, Holding, Received};
+use super::header::reset_or_failed;
+use super::resources::Resources;
+use crate::core::close::{CloseReason, Errno, RuleStage};
+use crate::core::moment::Moment;
+use crate::core::policy::ClientNetns;
+use crate::core::rules::{
+    Action, Expression, Facts, LONGEST_HELLO, Next, PoolLoad, Rule, Subject, Value, View,
+};
+use crate::core::session::{Inspected, Session};
+use crate::core::side::{Direction, Side};
+use crate::judge::Judge;
+
+/// The most bytes of a client that are looked at. What follows them is read once a server is connected.
+const MOST: usize = LONGEST_HELLO;
+
+/// A connection was accepted.
+pub(super) fn on_accepted(entry: &mut Entry, now: Moment) {
+    let Some(judge) = entry.route.judge.clone() else {
+        return;
+    };
+    match run(entry, &judge, &judge.rules.connection, true) {
+        Ok(Verdict { expects_header, .. }) => {
+            let route = &entry.route;
+            if expects_header && !route.accept_proxy {
+                entry.core = Session::new(true, route.timeouts, now).with_retries(route.pool.retries);
+            } else if !route.accept_proxy {
+                on_admitted(entry, now);
+            }
+        }
+        Err(Rejected) => entry.core.close(CloseReason::Rejected(RuleStage::Connection)),
+    }
+}
+
+/// Its PROXY header was read, or there is to be none.
+pub(super) fn on_admitted(entry: &mut Entry, now: Moment) {
+    let Some(judge) = entry.route.judge.clone() else {
+        return;
+    };
+    if run(entry, &judge, &judge.rules.session, true).is_err() {
+        entry.core.close(CloseReason::Rejected(RuleStage::Session));
+    } else if judge.rules.content.is_empty() {
+        choose(entry, &judge);
+    } else {
+        entry.core.inspect(judge.rules.inspect, now);
+    }
+}
+
+/// Reads what the client has sent, and puts it before the rules. It waits in the holding of [`Direction::Up`].
+pub(super) fn inspect(entry: &mut Entry, is_last: bool, resources: &mut Resources) -> Inspected {
+    let Some(judge) = entry.route.judge.clone() else {
+        return Inspected::Decided;
+    };
+    let mut blocked = false;
+    match read(entry, resources) {
+        Ok(Some(has_ended)) => entry.has_ended = has_ended,
+        Ok(None) => blocked = true,
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Inspected::Incomplete,
+        Err(error) => return Inspected::Refused(reset_or_failed(Errno::from(&error))),
+    }
+    let is_last = is_last || entry.has_ended;
+    match run(entry, &judge, &judge.rules.content, is_last) {
+        Err(Rejected) => Inspected::Refused(CloseReason::Rejected(RuleStage::Content)),
+        Ok(Verdict {
+            is_complete: false, ..
+        }) if blocked => Inspected::WouldBlock,
+        Ok(Verdict {
+            is_complete: false, ..
+        }) => Inspected::Incomplete,
+        Ok(_) => {
+            choose(entry, &judge);
+            Inspected::Decided
+        }
+    }
+}
+
+/// Reads once. `None`: the socket is exhausted; true: no more is to be looked at.
+fn read(entry: &mut Entry, resources: &mut Resources) -> std::io::Result<Option<bool>> {
+    let waiting = contents(entry).len();
+    let Some(mut socket) = entry.socket(Side::Downstream) else {
+        return Ok(Some(true));
+    };
+    let room = MOST.saturating_sub(waiting);
+    if room == 0 {
+        return Ok(Some(true));
+    }
+    let received = match socket.read(&mut resources.scratch[..room]) {
+        Ok(received) => &resources.scratch[..received],
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if received.is_empty() {
+        return Ok(Some(true));
+    }
+    let has_ended = received.len() == room;
+    match &mut entry.holdings[Direction::Up.index()] {
+        Holding::Buffer(waiting) => waiting.extend(received),
+        holding => *holding = Holding::buffer(resources.buffers.hold(received)),
+    }
+    Ok(Some(has_ended))
+}
+
+/// Sends a session to the pool of the first choice that applies; without one it stays where it is.
+fn choose(entry: &mut Entry, judge: &Judge) {
+    let chosen = {
+        let known = Known::new(entry, judge);
+        judge.rules.choose(&View::new(&known, true))
+    };
+    if let Some(route) = chosen.and_then(|index| judge.targets.get(index)) {
+        entry.core.set_limits(route.timeouts, route.pool.retries);
+        entry.route = Arc::clone(route);
+    }
+}
+
+/// What a list of rules has said, other than no.
+#[derive(Debug, Default)]
+struct Verdict {
+    /// All were looked at, up to one that accepts.
+    is_complete: bool,
+    expects_header: bool,
+}
+
+/// A rule has rejected the session.
+struct Rejected;
+
+fn run(entry: &mut Entry, judge: &Judge, rules: &[Rule], is_last: bool) -> Result<Verdict, Rejected> {
+    let mut verdict = Verdict::default();
+    let mut from = 0;
+    while from < rules.len() {
+        let known = Known::new(entry, judge);
+        let view = View::new(&known, is_last);
+        match view.next(rules, from) {
+            Next::Do(Action::Accept, _) | Next::End => break,
+            Next::Do(Action::Reject, _) => return Err(Rejected),
+            Next::NotYet => return Ok(verdict),
+            Next::Do(Action::ExpectHeader, next) => {
+                verdict.expects_header = true;
+                from = next;
+            }
+            Next::Do(Action::Set(subject, expression), next) => {
+                let changed = changed(&view, *subject, expression);
+                if let Some(address) = changed {
+                    set(entry, *subject, address);
+                }
+                from = next;
+            }
+        }
+    }
+    verdict.is_complete = true;
+    Ok(verdict)
+}
+
+/// The address of a session as a rule wants it; `None` when the rule has no such value.
+fn changed(view: &View<'_>, subject: Subject, expression: &Expression) -> Option<SocketAddr> {
+    let before = match subject {
+        Subject::Source | Subject::SourcePort => view.facts().source(),
+        Subject::Destination | Subject::DestinationPort => view.facts().destination(),
+    };
+    match (subject, view.value(expression)?) {
+        (Subject::Source | Subject::Destination, Value::Address(ip)) => {
+            // The port stays where the family does.
+            let same = before.filter(|before| before.is_ipv4() == ip.is_ipv4());
+            Some(SocketAddr::new(ip, same.map_or(0, |same| same.port())))
+        }
+        (Subject::SourcePort | Subject::DestinationPort, Value::Number(port)) => {
+            let ip = before.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |before| before.ip());
+            Some(SocketAddr::new(ip, u16::try_from(port).ok()?))
+        }
+        _ => None,
+    }
+}
+
+fn set(entry: &mut Entry, subject: Subject, address: SocketAddr) {
+    let netns = entry.route.netns.clone();
+    let received = entry.received.get_or_insert_with(|| {
+        Box::new(Received {
+            source: None,
+            destination: None,
+            netns: ClientNetns::Known(netns),
+            selects: false,
+            unlisted: None,
+            header: None,
+            by_header: false,
+        })
+    });
+    match subject {
+        Subject::Source | Subject::SourcePort => received.source = Some(address),
+        Subject::Destination | Subject::DestinationPort => received.destination = Some(address),
+    }
+}
+
+/// What the client has sent and nobody has taken.
+fn contents(entry: &Entry) -> &[u8] {
+    match &entry.holdings[Direction::Up.index()] {
+        Holding::Buffer(waiting) => waiting.bytes(),
+        _ => &[],
+    }
+}
+
+/// A session, as rules see it.
+struct Known<'e> {
+    entry: &'e Entry,
+    judge: &'e Judge,
+    /// Asking for it is a system call.
+    destination: OnceCell<Option<SocketAddr>>,
+}
+
+impl<'e> Known<'e> {
+    fn new(entry: &'e Entry, judge: &'e Judge) -> Self {
+        Self {
+            entry,
+            judge,
+            destination: OnceCell::new(),
+        }
+    }
+}
+
+impl Facts for Known<'_> {
+    fn source(&self) -> Option<SocketAddr> {
+        self.entry.client()
+    }
+
+    fn destination(&self) -> Option<SocketAddr> {
+        *self.destination.get_or_init(|| self.entry.destination())
+    }
+
+    fn header(&self) -> Option<&[u8]> {
+        self.entry.received.as_ref()?.header.as_deref()
+    }
+
+    fn has_header(&self) -> bool {
+        self.entry
+            .received
+            .as_ref()
+            .is_some_and(|received| received.by_header)
+    }
+
+    fn relay(&self) -> &str {
+        &self.entry.route.relay
+    }
+
+    fn netns(&self) -> Option<String> {
+        self.entry.client_netns().map(ToString::to_string)
+    }
+
+    fn contents(&self) -> Option<&[u8]> {
+        Some(contents(self.entry))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.entry.has_ended
+    }
+
+    fn random(&self) -> u32 {
+        // The keys of a hasher are random, and others for each.
+        u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or(0)
+    }
+
+    fn sessions(&self) -> usize {
+        self.entry.route.gate.as_ref().map_or(0, |gate| gate.inside())
+    }
+
+    fn pool(&self, index: usize) -> PoolLoad {
+        self.judge
+            .pools
+            .get(index)
+            .map(|pool| pool.standing())
+            .unwrap_or_default()
+    }
+}
