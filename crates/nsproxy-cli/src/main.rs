@@ -11,6 +11,7 @@ mod limits;
 mod log;
 mod namespaces;
 mod plan;
+mod rules;
 mod signals;
 mod sys;
 

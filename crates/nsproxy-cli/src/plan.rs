@@ -16,6 +16,8 @@ use nsproxy_engine::{
     ServerPlan, Share, SourcePlan, Target, TlvPlan, UpstreamNetns,
 };
 
+use crate::rules::{Pools, rules};
+
 /// The pool of frontends that have no backend. No backend can be called so.
 pub(crate) const NOWHERE: &str = "<no backend>";
 
@@ -38,14 +40,18 @@ pub(crate) fn plan(config: &Config) -> Plan {
         .frontends
         .iter()
         .filter(|frontend| !frontend.binds.is_empty());
+    let names = config.backends.iter().map(|backend| backend.name.as_str());
+    let by_name: Pools<'_> = names.zip(0..).collect();
     Plan {
-        relays: listening.map(|frontend| relay(frontend, nowhere)).collect(),
+        relays: listening
+            .map(|frontend| relay(frontend, nowhere, &by_name))
+            .collect(),
         pools,
         selectable: specs(&config.namespace_list),
     }
 }
 
-fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
+fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>) -> RelayPlan {
     RelayPlan {
         name: frontend.name.clone(),
         listeners: frontend.binds.iter().flat_map(listeners).collect(),
@@ -56,7 +62,7 @@ fn relay(frontend: &Frontend, nowhere: usize) -> RelayPlan {
         max_session_rate: frontend.session_rate,
         // Of others, one line at their end is all that is said.
         followed: !frontend.logging.targets.is_empty(),
-        rules: None,
+        rules: rules(&frontend.rules, pools),
     }
 }
 

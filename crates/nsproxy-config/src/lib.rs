@@ -25,6 +25,8 @@ mod syntax;
 mod values;
 
 use std::ffi::OsString;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 pub use format::format;
@@ -50,13 +52,19 @@ pub struct Loaded {
 
 /// Reads configuration texts, in order, as one configuration. `env` gives the values of environment variables.
 ///
-/// Any bytes may be given: nothing makes it panic.
+/// Any bytes may be given: nothing makes it panic. No file is read: a configuration that names files with `-f` is for
+/// [`load`].
 ///
 /// # Errors
 ///
 /// Every error, and every warning, of all texts.
 pub fn parse(sources: Vec<Source>, env: &dyn Fn(&str) -> Option<OsString>) -> Result<Loaded, Report> {
-    parse_after(Collector::default(), sources, env)
+    let no_files = |_: &Path| {
+        Err(io::Error::other(
+            "files are read only along with a configuration from disk",
+        ))
+    };
+    parse_after(Collector::default(), sources, env, &no_files)
 }
 
 /// [`parse`], with what went wrong while the texts were fetched.
@@ -64,6 +72,7 @@ fn parse_after(
     mut diagnostics: Collector,
     mut sources: Vec<Source>,
     env: &dyn Fn(&str) -> Option<OsString>,
+    files: &lower::ReadFile,
 ) -> Result<Loaded, Report> {
     sources.retain(|source| {
         let Some(error) = too_large(source) else {
@@ -79,7 +88,7 @@ fn parse_after(
     }
     let mut environment = Environment::new(env, sources.names());
     let tree = Tree::read(&sources, &mut environment, &mut diagnostics);
-    let (config, diagnostics) = lower::lower(&tree, &sources, diagnostics);
+    let (config, diagnostics) = lower::lower(&tree, &sources, files, diagnostics);
     drop(tree);
     let report = Report::new(sources, diagnostics);
     if report.has_errors() {

@@ -38,7 +38,7 @@ pub fn load_with_env<P: AsRef<Path>>(
             Err(error) => diagnostics.push(unreadable(path, &error)),
         }
     }
-    parse_after(diagnostics, sources, env)
+    parse_after(diagnostics, sources, env, &read_patterns)
 }
 
 /// The file itself, or the configuration files of a directory.
@@ -66,6 +66,24 @@ fn read(path: &Path, diagnostics: &mut Collector) -> Option<Source> {
             None
         }
     }
+}
+
+/// The longest file of patterns.
+const LONGEST_PATTERNS: u64 = 256 << 20;
+
+/// A file that the configuration names. One that never ends, such as a device, is not read.
+fn read_patterns(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if metadata.len() > LONGEST_PATTERNS {
+        return Err(io::Error::other(format!(
+            "it is larger than {} MiB",
+            LONGEST_PATTERNS >> 20
+        )));
+    }
+    fs::read(path)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {

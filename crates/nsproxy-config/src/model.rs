@@ -22,8 +22,14 @@ use crate::json;
 pub use self::abstract_name::AbstractName;
 pub use self::identity::{Account, Capability};
 pub use self::netns_tlv::NetnsTlv;
+mod rules;
+
 pub use crate::logs::{LogTarget, Logging};
 pub use crate::source::Place;
+pub use rules::{
+    Acl, AclId, Action, Condition, Converter, Expression, Fetch, Method, PatternFile, Patterns, Rule, Rules,
+    Subject, Term, Test, UseBackend,
+};
 
 /// A whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -134,6 +140,8 @@ pub struct Frontend {
     pub maxconn: Option<u32>,
     /// `rate-limit sessions`: the most connections of this frontend in a second. `None`: no limit, or written as 0.
     pub session_rate: Option<NonZeroU32>,
+    /// `acl`, `tcp-request` and `use_backend`: what is decided of each connection.
+    pub rules: Rules,
     /// The timeouts of the client's side.
     pub timeouts: ClientTimeouts,
     /// What is logged of its sessions.

@@ -40,6 +40,44 @@ pub struct Entry {
     pub doc: &'static Doc,
 }
 
+/// Something that a condition can ask of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchDoc {
+    /// How it is written.
+    pub syntax: &'static str,
+    /// Of which kind its value is.
+    pub kind: &'static str,
+    /// What it is.
+    pub meaning: &'static str,
+}
+
+impl FetchDoc {
+    /// What it is called: the syntax without arguments.
+    pub fn name(&self) -> &'static str {
+        self.syntax.split('(').next().unwrap_or_default()
+    }
+}
+
+/// Everything that a condition can ask.
+pub fn fetches() -> Vec<FetchDoc> {
+    lower::fetch_entries().copied().collect()
+}
+
+/// [`fetches`] as a Markdown table.
+pub fn fetches_markdown() -> String {
+    let mut text = "| fetch | kind | value |\n|---|---|---|\n".to_owned();
+    for FetchDoc {
+        syntax,
+        kind,
+        meaning,
+    } in fetches()
+    {
+        _ = writeln!(text, "| `{syntax}` | {kind} | {meaning} |");
+    }
+    text.push('\n');
+    text
+}
+
 impl Entry {
     pub(crate) fn new(name: &'static str, home: Home, doc: &'static Doc) -> Self {
         Self { name, home, doc }

@@ -3,6 +3,8 @@
 //! The text is accepted and has the same meaning ([`Config::means_the_same_as`]). A setting that is the language's
 //! default appears too, except where it is "none". `listen` sections appear as a `frontend` and a `backend`.
 
+mod rules;
+
 use std::fmt::{self, Display, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -151,6 +153,17 @@ impl<W: Write> Sections<'_, W> {
         let none_of_its_own = timeouts.client.map(|_| Duration::ZERO);
         self.timeout("client-hs", timeouts.client_hs.or(none_of_its_own))?;
         self.logging(&frontend.logging)?;
+        if let Some(delay) = frontend.rules.inspect_delay {
+            self.statement(format_args!("tcp-request inspect-delay {}", Time(delay)))?;
+        }
+        for line in rules::lines(&frontend.rules) {
+            self.statement(line)?;
+        }
+        for used in &frontend.rules.use_backends {
+            let condition = rules::condition_text(used.condition.as_ref(), &frontend.rules.acls);
+            let name = &config.backend(used.backend).name;
+            self.statement(format_args!("use_backend {name}{condition}"))?;
+        }
         match frontend.backend {
             Some(id) => self.statement(format_args!("default_backend {}", config.backend(id).name)),
             None => Ok(()),

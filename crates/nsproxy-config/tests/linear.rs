@@ -118,6 +118,37 @@ fn a_hundred_thousand_uses_of_a_long_variable() {
 }
 
 #[test]
+fn a_hundred_thousand_acls() {
+    let head = "defaults\n timeout client 1s\n timeout connect 1s\n timeout server 1s\nbackend b\n server s 10.0.0.1:80\n";
+    let acls = lines(50_000, |n| {
+        format!(" acl a{n} src 10.{}.{}.0/24", n / 256, n % 256)
+    });
+    let uses = lines(50_000, |n| {
+        format!(" use_backend b if a{n} !a{} or {{ src_port {n} }}", n / 2)
+    });
+    let report = read(format!("{head}frontend f\n bind :80\n{acls}{uses}"));
+    assert!(report.is_empty(), "{report}");
+    let unknown = lines(100_000, |n| {
+        format!(" tcp-request connection reject if unknown-{n}")
+    });
+    assert_eq!(
+        read(format!("{head}frontend f\n bind :80\n{unknown}")).count(Severity::Error),
+        100_000
+    );
+}
+
+#[test]
+fn a_hundred_thousand_lines_of_one_acl() {
+    let head = "defaults\n timeout client 1s\n timeout connect 1s\n timeout server 1s\nlisten f\n bind :80\n server s 10.0.0.1:80\n";
+    let acls = lines(100_000, |n| {
+        format!(" acl a req.ssl_sni -i -m end name{n}.example")
+    });
+    let rules = lines(1_000, |_| " tcp-request content reject if a".to_owned());
+    let report = read(format!("{head} tcp-request inspect-delay 1s\n{acls}{rules}"));
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
 fn a_line_of_ten_megabytes() {
     // Unoptimised it is less, since there are many.
     const SIZE: usize = if cfg!(debug_assertions) { 2 << 20 } else { 10 << 20 };
@@ -142,6 +173,17 @@ fn a_line_of_ten_megabytes() {
         ("global\n resetenv ", "a "),
         ("listen l\n option ", "a"),
         ("namespace_list\n namespace ", "a "),
+        ("listen l\n acl a src ", "10.0.0.1 "),
+        ("listen l\n acl a ", "("),
+        ("listen l\n acl a src", ",lower"),
+        ("listen l\n acl a req.payload(", "0,"),
+        ("listen l\n tcp-request connection reject if ", "!"),
+        ("listen l\n tcp-request connection reject if ", "TRUE or "),
+        (
+            "listen l\n tcp-request connection reject if ",
+            "{ src 10.0.0.1 } ",
+        ),
+        ("listen l\n tcp-request connection reject if ", "{ "),
         ("", "\r"),
         ("", "é\u{0}"),
     ] {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nsproxy_config::model::{
-    BindAddress, PortRule, ProxyHeader, ServerAddress, ServerNetns, SourceAddress, UseSource,
+    BindAddress, Fetch, Patterns, PortRule, ProxyHeader, ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_config::{Config, Report, Severity, Source, load_with_env, parse};
 
@@ -223,4 +223,77 @@ fn a_file_that_cannot_be_read_is_one_of_the_errors() {
     );
     assert_eq!(report.diagnostics()[0].place(), None);
     assert!(report.diagnostics().len() > 1);
+}
+
+#[test]
+fn patterns_come_from_files_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &[u8]| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let networks = write("networks", b"# ours\n\n  10.0.0.0/8\n192.0.2.1\r\n");
+    let config = |test: &str| {
+        let text = format!(
+            "listen l\n tcp-request connection reject if {{ {test} }}\n server s 10.0.0.1:80\n bind :80\n"
+        );
+        load_with_env(&[write("rules.cfg", text.as_bytes())], &no_env)
+    };
+    let test = format!("src -f {} 203.0.113.1", networks.display());
+    let loaded = config(&test).unwrap_or_else(|report| panic!("{report}"));
+    let acl = &loaded.config.frontends[0].rules.acls[0].tests[0];
+    assert_eq!(acl.files[0].path, networks);
+    assert_eq!(
+        acl.files[0].patterns,
+        Patterns::Networks(vec![(ip("10.0.0.0"), 8), (ip("192.0.2.1"), 32)])
+    );
+    assert_eq!(acl.patterns, Patterns::Networks(vec![(ip("203.0.113.1"), 32)]));
+    assert!(
+        loaded
+            .config
+            .show()
+            .to_string()
+            .contains(&format!("-f {}", networks.display()))
+    );
+
+    let bad = write("bad", b"10.0.0.0/8\nexample\n");
+    let not_text = write("bytes", b"\xff\xfe\n");
+    for (file, said) in [
+        (bad.display().to_string(), "line 2 of"),
+        (not_text.display().to_string(), "not UTF-8"),
+        ("/dev/zero".to_owned(), "not a regular file"),
+        ("/nowhere/at/all".to_owned(), "cannot read"),
+    ] {
+        let report = config(&format!("src -f {file}"))
+            .map(|_| ())
+            .expect_err("a bad file");
+        assert!(report.to_string().contains(said), "{report}");
+    }
+}
+
+#[test]
+fn conditions_refer_to_the_tests_that_they_name() {
+    let config = read(
+        "frontend f\n bind :80\n acl unused src 10.0.0.1\n acl a src 10.0.0.2\n acl a src 10.0.0.3\n\
+         \x20tcp-request connection reject if !a { src_port 5 } or LOCALHOST\n use_backend b unless a\nbackend b\n",
+    )
+    .unwrap_or_else(|report| panic!("{report}"));
+    let rules = &config.frontends[0].rules;
+    let condition = rules.connection[0].condition.as_ref().unwrap();
+    let [all, local] = &condition.any[..] else {
+        panic!("{condition:?}")
+    };
+    let [not_a, port] = &all[..] else {
+        panic!("{all:?}")
+    };
+    let acl = |term: &nsproxy_config::model::Term| &rules.acls[term.acl.index()];
+    assert!(not_a.negated && acl(not_a).name.as_deref() == Some("a") && acl(not_a).tests.len() == 2);
+    assert!(
+        !port.negated && acl(port).name.is_none() && acl(port).tests[0].expression.fetch == Fetch::SourcePort
+    );
+    assert_eq!(acl(&local[0]).tests[0].expression.fetch, Fetch::Source);
+    let used = &rules.use_backends[0];
+    assert_eq!((used.backend.index(), config.frontends[0].backend), (0, None));
+    assert!(used.condition.as_ref().unwrap().unless);
 }

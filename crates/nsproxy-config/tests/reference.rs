@@ -6,12 +6,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nsproxy_config::reference::{Entry, Home, keywords, markdown};
+use nsproxy_config::reference::{Entry, Home, fetches, fetches_markdown, keywords, markdown};
 use nsproxy_config::{Source, parse};
 
 const BEGIN: &str =
     "<!-- The tables are made from the keyword tables; NSPROXY_UPDATE_EXPECTED=1 writes them. -->\n\n";
 const END: &str = "<!-- end of the tables -->";
+const BEGIN_FETCHES: &str =
+    "<!-- The table is made from the rows of the fetches; NSPROXY_UPDATE_EXPECTED=1 writes it. -->\n\n";
+const END_FETCHES: &str = "<!-- end of the fetches -->";
 
 #[test]
 fn the_page_has_every_keyword() {
@@ -28,6 +31,41 @@ fn the_page_has_every_keyword() {
         "the tables are not those of:\n{}",
         markdown()
     );
+}
+
+#[test]
+fn the_page_has_every_fetch() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(BEGIN_FETCHES).unwrap();
+    let (table, after) = rest.split_once(END_FETCHES).unwrap();
+    if std::env::var_os("NSPROXY_UPDATE_EXPECTED").is_some() {
+        let table = fetches_markdown();
+        fs::write(
+            &path,
+            format!("{before}{BEGIN_FETCHES}{table}{END_FETCHES}{after}"),
+        )
+        .unwrap();
+        return;
+    }
+    assert!(
+        table == fetches_markdown(),
+        "the table is not that of:\n{}",
+        fetches_markdown()
+    );
+}
+
+#[test]
+fn every_fetch_is_among_the_accepted_configurations() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/accept");
+    let texts = files(&directory, "cfg")
+        .into_iter()
+        .map(|path| fs::read_to_string(path).unwrap());
+    let texts: String = texts.collect();
+    let words: Vec<&str> = texts.split([' ', '\n', '(', ',']).collect();
+    for fetch in fetches() {
+        assert!(words.contains(&fetch.name()), "{}", fetch.name());
+    }
 }
 
 #[test]

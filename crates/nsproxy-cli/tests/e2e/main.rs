@@ -17,6 +17,7 @@ mod logs;
 mod memory;
 mod peers;
 mod refusals;
+mod rules;
 mod sections;
 mod seeds;
 mod tenants;

@@ -6,11 +6,13 @@
 mod global;
 mod options;
 mod proxy;
+mod rules;
 mod sections;
 
 pub(crate) use global::GLOBAL;
 pub(crate) use options::{BALANCE, BIND_OPTIONS, SERVER_OPTIONS, SOURCE_OPTIONS, TIMEOUTS};
 pub(crate) use proxy::{DIRECTIVES, MODES, OPTIONS, PROXY};
+pub(crate) use rules::{ACTIONS, CONVERTERS, FETCHES, PREDEFINED_ACLS, fetch};
 pub(crate) use sections::UNSUPPORTED_SECTIONS;
 
 /// Why nsproxy refuses a word, which decides what the message says.
@@ -133,6 +135,10 @@ mod tests {
             &TIMEOUTS,
             &BALANCE,
             &MODES,
+            &ACTIONS,
+            &CONVERTERS,
+            &FETCHES,
+            &PREDEFINED_ACLS,
         ] {
             assert!(table.0.iter().all(|group| group.words.is_sorted()));
             let mut seen = HashSet::new();

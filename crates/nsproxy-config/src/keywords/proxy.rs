@@ -7,7 +7,6 @@ pub(crate) static PROXY: Table = Table(&[
     Group {
         why: Why::NotYet,
         words: &[
-            ("acl", 0),
             ("backlog", 0),
             ("clitcpka-cnt", 0),
             ("clitcpka-idle", 0),
@@ -41,11 +40,9 @@ pub(crate) static PROXY: Table = Table(&[
             ("stick", 0),
             ("stick-table", 0),
             ("tcp-check", 0),
-            ("tcp-request", 0),
             ("tcp-response", 0),
             ("unique-id-format", 0),
             ("use-server", 0),
-            ("use_backend", 0),
         ],
     },
     Group {

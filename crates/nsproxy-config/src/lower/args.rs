@@ -57,6 +57,20 @@ impl<'a, 's> Args<'a, 's> {
         word
     }
 
+    /// What is left, which is taken.
+    pub(crate) fn rest(&mut self) -> &'a [Word<'s>] {
+        let rest = self.words.get(self.next..).unwrap_or_default();
+        self.next = self.words.len();
+        rest
+    }
+
+    /// The word that was taken last, and what is left, which is taken.
+    pub(crate) fn rest_with_last(&mut self) -> &'a [Word<'s>] {
+        let rest = self.words.get(self.next.saturating_sub(1)..).unwrap_or_default();
+        self.next = self.words.len();
+        rest
+    }
+
     /// Reports what is left.
     pub(crate) fn finish(&self, sink: &mut Sink<'_>) {
         let (Some(first), Some(last)) = (self.peek(), self.words.last()) else {

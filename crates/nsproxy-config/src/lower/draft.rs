@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use netns_core::NetnsName;
 
+use super::rules::DraftRules;
 use super::settings::Settings;
 use super::sink::Sink;
 use crate::model::{Bind, Server};
@@ -31,7 +32,8 @@ impl Side {
             (Self::Server, true) => &["backend", "listen"],
             (Self::Client, false) => &["frontend", "listen", "defaults"],
             (Self::Server, false) => &["backend", "listen", "defaults"],
-            (Self::Both, _) => &["frontend", "backend", "listen", "defaults"],
+            (Self::Both, true) => &["frontend", "backend", "listen"],
+            (Self::Both, false) => &["frontend", "backend", "listen", "defaults"],
         }
     }
 }
@@ -54,6 +56,7 @@ pub(super) struct Draft {
     pub(super) narrowed: Vec<(NetnsName, Span)>,
     pub(super) servers: Vec<Server>,
     pub(super) server_names: HashMap<String, Span>,
+    pub(super) rules: DraftRules,
     /// `server` and `bind` lines, with those that have errors.
     pub(super) server_lines: usize,
     pub(super) bind_lines: usize,
@@ -80,6 +83,11 @@ impl Draft {
 
     pub(super) fn is_backend(&self) -> bool {
         matches!(self.kind, SectionKind::Backend | SectionKind::Listen)
+    }
+
+    /// Its own name, if it has servers.
+    pub(super) fn own_backend(&self) -> Option<String> {
+        self.is_backend().then(|| self.name.clone())
     }
 
     /// For messages: frontend `web`.

@@ -16,6 +16,7 @@ mod namespaces;
 mod proxy;
 mod resolve;
 mod rows;
+mod rules;
 mod settings;
 mod sink;
 mod statement;
@@ -23,9 +24,11 @@ mod statements;
 mod table;
 
 pub(crate) use rows::rows;
+pub(crate) use rules::fetch_entries;
 
 use self::args::Args;
 use self::proxy::Proxies;
+pub(crate) use self::sink::ReadFile;
 use self::sink::Sink;
 use crate::keywords;
 use crate::model::Config;
@@ -34,8 +37,13 @@ use crate::source::Sources;
 use crate::syntax::{Section, SectionKind, Statement, Tree};
 
 /// The model of a configuration. It is to be used only when none of the diagnostics is an error.
-pub(crate) fn lower(tree: &Tree<'_>, sources: &Sources, diagnostics: Collector) -> (Config, Collector) {
-    let mut sink = Sink::new(sources, diagnostics);
+pub(crate) fn lower(
+    tree: &Tree<'_>,
+    sources: &Sources,
+    files: &ReadFile,
+    diagnostics: Collector,
+) -> (Config, Collector) {
+    let mut sink = Sink::new(sources, files, diagnostics);
     let mut config = Config::default();
     let mut globals = global::Globals::default();
     let mut proxies = Proxies::default();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::args::Args;
 use super::draft::{Draft, keyword_of};
+use super::rules::DraftRules;
 use super::settings::Settings;
 use super::sink::{Sink, shown};
 use super::statement;
@@ -53,6 +54,7 @@ impl Proxies {
             narrowed: Vec::new(),
             servers: Vec::new(),
             server_names: HashMap::new(),
+            rules: DraftRules::default(),
             server_lines: 0,
             bind_lines: 0,
             incomplete: section.has_broken_lines,

@@ -41,14 +41,34 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     for target in targets.iter().flatten() {
         used[target.0] = true;
     }
+    let mut all_chosen = true;
+    for draft in &drafts {
+        draft
+            .rules
+            .check_asked(|name| backends.by_name.contains_key(name), sink);
+        draft.rules.warn(sink);
+        for (name, span) in draft.rules.targets() {
+            if let Some(target) = backends.by_name.get(name) {
+                used[target.0] = true;
+            } else {
+                all_chosen = false;
+                sink.push(no_such_backend(name, span, "use_backend", &backends, sink));
+            }
+        }
+    }
     // A name that leads nowhere was surely meant for one of those that seem unused.
     let all_found = drafts
         .iter()
         .zip(&targets)
         .all(|(draft, target)| target.is_some() || !draft.names_backend());
-    check_backends(&backends, &used, all_found, sink);
+    check_backends(&backends, &used, all_found && all_chosen, sink);
+    let by_name: HashMap<String, BackendId> = backends
+        .by_name
+        .iter()
+        .map(|(name, id)| ((*name).to_owned(), *id))
+        .collect();
     for (draft, backend) in drafts.into_iter().zip(targets) {
-        add(draft, backend, config, sink);
+        add(draft, backend, &by_name, config, sink);
     }
     set_fullconn(config);
 }
@@ -183,7 +203,7 @@ fn target(draft: &Draft, backends: &Backends<'_>, sink: &mut Sink<'_>) -> Option
             .get(&*draft.name)
             .copied()
             .filter(|_| draft.is_backend());
-        if own.is_none() {
+        if own.is_none() && draft.rules.use_backends.is_empty() {
             let message = format!(
                 "{} has no `default_backend`: its connections will be closed",
                 draft.shown()
@@ -194,29 +214,32 @@ fn target(draft: &Draft, backends: &Backends<'_>, sink: &mut Sink<'_>) -> Option
     };
     let found = backends.by_name.get(&*default.value).copied();
     if found.is_none() {
-        sink.push(no_such_backend(default, backends, sink));
+        let error = no_such_backend(&default.value, default.span, "default_backend", backends, sink);
+        sink.push(error);
     }
     found
 }
 
 /// The message for a slip in a backend's name shows what there is.
 fn no_such_backend(
-    default: &Set<super::settings::Name>,
+    name: &str,
+    span: Span,
+    keyword: &str,
     backends: &Backends<'_>,
     sink: &Sink<'_>,
 ) -> Diagnostic {
-    let wanted = shorten(&default.value);
-    let error = Diagnostic::error(default.span, format!("no backend is called `{wanted}`"));
+    let wanted = shorten(name);
+    let error = Diagnostic::error(span, format!("no backend is called `{wanted}`"));
     match backends.drafts.as_slice() {
         [] => error.with_help(format!("add `backend {wanted}` with its `server` lines")),
         [only] => error
             .with_related(only.span, "the only backend there is")
             .with_help(format!(
-                "write `default_backend {}`, or rename the backend",
+                "write `{keyword} {}`, or rename the backend",
                 shorten(&only.name)
             )),
         several => match sink
-            .nearest(&default.value, backends.names())
+            .nearest(name, backends.names())
             .and_then(|near| backends.find(near))
         {
             Some(near) => error
@@ -275,9 +298,15 @@ fn check_backends(backends: &Backends<'_>, used: &[bool], all_found: bool, sink:
 fn set_fullconn(config: &mut Config) {
     let mut sums = vec![Some(0_u32); config.backends.len()];
     for frontend in &config.frontends {
-        if let Some(sum) = frontend.backend.and_then(|backend| sums.get_mut(backend.0)) {
-            let most = frontend.maxconn.or(config.global.maxconn);
-            *sum = sum.zip(most).map(|(sum, most)| sum.saturating_add(most));
+        let chosen = frontend.rules.use_backends.iter().map(|used| used.backend);
+        let mut backends: Vec<_> = frontend.backend.into_iter().chain(chosen).collect();
+        backends.sort_unstable();
+        backends.dedup();
+        for backend in backends {
+            if let Some(sum) = sums.get_mut(backend.0) {
+                let most = frontend.maxconn.or(config.global.maxconn);
+                *sum = sum.zip(most).map(|(sum, most)| sum.saturating_add(most));
+            }
         }
     }
     for (backend, sum) in config.backends.iter_mut().zip(sums) {
@@ -286,7 +315,14 @@ fn set_fullconn(config: &mut Config) {
     }
 }
 
-fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sink<'_>) {
+fn add(
+    mut draft: Draft,
+    backend: Option<BackendId>,
+    by_name: &HashMap<String, BackendId>,
+    config: &mut Config,
+    sink: &Sink<'_>,
+) {
+    let rules = std::mem::take(&mut draft.rules);
     let settings = &draft.settings;
     let place = sink.place(draft.span);
     let logging = logging(settings, &config.global.logs);
@@ -297,6 +333,7 @@ fn add(draft: Draft, backend: Option<BackendId>, config: &mut Config, sink: &Sin
             place: place.clone(),
             binds: draft.binds.iter().map(|(bind, _)| bind.clone()).collect(),
             backend,
+            rules: rules.model(|name| by_name.get(name).copied()),
             maxconn: settings
                 .maxconn
                 .as_ref()

@@ -1,5 +1,8 @@
 //! Where the lowering's diagnostics go, and the messages that several statements share.
 
+use std::io;
+use std::path::Path;
+
 use crate::keywords::{Known, Table, Why};
 use crate::report::{Collector, Diagnostic};
 use crate::source::{Place, Sources, Span};
@@ -8,8 +11,12 @@ use crate::syntax::Word;
 use crate::values::address;
 use crate::values::number::shorten;
 
+/// Reads a file that a configuration names.
+pub(crate) type ReadFile = dyn Fn(&Path) -> io::Result<Vec<u8>>;
+
 pub(crate) struct Sink<'s> {
     sources: &'s Sources,
+    files: &'s ReadFile,
     diagnostics: Collector,
     suggester: Suggester,
     left_out: LeftOut,
@@ -31,9 +38,10 @@ struct LeftOut {
 const MOST_NAMED: usize = 12;
 
 impl<'s> Sink<'s> {
-    pub(crate) fn new(sources: &'s Sources, diagnostics: Collector) -> Self {
+    pub(crate) fn new(sources: &'s Sources, files: &'s ReadFile, diagnostics: Collector) -> Self {
         Self {
             sources,
+            files,
             diagnostics,
             suggester: Suggester::default(),
             left_out: LeftOut::default(),
@@ -51,6 +59,12 @@ impl<'s> Sink<'s> {
     /// An error with nothing but a place and a sentence.
     pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) {
         self.push(Diagnostic::error(span, message));
+    }
+
+    /// The text of a file that the configuration names.
+    pub(crate) fn read(&self, path: &Path) -> io::Result<String> {
+        let bytes = (self.files)(path)?;
+        String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))
     }
 
     pub(crate) fn place(&self, span: Span) -> Place {

@@ -42,6 +42,9 @@ impl Directive {
 pub(super) static STATEMENTS: &[&Directive] = &[
     &statements::mode::ROW,
     &statements::bind::ROW,
+    &statements::acl::ROW,
+    &statements::tcp_request::ROW,
+    &statements::use_backend::ROW,
     &statements::default_backend::ROW,
     &statements::default_namespace::ROW,
     &statements::maxconn::ROW,

@@ -1,5 +1,6 @@
 //! The statements of proxies: a file each, with its row for the table.
 
+pub(super) mod acl;
 pub(super) mod balance;
 pub(super) mod bind;
 pub(super) mod default_backend;
@@ -15,4 +16,6 @@ pub(super) mod rate_limit;
 pub(super) mod retries;
 pub(super) mod server;
 pub(super) mod source;
+pub(super) mod tcp_request;
 pub(super) mod timeout;
+pub(super) mod use_backend;

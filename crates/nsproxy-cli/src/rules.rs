@@ -1,0 +1,180 @@
+//! The rules of a frontend, as the engine evaluates them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use nsproxy_config::model::{self, Acl, Method, Patterns};
+use nsproxy_engine::Span;
+use nsproxy_engine::rules::{
+    Action, Choice, Condition, Converter, Expression, Fetch, Matcher, Networks, Place, Ranges, Rule, Rules,
+    Subject, Term, Test, Texts, Value,
+};
+
+/// Which pool a backend is.
+pub(crate) type Pools<'c> = HashMap<&'c str, usize>;
+
+/// `None`: there are none.
+pub(crate) fn rules(rules: &model::Rules, pools: &Pools<'_>) -> Option<Arc<Rules>> {
+    let acls: Vec<Arc<[Test]>> = rules.acls.iter().map(|acl| tests(acl, pools)).collect();
+    let condition =
+        |written: &Option<model::Condition>| written.as_ref().map(|written| condition(written, &acls));
+    let list = |written: &[model::Rule]| {
+        let rule = |rule: &model::Rule| Rule {
+            condition: condition(&rule.condition),
+            action: action(&rule.action, pools),
+        };
+        written.iter().map(rule).collect()
+    };
+    let choice = |used: &model::UseBackend| Choice {
+        condition: condition(&used.condition),
+        pool: used.backend.index(),
+    };
+    let rules = Rules {
+        connection: list(&rules.connection),
+        session: list(&rules.session),
+        content: list(&rules.content),
+        inspect: rules.inspect_delay.and_then(Span::from_duration),
+        choices: rules.use_backends.iter().map(choice).collect(),
+    };
+    (!rules.is_empty()).then(|| Arc::new(rules))
+}
+
+fn condition(written: &model::Condition, acls: &[Arc<[Test]>]) -> Condition {
+    let term = |term: &model::Term| Term {
+        negated: term.negated,
+        tests: Arc::clone(&acls[term.acl.index()]),
+    };
+    Condition {
+        unless: written.unless,
+        any: written
+            .any
+            .iter()
+            .map(|all| all.iter().map(term).collect())
+            .collect(),
+    }
+}
+
+fn action(written: &model::Action, pools: &Pools<'_>) -> Action {
+    match written {
+        model::Action::Accept => Action::Accept,
+        model::Action::Reject => Action::Reject,
+        model::Action::ExpectProxy => Action::ExpectHeader,
+        model::Action::Set(subject, written) => {
+            let subject = match subject {
+                model::Subject::Source => Subject::Source,
+                model::Subject::SourcePort => Subject::SourcePort,
+                model::Subject::Destination => Subject::Destination,
+                model::Subject::DestinationPort => Subject::DestinationPort,
+            };
+            Action::Set(subject, expression(written, pools))
+        }
+    }
+}
+
+fn tests(acl: &Acl, pools: &Pools<'_>) -> Arc<[Test]> {
+    let test = |test: &model::Test| Test {
+        expression: expression(&test.expression, pools),
+        matcher: matcher(test),
+    };
+    acl.tests.iter().map(test).collect()
+}
+
+fn expression(written: &model::Expression, pools: &Pools<'_>) -> Expression {
+    let converter = |converter: &model::Converter| match *converter {
+        model::Converter::Lower => Converter::Lower,
+        model::Converter::Upper => Converter::Upper,
+        model::Converter::Length => Converter::Length,
+        model::Converter::Hex => Converter::Hex,
+        model::Converter::IpMask { v4, v6 } => Converter::Mask { v4, v6 },
+    };
+    Expression {
+        fetch: fetch(&written.fetch, pools),
+        converters: written.converters.iter().map(converter).collect(),
+    }
+}
+
+fn fetch(written: &model::Fetch, pools: &Pools<'_>) -> Fetch {
+    // The configuration has no name of a backend that is not there.
+    let pool = |name: &String| pools.get(name.as_str()).copied().unwrap_or(usize::MAX);
+    match written {
+        model::Fetch::Bool(is) => Fetch::Constant(Value::Bool(*is)),
+        model::Fetch::Int(number) => Fetch::Constant(Value::Number(*number)),
+        model::Fetch::Str(text) => Fetch::Constant(Value::Bytes(Cow::Owned(text.clone().into_bytes()))),
+        model::Fetch::Ip(ip) => Fetch::Constant(Value::Address(*ip)),
+        model::Fetch::Source => Fetch::Source,
+        model::Fetch::SourcePort => Fetch::SourcePort,
+        model::Fetch::Destination => Fetch::Destination,
+        model::Fetch::DestinationPort => Fetch::DestinationPort,
+        model::Fetch::ProxyReceived => Fetch::HeaderReceived,
+        model::Fetch::ProxyTlv(kind) => Fetch::Tlv(*kind),
+        model::Fetch::Netns => Fetch::Netns,
+        model::Fetch::FrontendName => Fetch::Relay,
+        model::Fetch::FrontendSessions => Fetch::RelaySessions,
+        model::Fetch::UsableServers(name) => Fetch::UsableServers(pool(name)),
+        model::Fetch::BackendSessions(name) => Fetch::PoolSessions(pool(name)),
+        model::Fetch::BackendQueue(name) => Fetch::PoolWaiting(pool(name)),
+        model::Fetch::BackendAverageQueue(name) => Fetch::PoolAverageWaiting(pool(name)),
+        model::Fetch::Random(below) => Fetch::Random(*below),
+        model::Fetch::WaitEnd => Fetch::WaitEnd,
+        model::Fetch::Length => Fetch::Length,
+        model::Fetch::Payload { offset, length } => Fetch::Payload {
+            offset: *offset as usize,
+            length: *length as usize,
+        },
+        model::Fetch::SslSni => Fetch::ServerName,
+        model::Fetch::SslAlpn => Fetch::Alpn,
+        model::Fetch::SslHelloType => Fetch::HelloType,
+        model::Fetch::SslVersion => Fetch::HelloVersion,
+    }
+}
+
+fn matcher(test: &model::Test) -> Matcher {
+    let all = || {
+        let files = test.files.iter().map(|file| &file.patterns);
+        files.chain([&test.patterns])
+    };
+    let numbers = || -> Ranges {
+        let ranges = all().flat_map(|patterns| match patterns {
+            Patterns::Numbers(ranges) => ranges.as_slice(),
+            _ => &[],
+        });
+        ranges.cloned().collect()
+    };
+    let networks = || -> Networks {
+        let networks = all().flat_map(|patterns| match patterns {
+            Patterns::Networks(networks) => networks.as_slice(),
+            _ => &[],
+        });
+        networks.copied().collect()
+    };
+    let texts = |place| {
+        let texts = all().flat_map(|patterns| match patterns {
+            Patterns::Texts(texts) => texts.as_slice(),
+            _ => &[],
+        });
+        let texts = texts.map(|text| Cow::Borrowed(text.as_bytes()));
+        Matcher::Text(Texts::new(place, test.ignores_case, texts))
+    };
+    match test.method {
+        Method::Found => Matcher::Found,
+        Method::Bool => Matcher::True,
+        Method::Int | Method::Version => Matcher::Number(numbers()),
+        Method::Ip => Matcher::Address(networks()),
+        Method::Len => Matcher::Length(numbers()),
+        Method::Str => texts(Place::Whole),
+        Method::Beg => texts(Place::Beginning),
+        Method::End => texts(Place::End),
+        Method::Sub => texts(Place::Within),
+        Method::Dir => texts(Place::Path),
+        Method::Dom => texts(Place::Domain),
+        Method::Bin => {
+            let bytes = all().flat_map(|patterns| match patterns {
+                Patterns::Bytes(bytes) => bytes.as_slice(),
+                _ => &[],
+            });
+            let bytes = bytes.map(|bytes| Cow::Borrowed(&bytes[..]));
+            Matcher::Text(Texts::new(Place::Whole, false, bytes))
+        }
+    }
+}
