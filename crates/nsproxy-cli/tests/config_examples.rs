@@ -155,3 +155,57 @@ fn an_ordinary_user_relays_from_a_port_into_a_namespace_of_its_own() {
         client.expect("!");
     });
 }
+
+/// The first record of a TLS client that asks for this name, and offers HTTP/2 or nothing.
+fn client_hello(name: &str, offers_http2: bool) -> Vec<u8> {
+    let two = |length: usize| u16::try_from(length).expect("a short list").to_be_bytes();
+    let entry = [&[0], &two(name.len())[..], name.as_bytes()].concat();
+    let list = [&two(entry.len())[..], &entry].concat();
+    let mut extensions = [&[0, 0], &two(list.len())[..], &list].concat();
+    if offers_http2 {
+        extensions.extend(b"\x00\x10\x00\x05\x00\x03\x02h2");
+    }
+    let mut body = vec![3, 3];
+    body.extend([9; 32]);
+    body.extend(b"\x00\x00\x02\x13\x01\x01\x00");
+    body.extend(two(extensions.len()));
+    body.extend(extensions);
+    let message = [&[1, 0], &two(body.len())[..], &body].concat();
+    [b"\x16\x03\x01", &two(message.len())[..], &message].concat()
+}
+
+#[test]
+fn the_name_that_a_client_asks_for_decides_which_tenant_it_reaches() {
+    world("example-sni", |w| {
+        let tenants = ["tenant1", "tenant2"].map(|name| netns(w, name, &["10.0.0.10/32"]));
+        w.home().ip("address add 192.0.2.1/32 dev lo");
+        let servers = [
+            tenants[0].listen("10.0.0.10:443"),
+            tenants[1].listen("10.0.0.10:443"),
+            tenants[1].listen("10.0.0.10:8443"),
+            w.home().listen("127.0.0.1:8443"),
+            w.home().listen("127.0.0.1:8444"),
+        ];
+        let _running = start(w, "sni-routing.cfg");
+        for (name, offers_http2, server) in [
+            ("tenant1.example", false, 0),
+            ("WWW.Tenant1.example", true, 0),
+            ("www.tenant2.example", false, 1),
+            ("tenant2.example", true, 2),
+            ("manage.example", false, 3),
+            ("nottenant1.example", false, 4),
+        ] {
+            let hello = client_hello(name, offers_http2);
+            let client = w.home().connect("192.0.2.1:443");
+            let (first, rest) = hello.split_at(hello.len() / 2);
+            client.send(first);
+            client.send(rest);
+            let accepted = servers[server].accept();
+            accepted.expect(&hello);
+            exchange(&client, &accepted);
+        }
+        let other = w.home().connect("192.0.2.1:443");
+        other.send("GET / HTTP/1.1\r\n");
+        other.expect_closed();
+    });
+}
