@@ -23,7 +23,10 @@ pub(crate) const NOWHERE: &str = "<no backend>";
 
 /// What the engine has to do for this configuration.
 pub(crate) fn plan(config: &Config) -> Plan {
-    let mut pools: Vec<_> = config.backends.iter().map(pool).collect();
+    let names = config.backends.iter().map(|backend| backend.name.as_str());
+    let by_name: Pools<'_> = names.zip(0..).collect();
+    let backends = config.backends.iter();
+    let mut pools: Vec<_> = backends.map(|backend| pool(backend, &by_name)).collect();
     // A frontend without a backend is allowed, and warned about: its connections find no server.
     let nowhere = pools.len();
     if config.frontends.iter().any(|frontend| frontend.backend.is_none()) {
@@ -34,14 +37,13 @@ pub(crate) fn plan(config: &Config) -> Plan {
             connect_timeout: Duration::ZERO,
             server_timeout: Duration::ZERO,
             balance: Balancing::default(),
+            rules: None,
         });
     }
     let listening = config
         .frontends
         .iter()
         .filter(|frontend| !frontend.binds.is_empty());
-    let names = config.backends.iter().map(|backend| backend.name.as_str());
-    let by_name: Pools<'_> = names.zip(0..).collect();
     Plan {
         relays: listening
             .map(|frontend| relay(frontend, nowhere, &by_name))
@@ -107,7 +109,7 @@ fn specs(names: &BTreeSet<NetnsName>) -> BTreeSet<NetnsSpec> {
         .collect()
 }
 
-fn pool(backend: &Backend) -> PoolPlan {
+fn pool(backend: &Backend, pools: &Pools<'_>) -> PoolPlan {
     PoolPlan {
         name: backend.name.clone(),
         servers: backend.servers.iter().map(server).collect(),
@@ -115,6 +117,7 @@ fn pool(backend: &Backend) -> PoolPlan {
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
         balance: balancing(backend),
+        rules: rules(&backend.rules, pools),
     }
 }
 

@@ -283,6 +283,9 @@ pub struct Backend {
     pub redispatch: Option<i16>,
     /// In the order of the text. Empty only when the configuration's warnings say so.
     pub servers: Vec<Server>,
+    /// `tcp-request content` and what belongs to it: what is decided of a connection that has come here. None of a `listen`, which
+    /// has them as a frontend.
+    pub rules: Rules,
     /// `source`: what connections to servers are bound to. `None`: the kernel chooses.
     pub source: Option<SourceAddress>,
     /// The timeouts of the servers' side.

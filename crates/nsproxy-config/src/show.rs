@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::model::{
     Account, Backend, Balance, Bind, BindAddress, Config, Frontend, Global, HashType, HostName, Logging,
-    NetnsTlv, PortRule, ProxyHeader, Server, ServerAddress, ServerNetns, SourceAddress, UseSource,
+    NetnsTlv, PortRule, ProxyHeader, Rules, Server, ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use crate::quote;
 
@@ -153,12 +153,7 @@ impl<W: Write> Sections<'_, W> {
         let none_of_its_own = timeouts.client.map(|_| Duration::ZERO);
         self.timeout("client-hs", timeouts.client_hs.or(none_of_its_own))?;
         self.logging(&frontend.logging)?;
-        if let Some(delay) = frontend.rules.inspect_delay {
-            self.statement(format_args!("tcp-request inspect-delay {}", Time(delay)))?;
-        }
-        for line in rules::lines(&frontend.rules) {
-            self.statement(line)?;
-        }
+        self.rules(&frontend.rules)?;
         for used in &frontend.rules.use_backends {
             let condition = rules::condition_text(used.condition.as_ref(), &frontend.rules.acls);
             let name = &config.backend(used.backend).name;
@@ -195,6 +190,16 @@ impl<W: Write> Sections<'_, W> {
         Ok(())
     }
 
+    fn rules(&mut self, rules: &Rules) -> fmt::Result {
+        if let Some(delay) = rules.inspect_delay {
+            self.statement(format_args!("tcp-request inspect-delay {}", Time(delay)))?;
+        }
+        for line in rules::lines(rules) {
+            self.statement(line)?;
+        }
+        Ok(())
+    }
+
     fn bind(&mut self, bind: &Bind) -> fmt::Result {
         let mut line = format!("bind {}", bind_address(&bind.address));
         if let Some(netns) = &bind.netns {
@@ -222,6 +227,7 @@ impl<W: Write> Sections<'_, W> {
         self.header(format_args!("backend {}", backend.name))?;
         self.statement("mode tcp")?;
         self.balance(backend)?;
+        self.rules(&backend.rules)?;
         if let Some(source) = &backend.source {
             self.source(*source)?;
         }

@@ -235,7 +235,9 @@ impl Handle {
                 listener,
             )| {
                 // The same for all listeners of a relay.
-                let limits: &Limits = limits.entry(&relay.name).or_insert_with(|| Limits::of(relay));
+                let limits: &Limits = limits
+                    .entry(&relay.name)
+                    .or_insert_with(|| Limits::of(relay, pools));
                 let pool = Arc::clone(&pools[relay.pool]);
                 let route = Route::new(relay, place, listener, pool, limits.clone(), &plan_wide);
                 let route = Arc::new(route.with_rules(relay.rules.as_ref(), pools));

@@ -1,9 +1,10 @@
-//! The rules of a relay in a plan: with the routes that they lead to, and the pools that they ask about.
+//! The rules of a relay in a plan, and those of the pools behind it: with the routes that they lead to, and the pools that they
+//! ask about.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::core::rules::{Fetch, Rules};
+use crate::core::rules::{Choice, Fetch, Rules};
 use crate::pool::Pool;
 use crate::route::Route;
 
@@ -12,45 +13,86 @@ use crate::route::Route;
 pub(crate) struct Judge {
     pub(crate) rules: Arc<Rules>,
     /// For each choice of the rules, the same route with the pool of that choice.
-    pub(crate) targets: Vec<Arc<Route>>,
+    targets: Vec<Arc<Route>>,
+    /// The same route with its own pool, where that has rules too.
+    otherwise: Option<Arc<Route>>,
     /// Of the plan; none when no rule asks about one.
     pub(crate) pools: Vec<Arc<Pool>>,
 }
 
 impl Judge {
-    /// What decides about the sessions of `route`. `None`: there is nothing to decide.
-    pub(crate) fn new(rules: &Arc<Rules>, route: &Route, pools: &[Arc<Pool>]) -> Option<Arc<Self>> {
-        if rules.is_empty() {
+    /// What decides about the sessions of a relay, whose own pool is that of `route`. `None`: there is nothing to decide.
+    pub(crate) fn of_relay(
+        rules: Option<&Arc<Rules>>,
+        route: &Route,
+        pools: &[Arc<Pool>],
+    ) -> Option<Arc<Self>> {
+        let otherwise = route
+            .pool
+            .rules
+            .as_ref()
+            .map(|_| Arc::new(route.to_pool(&route.pool, pools)));
+        let rules = rules.cloned().unwrap_or_default();
+        if rules.is_empty() && otherwise.is_none() {
             return None;
         }
         let mut routes: HashMap<usize, Arc<Route>> = HashMap::new();
-        let target = |choice: &crate::core::rules::Choice| {
+        let target = |choice: &Choice| {
             let to = routes
                 .entry(choice.pool)
-                .or_insert_with(|| Arc::new(route.to_pool(&pools[choice.pool])));
+                .or_insert_with(|| Arc::new(route.to_pool(&pools[choice.pool], pools)));
             Arc::clone(to)
         };
-        let asks = rules
-            .expressions()
-            .any(|expression| expression.fetch.pool().is_some());
+        let targets = rules.choices.iter().map(target).collect();
         Some(Arc::new(Self {
-            rules: Arc::clone(rules),
-            targets: rules.choices.iter().map(target).collect(),
-            pools: if asks { pools.to_vec() } else { Vec::new() },
+            pools: asked(&rules, pools),
+            rules,
+            targets,
+            otherwise,
         }))
+    }
+
+    /// What decides about the sessions that have come to a pool.
+    pub(crate) fn of_pool(pool: &Pool, pools: &[Arc<Pool>]) -> Option<Arc<Self>> {
+        let rules = pool.rules.as_ref()?;
+        Some(Arc::new(Self {
+            pools: asked(rules, pools),
+            rules: Arc::clone(rules),
+            targets: Vec::new(),
+            otherwise: None,
+        }))
+    }
+
+    /// Where a session goes: for the choice with this index, or where none applies. `None`: it stays.
+    pub(crate) fn target(&self, choice: Option<usize>) -> Option<&Arc<Route>> {
+        match choice {
+            Some(index) => self.targets.get(index),
+            None => self.otherwise.as_ref(),
+        }
     }
 
     /// Whether the PROXY header of a connection is needed, for the rules or for a server behind them.
     pub(crate) fn needs_header(&self) -> bool {
-        let asks = |fetch: &Fetch| matches!(fetch, Fetch::Tlv(_));
-        self.targets.iter().any(|target| target.keeps_header)
-            || self.rules.expressions().any(|expression| asks(&expression.fetch))
+        let mut targets = self.targets.iter().chain(&self.otherwise);
+        targets.any(|target| target.keeps_header)
+            || self
+                .rules
+                .expressions()
+                .any(|expression| matches!(expression.fetch, Fetch::Tlv(_)))
     }
+}
 
-    /// Whether the sessions of the relay have to be counted.
-    pub(crate) fn counts_sessions(rules: &Rules) -> bool {
-        rules
-            .expressions()
-            .any(|expression| expression.fetch == Fetch::RelaySessions)
-    }
+/// Whether the sessions of a relay have to be counted for these rules.
+pub(crate) fn count_sessions(rules: &Rules) -> bool {
+    rules
+        .expressions()
+        .any(|expression| expression.fetch == Fetch::RelaySessions)
+}
+
+/// The pools of the plan, if a rule asks about one.
+fn asked(rules: &Rules, pools: &[Arc<Pool>]) -> Vec<Arc<Pool>> {
+    let asks = rules
+        .expressions()
+        .any(|expression| expression.fetch.pool().is_some());
+    if asks { pools.to_vec() } else { Vec::new() }
 }

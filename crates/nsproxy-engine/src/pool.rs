@@ -12,7 +12,7 @@ use crate::core::balance::{
     Algorithm, Ask, Dispatcher, Down, Load, Placed, Setup, Share, Ticket, Waited, hash_of_client,
 };
 use crate::core::moment::Span;
-use crate::core::rules::PoolLoad;
+use crate::core::rules::{PoolLoad, Rules};
 use crate::core::session::{Retries, Timeouts};
 use crate::plan::{HeaderPlan, PoolPlan, SourcePlan};
 use crate::servers::Server;
@@ -34,6 +34,8 @@ pub(crate) struct Pool {
     /// Only the upstream ones are set.
     pub(crate) timeouts: Timeouts,
     pub(crate) retries: Retries,
+    /// What is decided of a session that has come to the pool.
+    pub(crate) rules: Option<Arc<Rules>>,
     /// All backups are used when no other server can be, or only the first.
     all_backups: bool,
     /// Whether a server depends on the client's address.
@@ -104,6 +106,7 @@ impl Pool {
                 redispatch: balance.redispatch,
                 anywhere: others > 1 && balance.algorithm.is_round_robin(),
             },
+            rules: plan.rules.clone().filter(|rules| !rules.content.is_empty()),
             all_backups: balance.all_backups,
             hashes: matches!(balance.algorithm, Algorithm::Source(_)),
             only,

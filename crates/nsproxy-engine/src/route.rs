@@ -9,7 +9,7 @@ use crate::admission::{Gate, RateGate};
 use crate::core::moment::Span;
 use crate::core::rules::Rules;
 use crate::core::session::Timeouts;
-use crate::judge::Judge;
+use crate::judge::{Judge, count_sessions};
 use crate::listeners::{Listener, ListenerId};
 use crate::places::OwnPlaces;
 use crate::plan::{Endpoint, ListenerPlan, NetnsRef, NetnsTlv, RelayPlan};
@@ -61,10 +61,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn of(relay: &RelayPlan) -> Self {
+    pub(crate) fn of(relay: &RelayPlan, pools: &[Arc<Pool>]) -> Self {
         let limit = relay.max_sessions.map(|limit| limit as usize);
         // One that never closes, for its count, where somebody wants to know it.
-        let counted = relay.followed || relay.rules.as_deref().is_some_and(Judge::counts_sessions);
+        let of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
+        let mut rules = relay.rules.as_deref().into_iter().chain(of_pools);
+        let counted = relay.followed || rules.any(count_sessions);
         let limit = limit.or_else(|| counted.then_some(usize::MAX));
         Self {
             gate: limit.map(Gate::new),
@@ -106,24 +108,25 @@ impl Route {
         }
     }
 
-    /// The same with the relay's rules, which may lead to others of these pools.
+    /// The same with the relay's rules, which may lead to others of these pools, and with those of its pool.
     pub(crate) fn with_rules(mut self, rules: Option<&Arc<Rules>>, pools: &[Arc<Pool>]) -> Self {
-        self.judge = rules.and_then(|rules| Judge::new(rules, &self, pools));
+        self.judge = Judge::of_relay(rules, &self, pools);
         self.keeps_header |= self.judge.as_ref().is_some_and(|judge| judge.needs_header());
         self
     }
 
-    /// The same, but to another pool, and with nothing left to decide.
-    pub(crate) fn to_pool(&self, pool: &Arc<Pool>) -> Self {
+    /// The same, but to this pool, and with no more to decide than what its own rules say.
+    pub(crate) fn to_pool(&self, pool: &Arc<Pool>, pools: &[Arc<Pool>]) -> Self {
+        let judge = Judge::of_pool(pool, pools);
         Self {
-            keeps_header: pool.passes_tlvs(),
+            keeps_header: pool.passes_tlvs() || judge.as_ref().is_some_and(|judge| judge.needs_header()),
             timeouts: Timeouts {
                 header: self.timeouts.header,
                 client: self.timeouts.client,
                 ..pool.timeouts
             },
             pool: Arc::clone(pool),
-            judge: None,
+            judge,
             ..self.clone()
         }
     }

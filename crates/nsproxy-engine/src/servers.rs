@@ -232,6 +232,7 @@ mod tests {
             connect_timeout: Duration::ZERO,
             server_timeout: Duration::ZERO,
             balance: Balancing::default(),
+            rules: None,
         }
     }
 

@@ -194,6 +194,42 @@ fn who_says_nothing_is_let_through_when_the_delay_is_over_as_in_haproxy() {
 }
 
 #[test]
+fn a_backend_has_rules_of_its_own_as_in_haproxy() {
+    let both = require!(Proxy::both());
+    world("rules-backend", |w| {
+        let server = w.home().listen("127.0.0.1:9000");
+        let config = format!(
+            "{DEFAULTS}frontend f\n  bind {PLACE}\n  tcp-request inspect-delay 10s\n  tcp-request content accept if {{ req.len ge 1 }}\n\
+             \x20 use_backend named if {{ req.payload(0,1) -m str n }}\n  default_backend own\n\
+             backend named\n  tcp-request inspect-delay 10s\n  tcp-request content reject if {{ req.payload(0,3) -m str nay }}\n\
+             \x20 tcp-request content accept if {{ req.len ge 4 }}\n  server s 127.0.0.1:9000\n\
+             backend own\n  tcp-request content reject if {{ src 127.0.0.2 }}\n  server s 127.0.0.1:9000\n"
+        );
+        same(&both, w, (w.home(), &config), &[(w.home(), PLACE)], || {
+            let client = w.home().connect(PLACE);
+            for byte in "nor".bytes() {
+                client.send([byte]);
+                server.expect_no_connection(SILENCE / 4);
+            }
+            client.send("th");
+            let accepted = server.accept();
+            accepted.expect("north");
+            exchange(&client, &accepted);
+            let rejected = w.home().connect(PLACE);
+            rejected.send("nay");
+            rejected.expect_closed();
+            let own = w.home().connect(PLACE);
+            own.send("own");
+            server.accept().expect("own");
+            let refused = connect_from(w.home(), "127.0.0.2:0", PLACE);
+            refused.send("own");
+            refused.expect_closed();
+            server.expect_no_connection(SILENCE / 4);
+        });
+    });
+}
+
+#[test]
 fn the_log_says_which_rules_have_rejected_a_connection() {
     world("rules-log", |w| {
         let (_services, sections) = backends(w, &["one"]);

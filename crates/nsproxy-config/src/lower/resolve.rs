@@ -14,7 +14,7 @@ use super::settings::{Mode, Set, Settings};
 use super::sink::{Sink, list};
 use super::statements::netns_tlv;
 use crate::model::{
-    Backend, BackendId, ClientTimeouts, Config, Frontend, LogTarget, Logging, ServerTimeouts,
+    Backend, BackendId, ClientTimeouts, Config, Frontend, LogTarget, Logging, Rules, ServerTimeouts,
 };
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -61,6 +61,7 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
         .iter()
         .zip(&targets)
         .all(|(draft, target)| target.is_some() || !draft.names_backend());
+    check_listens(&drafts, &targets, &backends, sink);
     check_backends(&backends, &used, all_found && all_chosen, sink);
     let by_name: HashMap<String, BackendId> = backends
         .by_name
@@ -189,6 +190,35 @@ impl<'d> Backends<'d> {
 
     fn names(&self) -> impl Iterator<Item = &'d str> {
         self.drafts.iter().map(|draft| &*draft.name)
+    }
+}
+
+/// Rules of a `listen` are looked at for its own connections only: nobody may rely on them for those of others.
+fn check_listens(
+    drafts: &[Draft],
+    targets: &[Option<BackendId>],
+    backends: &Backends<'_>,
+    sink: &mut Sink<'_>,
+) {
+    for (draft, target) in drafts.iter().zip(targets) {
+        let default = target.map(|target| (target, draft.span));
+        let named = draft.rules.targets();
+        let chosen = named.filter_map(|(name, span)| Some((*backends.by_name.get(name)?, span)));
+        for (target, span) in default.into_iter().chain(chosen) {
+            let to = backends.drafts[target.0];
+            if to.is_frontend() && to.span != draft.span && !to.rules.content.is_empty() {
+                let message = format!(
+                    "the `tcp-request content` rules of {} are not looked at for connections of other frontends",
+                    to.shown()
+                );
+                let help = "write them into a `backend`, and let both lead there";
+                sink.push(
+                    Diagnostic::error(span, message)
+                        .with_help(help)
+                        .with_related(to.span, "the `listen`"),
+                );
+            }
+        }
     }
 }
 
@@ -322,7 +352,13 @@ fn add(
     config: &mut Config,
     sink: &Sink<'_>,
 ) {
-    let rules = std::mem::take(&mut draft.rules);
+    let rules = std::mem::take(&mut draft.rules).model(|name| by_name.get(name).copied());
+    // A `listen` looks at them once.
+    let (of_frontend, of_backend) = if draft.is_frontend() {
+        (rules, Rules::default())
+    } else {
+        (Rules::default(), rules)
+    };
     let settings = &draft.settings;
     let place = sink.place(draft.span);
     let logging = logging(settings, &config.global.logs);
@@ -333,7 +369,7 @@ fn add(
             place: place.clone(),
             binds: draft.binds.iter().map(|(bind, _)| bind.clone()).collect(),
             backend,
-            rules: rules.model(|name| by_name.get(name).copied()),
+            rules: of_frontend,
             maxconn: settings
                 .maxconn
                 .as_ref()
@@ -366,6 +402,7 @@ fn add(
                 .and_then(|set| u16::try_from(set.value).ok())
                 .unwrap_or(RETRIES),
             redispatch: settings.redispatch.as_ref().and_then(|set| set.value),
+            rules: of_backend,
             source: settings.source.as_ref().map(|set| set.value),
             timeouts: ServerTimeouts {
                 connect: limit(settings.connect.as_ref()),

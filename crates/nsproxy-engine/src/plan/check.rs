@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::iter;
 
 use super::{Endpoint, Plan};
+use crate::core::rules::Rules;
 
 /// A plan that does not hold together. Whoever made it has a mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,9 +72,11 @@ impl Plan {
                 .iter()
                 .flat_map(|rules| &rules.choices)
                 .map(|choice| choice.pool);
+            let of_pools = self.pools.iter().filter_map(|pool| pool.rules.as_deref());
             let asked = rules
-                .iter()
-                .flat_map(|rules| rules.expressions())
+                .into_iter()
+                .chain(of_pools)
+                .flat_map(Rules::expressions)
                 .filter_map(|expression| expression.fetch.pool());
             let mut pools = iter::once(relay.pool).chain(chosen).chain(asked);
             if let Some(pool) = pools.find(|pool| *pool >= self.pools.len()) {

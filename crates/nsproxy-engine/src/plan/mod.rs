@@ -151,6 +151,9 @@ pub struct PoolPlan {
     pub server_timeout: Duration,
     /// How sessions are spread, wait and are tried again.
     pub balance: Balancing,
+    /// What is decided of a session that has come to the pool by what its client sends: [`Rules::content`] and
+    /// [`Rules::inspect`] count here.
+    pub rules: Option<Arc<Rules>>,
 }
 
 /// How a pool spreads its sessions, how long they wait, and what follows a connection that fails.
@@ -290,6 +293,7 @@ impl Plan {
                 connect_timeout: Duration::from_secs(60),
                 server_timeout: Duration::ZERO,
                 balance: Balancing::default(),
+                rules: None,
             }],
             selectable: BTreeSet::new(),
         }

@@ -8,7 +8,7 @@ use super::resources::Resources;
 use super::{connector, header, rules};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::flow::{Fill, Flush, Path};
-use crate::core::session::{Connect, HeaderRead, Step};
+use crate::core::session::{Connect, HeaderRead, Inspected, Step};
 use crate::core::side::{Direction, Side};
 
 /// Steps of one session in one turn. A bulk flow moves up to a pipe with each pair of steps, so that others wait for some
@@ -56,6 +56,9 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
             Step::Inspect { last } => {
                 let inspected = rules::inspect(entry, last, resources);
                 entry.core.on_inspected(inspected, resources.now());
+                if inspected == Inspected::Decided {
+                    rules::on_decided(entry, resources.now());
+                }
             }
             Step::OpenSocket => {
                 if let Some((milestones, now)) = resources.milestones(entry, key)

@@ -50,8 +50,27 @@ pub(super) fn on_admitted(entry: &mut Entry, now: Moment) {
     if run(entry, &judge, &judge.rules.session, true).is_err() {
         entry.core.close(CloseReason::Rejected(RuleStage::Session));
     } else if judge.rules.content.is_empty() {
-        choose(entry, &judge);
+        on_decided(entry, now);
     } else {
+        entry.core.inspect(judge.rules.inspect, now);
+    }
+}
+
+/// Nothing keeps a session from its pool: that of the first choice that applies, or its own. The pool may have rules, too.
+pub(super) fn on_decided(entry: &mut Entry, now: Moment) {
+    let Some(judge) = entry.route.judge.clone() else {
+        return;
+    };
+    let choice = {
+        let known = Known::new(entry, &judge);
+        judge.rules.choose(&View::new(&known, true))
+    };
+    let Some(route) = judge.target(choice) else {
+        return;
+    };
+    entry.core.set_limits(route.timeouts, route.pool.retries);
+    entry.route = Arc::clone(route);
+    if let Some(judge) = &entry.route.judge {
         entry.core.inspect(judge.rules.inspect, now);
     }
 }
@@ -77,10 +96,7 @@ pub(super) fn inspect(entry: &mut Entry, is_last: bool, resources: &mut Resource
         Ok(Verdict {
             is_complete: false, ..
         }) => Inspected::Incomplete,
-        Ok(_) => {
-            choose(entry, &judge);
-            Inspected::Decided
-        }
+        Ok(_) => Inspected::Decided,
     }
 }
 
@@ -108,18 +124,6 @@ fn read(entry: &mut Entry, resources: &mut Resources) -> std::io::Result<Option<
         holding => *holding = Holding::buffer(resources.buffers.hold(received)),
     }
     Ok(Some(has_ended))
-}
-
-/// Sends a session to the pool of the first choice that applies; without one it stays where it is.
-fn choose(entry: &mut Entry, judge: &Judge) {
-    let chosen = {
-        let known = Known::new(entry, judge);
-        judge.rules.choose(&View::new(&known, true))
-    };
-    if let Some(route) = chosen.and_then(|index| judge.targets.get(index)) {
-        entry.core.set_limits(route.timeouts, route.pool.retries);
-        entry.route = Arc::clone(route);
-    }
 }
 
 /// What a list of rules has said, other than no.

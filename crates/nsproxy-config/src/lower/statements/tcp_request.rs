@@ -15,15 +15,15 @@ use crate::values::time;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "tcp-request",
-    side: Side::Client,
+    side: Side::Both,
     is_item: true,
     apply: tcp_request,
     doc: None,
     parts: || {
-        let home = Home::Sections(Side::Client.sections(true));
+        let home = |kind: &KindOfRule| Home::Sections(kind.side.sections(true));
         KINDS
             .iter()
-            .map(|kind| Entry::new(kind.name, home, &kind.doc))
+            .map(|kind| Entry::new(kind.name, home(kind), &kind.doc))
             .collect()
     },
 };
@@ -31,6 +31,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
 /// What can follow `tcp-request`.
 struct KindOfRule {
     name: &'static str,
+    side: Side,
     doc: Doc,
     apply: fn(&mut Draft, &Word<'_>, &mut Args<'_, '_>, &mut Sink<'_>),
 }
@@ -38,6 +39,7 @@ struct KindOfRule {
 static KINDS: &[KindOfRule] = &[
     KindOfRule {
         name: "tcp-request connection",
+        side: Side::Client,
         apply: |draft, kind, args, sink| rule(draft, Stage::Connection, kind, args, sink),
         doc: Doc {
             syntax: "tcp-request connection ACTION [if|unless CONDITION]",
@@ -48,6 +50,7 @@ static KINDS: &[KindOfRule] = &[
     },
     KindOfRule {
         name: "tcp-request session",
+        side: Side::Client,
         apply: |draft, kind, args, sink| rule(draft, Stage::Session, kind, args, sink),
         doc: Doc {
             syntax: "tcp-request session accept|reject [if|unless CONDITION]",
@@ -58,16 +61,18 @@ static KINDS: &[KindOfRule] = &[
     },
     KindOfRule {
         name: "tcp-request content",
+        side: Side::Both,
         apply: |draft, kind, args, sink| rule(draft, Stage::Content, kind, args, sink),
         doc: Doc {
             syntax: "tcp-request content accept|reject [if|unless CONDITION]",
             default: "accept",
-            meaning: "The same once the client has sent something. While what has come does not suffice to decide, more is waited for, as long as `tcp-request inspect-delay` says.",
+            meaning: "The same once the client has sent something; in a `backend`, for each connection that has come there. While what has come does not suffice to decide, more is waited for, as long as `tcp-request inspect-delay` says.",
             example: "tcp-request content reject unless { req.ssl_hello_type 1 }",
         },
     },
     KindOfRule {
         name: "tcp-request inspect-delay",
+        side: Side::Both,
         apply: inspect_delay,
         doc: Doc {
             syntax: "tcp-request inspect-delay TIME",
@@ -96,6 +101,16 @@ fn tcp_request(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) 
     let known = KINDS
         .iter()
         .find(|kind| kind.name.ends_with(&format!(" {}", word.text)));
+    if let Some(kind) = known
+        && !draft.has_side(kind.side)
+    {
+        let error = Diagnostic::error(
+            word.span,
+            format!("`{}` cannot stand in a `backend` section", kind.name),
+        );
+        sink.push(error.with_help("it belongs in `frontend` or `listen`"));
+        return;
+    }
     if let Some(kind) = known {
         return (kind.apply)(draft, word, args, sink);
     }
