@@ -27,14 +27,13 @@ fn an_abstract_name_is_another_socket_in_each_namespace() {
             service(w, "127.0.0.1:9002", "green"),
         ];
         // From a port, through the name in each namespace, to a service.
-        let mut config = DEFAULTS.to_owned();
-        for (netns, port) in [("blue", 1), ("green", 2)] {
-            config += &format!(
+        let relays = [("blue", 1), ("green", 2)].map(|(netns, port)| {
+            format!(
                 "listen to-{netns}\n  bind 127.0.0.1:800{port}\n  server s abns@same namespace {netns}\n\
                  listen in-{netns}\n  bind abns@same namespace {netns}\n  server s 127.0.0.1:900{port}\n"
-            );
-        }
-        let running = run(w, w.home(), &config);
+            )
+        });
+        let running = run(w, w.home(), &format!("{DEFAULTS}{}", relays.concat()));
         line_with(&running, &["in-blue listens at abns@same in netns blue"]);
         expect_reply(w, "127.0.0.1:8001", "blue");
         expect_reply(w, "127.0.0.1:8002", "green");
