@@ -8,6 +8,7 @@
 //! No name is resolved here: a resolver would ask the servers of one namespace about the addresses of
 //! another.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -66,7 +67,7 @@ pub fn tcp_stream(netns: &Netns, address: SocketAddr) -> Result<TcpStream, Socke
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    on(SocketOperation::Connect(address), socket.connect(&address.into()))?;
+    on(SocketOperation::Connect(address), connect(&socket, address))?;
     Ok(socket.into())
 }
 
@@ -86,6 +87,18 @@ pub fn udp_socket(netns: &Netns, address: SocketAddr) -> Result<UdpSocket, Socke
     Ok(socket.into())
 }
 
-fn on<T>(operation: SocketOperation, result: std::io::Result<T>) -> Result<T, SocketError> {
+/// Connects, and waits on when a signal handler has run: the kernel goes on meanwhile, and the next call waits for the
+/// same connection, unless it is there by then.
+fn connect(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    loop {
+        match socket.connect(&address.into()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.raw_os_error() == Some(libc::EISCONN) => return Ok(()),
+            result => return result,
+        }
+    }
+}
+
+fn on<T>(operation: SocketOperation, result: io::Result<T>) -> Result<T, SocketError> {
     result.map_err(|source| SocketError::System { operation, source })
 }
