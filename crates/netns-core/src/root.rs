@@ -4,16 +4,21 @@
 //! namespaces by name, by path and by process, as they are then. A descriptor of a directory outside is also a way out of the
 //! new root, for whoever can make the process use it: such a process is confined by what it may do, not by where it is.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
-use nix::sys::stat::{FileStat, Mode, fstatat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 
 use crate::error::{OpenError, Target};
 use crate::spec::Form;
 use crate::{Netns, NetnsSpec, Registry};
+
+const PROC: &str = "/proc";
+/// How many symbolic links to the links of /proc are followed, one to the other.
+const MOST_LINKS: usize = 8;
 
 /// A root directory that was the process's own when this was made.
 ///
@@ -61,18 +66,46 @@ impl Root {
 
     /// Opens the file at an absolute path.
     pub(crate) fn open_at(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
-        // The links of /proc lead where no path does, and where no lookup that is kept within a root may go.
-        if path.starts_with("/proc") {
-            return openat(&self.0, beneath(path), flags, Mode::empty());
+        let mut path = Cow::Borrowed(path);
+        for _ in 0..MOST_LINKS {
+            // The links of /proc lead where no path does, and where no lookup that is kept within a root may go.
+            if path.starts_with(PROC) {
+                return openat(&self.0, beneath(&path), flags, Mode::empty());
+            }
+            match self.open_kept(&path, flags) {
+                // A link to one of those: a name that was made for a container, for example.
+                Err(nix::Error::EXDEV) => path = Cow::Owned(self.follow(&path)?),
+                result => return result,
+            }
         }
-        // Absolute symbolic links begin at this root, too.
-        let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
-        openat2(&self.0, beneath(path), how)
+        Err(nix::Error::ELOOP)
     }
 
     /// What `stat(2)` says of an absolute path.
     pub(crate) fn stat(&self, path: &Path) -> nix::Result<FileStat> {
-        fstatat(&self.0, beneath(path), AtFlags::empty())
+        let follow = if path.starts_with(PROC) {
+            AtFlags::empty()
+        } else {
+            AtFlags::AT_SYMLINK_NOFOLLOW
+        };
+        match fstatat(&self.0, beneath(path), follow) {
+            Ok(stat) if stat.st_mode & libc::S_IFMT != libc::S_IFLNK => Ok(stat),
+            // A symbolic link on the way would begin at the root that the process has now.
+            _ => fstat(self.open_at(path, OFlag::O_PATH | OFlag::O_CLOEXEC)?),
+        }
+    }
+
+    /// Opens the file at `path`, with all symbolic links on the way beginning at this root.
+    fn open_kept(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+        let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        openat2(&self.0, beneath(path), how)
+    }
+
+    /// Where the symbolic link at `path` leads.
+    fn follow(&self, path: &Path) -> nix::Result<PathBuf> {
+        let link = self.open_kept(path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)?;
+        let target = readlinkat(&link, "")?;
+        Ok(path.parent().unwrap_or(path).join(target))
     }
 }
 

@@ -53,6 +53,30 @@ fn a_name_a_path_a_link_and_a_process_lead_where_they_led_before() {
             let error = root.open(&spec("green")).unwrap_err();
             assert!(error.to_string().contains("green"), "{error}");
         });
+        // A name that is a link to a link of /proc, as people make for containers.
+        symlink("/proc/thread-self/ns/net", "/run/netns/made").unwrap();
+        symlink("made", "/run/netns/again").unwrap();
+        symlink("again", "/run/netns/again-and-again").unwrap();
+        symlink("round", "/run/netns/round").unwrap();
+        in_a_jail(jail, || {
+            for text in ["made", "again", "again-and-again"] {
+                assert_eq!(root.open(&spec(text)).unwrap().id().unwrap(), home, "{text}");
+            }
+            root.open(&spec("round")).unwrap_err();
+        });
+        // A link does not keep sockets from being in stock.
+        in_a_jail(jail, || {
+            let batch = NonZeroUsize::new(4).unwrap();
+            let mut pool = SocketPool::of_this_thread_from(Arc::clone(&root), batch, 16).unwrap();
+            for text in [link, "made"] {
+                for left in [0, 1, 0, 3] {
+                    pool.socket(&spec(text), Domain::IPV4, Type::STREAM, None)
+                        .unwrap();
+                    assert_eq!(pool.idle(), left, "{text}");
+                }
+                pool.clear();
+            }
+        });
         // Sockets in stock are of the namespace that the name means now.
         in_a_jail(jail, || {
             let batch = NonZeroUsize::new(4).unwrap();
