@@ -9,6 +9,7 @@ mod header_dump;
 mod identity;
 mod limits;
 mod log;
+mod names;
 mod namespaces;
 mod plan;
 mod rules;

@@ -148,6 +148,15 @@ fn server(server: &Server) -> ServerPlan {
         target: match &server.address {
             ServerAddress::Ip { ip, port } => at(Some(*ip), *port),
             ServerAddress::Client { port } => at(None, *port),
+            ServerAddress::Host(host) => Target::Host {
+                name: host.name.clone(),
+                port: match host.port {
+                    PortRule::Fixed(port) => Some(port),
+                    // A host has no port at a distance: the configuration would have been refused.
+                    PortRule::Client | PortRule::Distance(_) => None,
+                },
+                address: None,
+            },
             ServerAddress::Unix(path) => Target::Unix(path.clone()),
             ServerAddress::Abstract(name) => Target::Unix(name.sun_path()),
         },

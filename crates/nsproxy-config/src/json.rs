@@ -42,6 +42,10 @@ pub(crate) fn optional_texts<S: Serializer, T: Display>(
     }
 }
 
+pub(crate) fn time<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u128(value.as_millis())
+}
+
 /// `null` for no limit.
 #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
 pub(crate) fn milliseconds<S: Serializer>(

@@ -6,6 +6,7 @@
 mod abstract_name;
 mod identity;
 mod netns_tlv;
+mod resolvers;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +25,7 @@ pub use self::identity::{Account, Capability};
 pub use self::netns_tlv::NetnsTlv;
 mod rules;
 
+pub use self::resolvers::{Family, Hold, Host, InitAddr, Nameserver, Network, Resolvers};
 pub use crate::logs::{LogTarget, Logging};
 pub use crate::source::Place;
 pub use rules::{
@@ -39,6 +41,8 @@ pub struct Config {
     /// The namespaces that a received NETNS TLV may select. Names only, since that is what a header carries.
     #[serde(serialize_with = "json::texts")]
     pub namespace_list: BTreeSet<NetnsName>,
+    /// The `resolvers` sections, in the order of the text.
+    pub resolvers: Vec<Resolvers>,
     /// In the order of the text.
     pub frontends: Vec<Frontend>,
     /// In the order of the text. Backends that nothing uses are among them.
@@ -67,6 +71,9 @@ impl Config {
             file: "".into(),
             line: 0,
         };
+        for resolvers in &mut config.resolvers {
+            resolvers.place = nowhere.clone();
+        }
         for frontend in &mut config.frontends {
             frontend.place = nowhere.clone();
             for bind in &mut frontend.binds {
@@ -400,6 +407,8 @@ pub enum ServerAddress {
         /// The port.
         port: PortRule,
     },
+    /// The addresses of a host, which are looked up in the server's namespace.
+    Host(Host),
     /// A unix socket in the file system; at most 107 bytes. It may be relative.
     Unix(PathBuf),
     /// A unix socket without a file.

@@ -89,13 +89,19 @@ pub fn keywords() -> Vec<Entry> {
     lower::rows()
 }
 
-/// The reference as two Markdown tables: `global` and `namespace_list`, and what proxies have.
+/// The reference as two Markdown tables: the sections that are no proxies, and what proxies have.
 pub fn markdown() -> String {
     let mut text = String::new();
-    let (outside, proxies): (Vec<_>, Vec<_>) = keywords()
-        .into_iter()
-        .partition(|entry| matches!(entry.home, Home::Sections(["global" | "namespace_list"])));
-    for (title, entries) in [("`global` and `namespace_list`", outside), ("Proxies", proxies)] {
+    let (outside, proxies): (Vec<_>, Vec<_>) = keywords().into_iter().partition(|entry| {
+        matches!(
+            entry.home,
+            Home::Sections(["global" | "namespace_list" | "resolvers"])
+        )
+    });
+    for (title, entries) in [
+        ("`global`, `namespace_list` and `resolvers`", outside),
+        ("Proxies", proxies),
+    ] {
         _ = write!(
             text,
             "### {title}\n\n| keyword | in | meaning | default | example |\n|---|---|---|---|---|\n"

@@ -11,9 +11,12 @@ use std::time::Duration;
 
 use crate::model::{
     Account, Backend, Balance, Bind, BindAddress, Config, Frontend, Global, HashType, HostName, Logging,
-    NetnsTlv, PortRule, ProxyHeader, Rules, Server, ServerAddress, ServerNetns, SourceAddress, UseSource,
+    NetnsTlv, PortRule, ProxyHeader, Resolvers, Rules, Server, ServerAddress, ServerNetns, SourceAddress,
+    UseSource,
 };
 use crate::quote;
+
+mod names;
 
 /// Displays as configuration text. Made by [`Config::show`].
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +38,9 @@ impl Display for Show<'_> {
         };
         sections.global(config)?;
         sections.namespace_list(config)?;
+        for resolvers in &config.resolvers {
+            sections.resolvers(resolvers)?;
+        }
         for frontend in &config.frontends {
             sections.frontend(frontend, config)?;
         }
@@ -133,6 +139,13 @@ impl<W: Write> Sections<'_, W> {
             self.statement(format_args!("namespace {}", quote(&name.to_string())))?;
         }
         Ok(())
+    }
+
+    fn resolvers(&mut self, resolvers: &Resolvers) -> fmt::Result {
+        self.header(format_args!("resolvers {}", resolvers.name))?;
+        names::statements(resolvers)
+            .into_iter()
+            .try_for_each(|statement| self.statement(statement))
     }
 
     fn frontend(&mut self, frontend: &Frontend, config: &Config) -> fmt::Result {
@@ -298,6 +311,9 @@ impl<W: Write> Sections<'_, W> {
                 }
             }
         }
+        if let ServerAddress::Host(host) = &server.address {
+            names::options(host, &mut line);
+        }
         if server.weight != 1 {
             _ = write!(line, " weight {}", server.weight);
         }
@@ -353,6 +369,7 @@ fn server_address(address: &ServerAddress) -> String {
         ServerAddress::Abstract(name) => return quote(&name.to_string()).into_owned(),
         ServerAddress::Ip { ip, port } => (Host(*ip).to_string(), port),
         ServerAddress::Client { port } => ("*".to_owned(), port),
+        ServerAddress::Host(host) => (host.name.clone(), &host.port),
     };
     match port {
         PortRule::Fixed(port) => format!("{host}:{port}"),

@@ -126,3 +126,19 @@ fn json_has_the_model_with_times_in_milliseconds() {
     assert_eq!(server["address"]["ip"]["port"], "client");
     assert_eq!(json["backends"][0]["balance"], "round_robin");
 }
+
+#[test]
+fn hosts_and_their_name_servers_are_shown() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/accept/host_names.cfg");
+    let text = fs::read_to_string(path).unwrap();
+    shows_the_same(&text);
+    let shown = read(&text).unwrap().show().to_string();
+    for line in [
+        "    nameserver second tcp@10.0.0.2:53\n",
+        "    hold obsolete 10s\n",
+        "    server c localhost resolve-prefer ipv6 init-addr libc\n",
+        " resolvers dns resolve-prefer ipv4 resolve-net 10.0.0.0/8,192.0.2.1/32 init-addr none\n",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}

@@ -44,7 +44,7 @@ type Tell = Box<dyn FnMut(&Target, Option<IpAddr>, Option<Failure>) + Send>;
 
 impl Resolver {
     /// Starts the thread. It calls `tell` when a target has another address than before, or has lost it; a target begins
-    /// without.
+    /// without, and that its first lookup finds none is told, too.
     ///
     /// # Errors
     ///
@@ -184,6 +184,7 @@ impl Thread {
         for (index, subject) in self.subjects.iter_mut().enumerate() {
             // One that is under way may have asked others.
             subject.lookup = None;
+            subject.release();
             self.due.insert((now, index));
         }
     }
@@ -210,6 +211,7 @@ impl Thread {
             let claim = &subject.claims()[change.claim];
             (self.tell)(&claim.target, claim.address, change.failure);
         }
+        subject.release();
         self.due.insert((now + again, index));
     }
 

@@ -39,7 +39,9 @@ pub(crate) struct Claim {
     pub(crate) address: Option<IpAddr>,
     /// Ways to the first address that are left; empty once it is decided.
     init: VecDeque<Init>,
-    /// Told when no way has led to an address, and dropped when it is decided.
+    /// Whether anything was said of it yet.
+    is_told: bool,
+    /// Told when no way has led to an address, and dropped when it is decided and said.
     waiting: Option<Sender<(Target, Failure)>>,
 }
 
@@ -58,6 +60,7 @@ impl Claim {
             init: target.init.iter().copied().collect(),
             target,
             address,
+            is_told: address.is_some(),
             waiting: Some(waiting),
         }
     }
@@ -89,7 +92,6 @@ impl Claim {
 
     fn decide(&mut self) {
         self.init.clear();
-        self.waiting = None;
     }
 
     fn wants_lookup(&self) -> bool {
@@ -120,6 +122,7 @@ impl Subject {
 
     pub(crate) fn add(&mut self, mut claim: Claim) {
         claim.begin(None);
+        claim.is_told |= claim.address.is_some();
         self.claims.push(claim);
     }
 
@@ -159,13 +162,26 @@ impl Subject {
             self.end_first(failure);
         }
         self.assign();
-        let changed = |(claim, before): (usize, Option<IpAddr>)| {
-            (self.claims[claim].address != before).then_some(Change { claim, failure })
-        };
-        (
-            before.into_iter().enumerate().filter_map(changed).collect(),
-            again,
-        )
+        let mut changes = Vec::new();
+        for (index, (claim, before)) in self.claims.iter_mut().zip(before).enumerate() {
+            // That there is none is said once, too.
+            let is_news = was_asked && failure.is_some() && claim.address.is_none() && !claim.is_told;
+            if claim.address != before || is_news {
+                claim.is_told = true;
+                changes.push(Change {
+                    claim: index,
+                    failure,
+                });
+            }
+        }
+        (changes, again)
+    }
+
+    /// What is decided was said: whoever waits for that need not any longer.
+    pub(crate) fn release(&mut self) {
+        for claim in self.claims.iter_mut().filter(|claim| claim.init.is_empty()) {
+            claim.waiting = None;
+        }
     }
 
     /// Shares out what is known.

@@ -14,6 +14,7 @@ use crate::args::Files;
 use crate::daemon::{Daemon, PidFile};
 use crate::identity::Identity;
 use crate::log::{self, Level, Log, SessionLogs};
+use crate::names::Names;
 use crate::{limits, namespaces, plan, signals};
 
 /// Where the process is meant to be.
@@ -31,7 +32,7 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
     let Some(config) = check::load(files) else {
         return Ok(ExitCode::FAILURE);
     };
-    let plan = plan::plan(&config);
+    let mut plan = plan::plan(&config);
     anyhow::ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
     let identity = Identity::of(&config.global, &plan)?;
     let is_daemon = match ground {
@@ -78,6 +79,9 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
     let log = log.with_sessions(sessions);
     let engine = Engine::start(&settings, Arc::new(opener), Arc::new(log))?;
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
+    let mut names = Names::new(engine.handle());
+    names.watch(&config)?;
+    names.fill(&mut plan);
     for listener in super::apply(&engine, &plan)? {
         let netns = listener
             .netns
@@ -88,6 +92,7 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
             listener.relay, listener.address
         ));
     }
+    names.tell();
     if let Some(daemon) = daemon {
         daemon.ready().context("cannot let go of the terminal")?;
     }

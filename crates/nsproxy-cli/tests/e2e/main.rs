@@ -15,6 +15,7 @@ mod identity;
 mod lifecycle;
 mod logs;
 mod memory;
+mod names;
 mod peers;
 mod refusals;
 mod rules;

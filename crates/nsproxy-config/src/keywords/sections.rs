@@ -6,12 +6,6 @@ use super::{Group, Table, Why};
 pub(crate) static UNSUPPORTED_SECTIONS: Table = Table(&[
     Group {
         why: Why::Never(
-            "nsproxy does not look up host names yet: write the addresses of servers, and remove the section",
-        ),
-        words: &[("resolvers", 0)],
-    },
-    Group {
-        why: Why::Never(
             "nsproxy has no stick tables, so there is nothing to share with peers; remove the section",
         ),
         words: &[("peers", 0)],

@@ -113,7 +113,7 @@ pub(crate) fn entries<T>(line: &'static str, table: &'static [Opt<T>]) -> Vec<En
 pub(crate) fn options<T>(
     target: &mut T,
     args: &mut Args<'_, '_>,
-    table: &[Opt<T>],
+    tables: &[&[Opt<T>]],
     known: &Table,
     line: &str,
     sink: &mut Sink<'_>,
@@ -122,8 +122,10 @@ pub(crate) fn options<T>(
     let mut errors = 0;
     let mut has_tls = false;
     while let Some(word) = args.next() {
-        let Some(option) = table.iter().find(|option| option.name == word.text) else {
-            let supported: Vec<&str> = table.iter().map(|option| option.name).collect();
+        let mut rows = tables.iter().copied().flatten();
+        let Some(option) = rows.find(|option| option.name == word.text) else {
+            let rows = tables.iter().copied().flatten();
+            let supported: Vec<&str> = rows.map(|option| option.name).collect();
             let what = format!("`{line}` option");
             let choice = Choice {
                 what: &what,

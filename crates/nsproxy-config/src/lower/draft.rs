@@ -57,6 +57,8 @@ pub(super) struct Draft {
     pub(super) servers: Vec<Server>,
     pub(super) server_names: HashMap<String, Span>,
     pub(super) rules: DraftRules,
+    /// The `resolvers` sections that `server` lines name.
+    pub(super) resolvers: Vec<(String, Span)>,
     /// `server` and `bind` lines, with those that have errors.
     pub(super) server_lines: usize,
     pub(super) bind_lines: usize,

@@ -15,6 +15,7 @@ mod log_target;
 mod namespaces;
 mod proxy;
 mod resolve;
+mod resolvers;
 mod rows;
 mod rules;
 mod settings;
@@ -54,6 +55,7 @@ pub(crate) fn lower(
         match section.kind {
             SectionKind::Global => globals.section(section, &mut sink),
             SectionKind::NamespaceList => namespaces::section(&mut config.namespace_list, section, &mut sink),
+            SectionKind::Resolvers => resolvers::section(&mut config.resolvers, section, &mut sink),
             SectionKind::Defaults | SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
                 proxies.section(section, &mut sink);
             }
@@ -86,7 +88,7 @@ fn outside_of_sections(statement: &Statement<'_>, sink: &mut Sink<'_>) {
         format!("`{keyword}` stands before the first section"),
     );
     sink.push(error.with_help(
-        "a section begins with `global`, `defaults`, `frontend`, `backend`, `listen` or `namespace_list`",
+        "a section begins with `global`, `defaults`, `frontend`, `backend`, `listen`, `namespace_list` or `resolvers`",
     ));
 }
 

@@ -55,6 +55,7 @@ impl Proxies {
             servers: Vec::new(),
             server_names: HashMap::new(),
             rules: DraftRules::default(),
+            resolvers: Vec::new(),
             server_lines: 0,
             bind_lines: 0,
             incomplete: section.has_broken_lines,

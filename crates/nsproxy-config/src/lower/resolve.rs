@@ -32,6 +32,7 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     check_timeouts(&drafts, sink);
     binds::check(&drafts, sink);
     netns_tlv::check_names(&drafts, &config.namespace_list, sink);
+    check_resolvers(&drafts, config, sink);
     let backends = Backends::of(&drafts);
     let mut used = vec![false; backends.drafts.len()];
     let targets: Vec<_> = drafts
@@ -164,6 +165,29 @@ fn check_timeouts(drafts: &[Draft], sink: &mut Sink<'_>) {
                     .with_help("set it here or in `defaults`, for example to `30s`"),
             );
         }
+    }
+}
+
+/// The `resolvers` sections that servers name. There is always one called `default`.
+fn check_resolvers(drafts: &[Draft], config: &Config, sink: &mut Sink<'_>) {
+    let names: HashSet<&str> = config
+        .resolvers
+        .iter()
+        .map(|section| section.name.as_str())
+        .collect();
+    for (name, span) in drafts.iter().flat_map(|draft| &draft.resolvers) {
+        if name == "default" || names.contains(name.as_str()) {
+            continue;
+        }
+        let error = Diagnostic::error(
+            *span,
+            format!("there is no `resolvers` section `{}`", shorten(name)),
+        );
+        sink.push(match sink.nearest(name, names.iter().copied()) {
+            Some(near) => error.with_help(format!("did you mean `{near}`?")),
+            None => error
+                .with_help("write the section, or leave the word out: then the files of the namespace tell"),
+        });
     }
 }
 

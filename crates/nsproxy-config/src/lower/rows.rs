@@ -1,6 +1,6 @@
 //! All rows of all tables, for the reference.
 
-use super::{global, namespaces, table};
+use super::{global, namespaces, resolvers, table};
 use crate::reference::{Entry, Home};
 
 /// Every keyword that nsproxy understands.
@@ -10,6 +10,9 @@ pub(crate) fn rows() -> Vec<Entry> {
     rows.extend(global.map(|row| Entry::new(row.name, Home::Sections(&["global"]), &row.doc)));
     let list = Home::Sections(&["namespace_list"]);
     rows.push(Entry::new("namespace", list, &namespaces::DOC));
+    let home = Home::Sections(&["resolvers"]);
+    let lines = resolvers::STATEMENTS.iter();
+    rows.extend(lines.map(|row| Entry::new(row.name, home, &row.doc)));
     for row in table::STATEMENTS {
         let home = Home::Sections(row.side.sections(row.is_item));
         rows.extend(row.doc.iter().map(|doc| Entry::new(row.name, home, doc)));

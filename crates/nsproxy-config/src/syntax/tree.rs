@@ -40,6 +40,7 @@ pub(crate) enum SectionKind {
     Backend,
     Listen,
     NamespaceList,
+    Resolvers,
     /// HAProxy knows it, nsproxy does not.
     Unsupported,
     /// Nearly the name of the section given.
@@ -55,6 +56,7 @@ impl SectionKind {
             "backend" => Self::Backend,
             "listen" => Self::Listen,
             "namespace_list" => Self::NamespaceList,
+            "resolvers" => Self::Resolvers,
             _ if keywords::UNSUPPORTED_SECTIONS.find(word).is_some() => Self::Unsupported,
             _ => return None,
         })
@@ -182,6 +184,7 @@ fn misspelt(word: &str, indented: bool) -> Option<SectionKind> {
         "backend",
         "listen",
         "namespace_list",
+        "resolvers",
     ];
     let meant = names
         .into_iter()

@@ -8,10 +8,15 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::number::{self, shorten};
-use crate::model::{AbstractName, BindAddress, PortRange, PortRule, ServerAddress};
+use crate::model::{
+    AbstractName, BindAddress, Family as Preferred, Host, InitAddr, PortRange, PortRule, ServerAddress,
+};
 
 /// The longest path of a unix socket, in bytes: `sun_path` without its final NUL (unix(7)).
 const MAX_UNIX_PATH: usize = 107;
+
+/// The port of name servers.
+const NAMESERVER_PORT: u16 = 53;
 
 /// Prefixes that HAProxy knows and nsproxy does not, and what to write instead.
 const OTHER_FAMILIES: &[(&[&str], &str)] = &[
@@ -46,8 +51,16 @@ pub(crate) enum Fault {
     UnknownFamily(String),
     #[error("`{0}` is not an IP address")]
     NotAnIp(String),
-    #[error("`{0}` is a host name, and nsproxy does not resolve host names yet")]
+    #[error("`{0}` is a host name, and only an IP address can stand here")]
     HostName(String),
+    #[error("the name of a host has at most 253 bytes, in parts of 1 to 63")]
+    LongHostName,
+    #[error("a name with `_` at its beginning asks for SRV records, which nsproxy does not support yet")]
+    ServiceName,
+    #[error("a host name cannot stand behind `ipv4@` or `ipv6@`")]
+    FamilyOfHost,
+    #[error("the port of a host cannot be at a distance from the client's")]
+    DistanceOfHost,
     #[error("`{0}` is not an {1} address")]
     WrongFamily(String, &'static str),
     #[error("an IPv6 address without a port needs brackets")]
@@ -85,6 +98,11 @@ impl Fault {
                     .to_owned()
             }
             Self::HostName(_) => "write the IP address".to_owned(),
+            Self::ServiceName => "write the name of the host and its port".to_owned(),
+            Self::DistanceOfHost => "write a port, none for the client's, or the address in the place of the name".to_owned(),
+            Self::FamilyOfHost => {
+                "write the name alone, and `resolve-prefer ipv4` or `resolve-prefer ipv6`".to_owned()
+            }
             Self::BareIpv6(text) => format!("write `[{text}]`, or `[{text}]:PORT`"),
             Self::NoPort => {
                 "write `ADDRESS:PORT`, for example `10.0.0.1:80`, `[2001:db8::1]:80` or `:80`".to_owned()
@@ -101,6 +119,7 @@ impl Fault {
             | Self::WrongFamily(..)
             | Self::OpenBracket
             | Self::ReversedRange
+            | Self::LongHostName
             | Self::LongPath(_)
             | Self::LongName(_) => {
                 return None;
@@ -148,7 +167,8 @@ pub(crate) fn parse_server(text: &str) -> Parsed<ServerAddress> {
         Parts::Abstract(name) => return Ok(ServerAddress::Abstract(name)),
         Parts::Ip(parts) => parts,
     };
-    let ip = parts.ip()?;
+    let host = parts.host_name()?;
+    let ip = if host.is_some() { None } else { parts.ip()? };
     let port = match parts.port {
         None | Some(("", _)) => PortRule::Client,
         Some((port, at)) if port.starts_with(['+', '-']) => {
@@ -158,10 +178,45 @@ pub(crate) fn parse_server(text: &str) -> Parsed<ServerAddress> {
         }
         Some((port, at)) => PortRule::Fixed(parse_one_port(port, at)?),
     };
+    if let Some(name) = host {
+        if let PortRule::Distance(_) = port {
+            return Err(error(Fault::DistanceOfHost, 0..text.len()));
+        }
+        return Ok(ServerAddress::Host(Host {
+            name: name.to_owned(),
+            port,
+            resolvers: None,
+            prefer: Preferred::default(),
+            networks: Vec::new(),
+            allow_dup_ip: false,
+            init_addr: vec![InitAddr::Last, InitAddr::Libc, InitAddr::None],
+        }));
+    }
     Ok(match ip.filter(|ip| !ip.is_unspecified()) {
         Some(ip) => ServerAddress::Ip { ip, port },
         None => ServerAddress::Client { port },
     })
+}
+
+/// The address of a `nameserver` line, and whether it is asked by TCP only. Without a port: that of name servers.
+pub(crate) fn parse_nameserver(text: &str) -> Parsed<(SocketAddr, bool)> {
+    let udp = ["udp@", "udp4@", "udp6@"];
+    let is_tcp = ["tcp@", "tcp4@", "tcp6@"]
+        .iter()
+        .any(|prefix| text.starts_with(prefix));
+    let plain = match udp.iter().find(|prefix| text.starts_with(**prefix)) {
+        // The same without datagrams in it, at the same place.
+        Some(_) => text.replacen("udp", "tcp", 1),
+        None => text.to_owned(),
+    };
+    let mut address = parse_source(&plain)?;
+    if address.ip().is_unspecified() {
+        return Err(error(Fault::NotAnIp(shorten(text)), 0..text.len()));
+    }
+    if address.port() == 0 {
+        address.set_port(NAMESERVER_PORT);
+    }
+    Ok((address, is_tcp))
 }
 
 /// The address of a `source` line; port 0 when there is none.
@@ -294,7 +349,7 @@ fn split_port(text: &str, at: usize, family: Option<Family>) -> Parsed<Parts<'_>
     Ok(Parts::Ip(parts))
 }
 
-impl IpParts<'_> {
+impl<'t> IpParts<'t> {
     /// The address; `None` for any.
     fn ip(&self) -> Parsed<Option<IpAddr>> {
         if !self.bracketed && matches!(self.host, "" | "*") {
@@ -314,6 +369,22 @@ impl IpParts<'_> {
             (None, _) if !self.bracketed && is_host_name(self.host) => fail(Fault::HostName(shown())),
             (None, _) => fail(Fault::NotAnIp(shown())),
         }
+    }
+
+    /// The name of a host, if it is one.
+    fn host_name(&self) -> Parsed<Option<&'t str>> {
+        if self.bracketed || self.host.parse::<IpAddr>().is_ok() || !is_host_name(self.host) {
+            return Ok(None);
+        }
+        let fault = match self.host.strip_suffix('.').unwrap_or(self.host) {
+            _ if self.family.is_some() => Fault::FamilyOfHost,
+            name if name.starts_with('_') => Fault::ServiceName,
+            name if name.len() > 253 || !name.split('.').all(|part| (1..=63).contains(&part.len())) => {
+                Fault::LongHostName
+            }
+            _ => return Ok(Some(self.host)),
+        };
+        Err(error(fault, self.host_at..self.host_at + self.host.len()))
     }
 
     /// The unspecified address of the family.

@@ -135,7 +135,7 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     };
     let addresses = addresses(word, sink);
     let mut line = Options::default();
-    options(&mut line, args, OPTIONS, &keywords::BIND_OPTIONS, "bind", sink);
+    options(&mut line, args, &[OPTIONS], &keywords::BIND_OPTIONS, "bind", sink);
     let (netns, is_default) = match line.netns {
         Chosen::Default => (None, true),
         Chosen::Home => (None, false),

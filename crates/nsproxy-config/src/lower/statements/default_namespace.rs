@@ -26,7 +26,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
 };
 
 /// Which namespace a line is about.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) enum Chosen<T> {
     /// The line does not say.
     #[default]

@@ -15,6 +15,7 @@ pub(super) mod option;
 pub(super) mod rate_limit;
 pub(super) mod retries;
 pub(super) mod server;
+mod server_names;
 pub(super) mod source;
 pub(super) mod tcp_request;
 pub(super) mod timeout;

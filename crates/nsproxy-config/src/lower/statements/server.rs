@@ -3,13 +3,14 @@
 use std::num::NonZeroU32;
 
 use super::default_namespace::Chosen;
+use super::server_names::{self, Names};
 use crate::keywords;
 use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address, shown};
 use crate::lower::table::Directive;
-use crate::model::{ProxyHeader, Server, ServerNetns};
+use crate::model::{ProxyHeader, Server, ServerAddress, ServerNetns};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -24,15 +25,15 @@ pub(in crate::lower) static ROW: Directive = Directive {
     doc: Some(Doc {
         syntax: "server NAME ADDR[:[+|-]PORT] [OPTION...]",
         default: "",
-        meaning: "Connect there: an IP address, the path of a unix socket, `abns@NAME`, or `*` (also `0.0.0.0`): the client's destination, by its \
+        meaning: "Connect there: an IP address, the name of a host, the path of a unix socket, `abns@NAME`, or `*` (also `0.0.0.0`): the client's destination, by its \
                   PROXY header or its connection. Without a port: the port that the client connected to; `+N` or `-N`: so far from that.",
         example: "server a 10.0.0.5:80 namespace services",
     }),
-    parts: || entries("server", OPTIONS),
+    parts: || TABLES.iter().flat_map(|table| entries("server", table)).collect(),
 };
 
-#[derive(Default)]
-struct Options {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Options {
     netns: Chosen<ServerNetns>,
     /// The version, and where it is chosen.
     send_proxy: Option<(Version, Span)>,
@@ -45,13 +46,17 @@ struct Options {
     maxconn: Option<NonZeroU32>,
     minconn: Option<NonZeroU32>,
     maxqueue: Option<NonZeroU32>,
+    pub(super) names: Names,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
     V1,
     V2,
 }
+
+/// All options of the line.
+static TABLES: &[&[Opt<Options>]] = &[OPTIONS, server_names::OPTIONS];
 
 static OPTIONS: &[Opt<Options>] = &[
     Opt {
@@ -204,16 +209,9 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     };
     let address = address::parse_server(&word.text).map_err(|error| report_address(word, 0, &error, sink));
     let mut line = Options::default();
-    options(
-        &mut line,
-        args,
-        OPTIONS,
-        &keywords::SERVER_OPTIONS,
-        "server",
-        sink,
-    );
+    options(&mut line, args, TABLES, &keywords::SERVER_OPTIONS, "server", sink);
     draft.server_lines += 1;
-    let (Some(name), Ok(address)) = (name, address) else {
+    let (Some(name), Ok(mut address)) = (name, address) else {
         return;
     };
     let send_proxy = header(&line, sink);
@@ -225,6 +223,10 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         Chosen::Home => ServerNetns::Home,
         Chosen::Named(netns) => netns,
     };
+    match &mut address {
+        ServerAddress::Host(host) => line.names.finish(host, &netns, word, draft, sink),
+        _ => line.names.warn_without_host(sink),
+    }
     draft.servers.push(Server {
         name,
         place: sink.place(name_word.span),

@@ -47,7 +47,7 @@ fn source(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     options(
         &mut usesrc,
         args,
-        OPTIONS,
+        &[OPTIONS],
         &keywords::SOURCE_OPTIONS,
         "source",
         sink,

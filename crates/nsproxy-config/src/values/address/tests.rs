@@ -144,6 +144,31 @@ fn a_servers_port_may_be_a_distance_from_the_clients() {
 }
 
 #[test]
+fn a_server_may_be_a_host() {
+    for (text, name, port) in [
+        ("db.example:80", "db.example", PortRule::Fixed(80)),
+        ("tcp@db-1_x.:80", "db-1_x.", PortRule::Fixed(80)),
+        ("localhost", "localhost", PortRule::Client),
+        ("10.0.0.1a:80", "10.0.0.1a", PortRule::Fixed(80)),
+    ] {
+        match parse_server(text) {
+            Ok(ServerAddress::Host(host)) => assert_eq!((&*host.name, host.port), (name, port), "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    let long = format!("{}.example:80", "a".repeat(64));
+    for (text, fault) in [
+        ("_web._tcp.example:80", Fault::ServiceName),
+        ("ipv6@db.example:80", Fault::FamilyOfHost),
+        ("a..b:80", Fault::LongHostName),
+        (&*long, Fault::LongHostName),
+        ("db.example:+1", Fault::DistanceOfHost),
+    ] {
+        assert_eq!(parse_server(text).unwrap_err().fault, fault, "{text}");
+    }
+}
+
+#[test]
 fn an_abstract_name_is_filled_up_or_not() {
     let path = |text: &str| match parse_bind(text) {
         Ok(BindAddress::Abstract(name)) => {
@@ -161,6 +186,17 @@ fn an_abstract_name_is_filled_up_or_not() {
         parse_server(&format!("abns@{long}")).unwrap_err().fault,
         Fault::LongName(108)
     );
+}
+
+#[test]
+fn a_name_server_is_asked_by_udp_unless_its_prefix_says_otherwise() {
+    let parsed = |text| parse_nameserver(text).map(|(address, tcp)| (address.to_string(), tcp));
+    let address = |text: &str, tcp| Ok((text.to_owned(), tcp));
+    assert_eq!(parsed("10.0.0.1"), address("10.0.0.1:53", false));
+    assert_eq!(parsed("udp4@10.0.0.1:5353"), address("10.0.0.1:5353", false));
+    assert_eq!(parsed("tcp@[::1]"), address("[::1]:53", true));
+    assert!(parse_nameserver("*:53").is_err() && parse_nameserver("udp@/x").is_err());
+    assert!(parse_nameserver("udp4@[::1]:53").is_err() && parse_nameserver("ns.example").is_err());
 }
 
 #[test]

@@ -1,0 +1,254 @@
+//! Host names of servers: a resolver watches them, and the engine is told where they are.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use netns_core::NetnsSpec;
+use nsproxy_config::Config;
+use nsproxy_config::model::{self, Host, InitAddr, Server, ServerAddress, ServerNetns};
+use nsproxy_engine::{Family, Handle, Plan, SocketKind, SocketRequest, Target};
+use nsproxy_resolve::{
+    Failure, Holds, HostName, Init, Network, Resolver, Servers, Source, Target as Watched, Transport,
+};
+use socket2::Socket;
+
+use crate::log;
+
+/// How long the start waits for the first addresses. Servers without one are down until there is one.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same where some server has to have one for the start to go on.
+const LONG_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The hosts of servers, and where they are.
+pub(crate) struct Names {
+    handle: Handle,
+    known: Arc<Mutex<Known>>,
+    /// Started when there is the first name.
+    resolver: Option<Resolver>,
+}
+
+/// By backend and server.
+type Known = HashMap<(String, String), Option<IpAddr>>;
+
+impl Names {
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self {
+            handle,
+            known: Arc::default(),
+            resolver: None,
+        }
+    }
+
+    /// Looks up the names of this configuration and watches them, instead of those before. Waits a while for the first
+    /// addresses.
+    ///
+    /// # Errors
+    ///
+    /// A server that must not begin without an address has none.
+    pub(crate) fn watch(&mut self, config: &Config) -> anyhow::Result<()> {
+        let targets = targets(config)?;
+        if targets.is_empty() && self.resolver.is_none() {
+            return Ok(());
+        }
+        let wanted: HashSet<_> = targets
+            .iter()
+            .map(|target| (&target.group, &target.name))
+            .collect();
+        lock(&self.known).retain(|(backend, server), _| wanted.contains(&(backend, server)));
+        let is_strict = |target: &Watched| {
+            let goes_on = |init: &Init| matches!(init, Init::None | Init::Address(_));
+            !target.init.iter().any(goes_on)
+        };
+        let patience = if targets.iter().any(is_strict) {
+            LONG_PATIENCE
+        } else {
+            PATIENCE
+        };
+        let resolver = match &self.resolver {
+            Some(resolver) => resolver,
+            None => self
+                .resolver
+                .insert(self.start().context("cannot look up host names")?),
+        };
+        let (failed, _) = resolver.watch(targets).wait(patience);
+        if let Some((target, failure)) = failed.first() {
+            anyhow::bail!(
+                "server {}/{}: `{}` has no address: {failure}; with `none` in its `init-addr` it would be down until there is one",
+                target.group,
+                target.name,
+                target.host
+            );
+        }
+        Ok(())
+    }
+
+    /// Puts what is known into a plan.
+    pub(crate) fn fill(&self, plan: &mut Plan) {
+        let known = lock(&self.known);
+        for pool in &mut plan.pools {
+            for server in &mut pool.servers {
+                if let Target::Host { address, .. } = &mut server.target {
+                    let key = (pool.name.clone(), server.name.clone());
+                    *address = known.get(&key).copied().flatten();
+                }
+            }
+        }
+    }
+
+    /// Tells the engine what has changed between filling a plan and applying it.
+    pub(crate) fn tell(&self) {
+        for ((backend, server), address) in &*lock(&self.known) {
+            self.handle.set_address(backend, server, *address);
+        }
+    }
+
+    fn start(&self) -> io::Result<Resolver> {
+        let sockets = Sockets(self.handle.clone());
+        let (handle, known) = (self.handle.clone(), Arc::clone(&self.known));
+        Resolver::start(Box::new(sockets), move |target, address, failure| {
+            let key = (target.group.clone(), target.name.clone());
+            let mut known = lock(&known);
+            known.insert(key, address);
+            // Under the lock, so that the last word is the last one for the engine, too.
+            handle.set_address(&target.group, &target.name, address);
+            drop(known);
+            report(target, address, failure);
+        })
+    }
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn report(target: &Watched, address: Option<IpAddr>, failure: Option<Failure>) {
+    let Watched {
+        group, name, host, ..
+    } = target;
+    let netns = target.netns.as_ref().map(|netns| format!(" in netns {netns}"));
+    let netns = netns.unwrap_or_default();
+    log::complain(&match (address, failure) {
+        (Some(address), _) => format!("nsproxy: server {group}/{name}: {host} is {address}{netns}"),
+        (None, Some(failure)) => {
+            format!("nsproxy: server {group}/{name} is down: {host} has no address{netns}: {failure}")
+        }
+        (None, None) => {
+            format!("nsproxy: server {group}/{name} is down: no address of {host}{netns} is left for it")
+        }
+    });
+}
+
+/// Sockets of the engine's opener.
+struct Sockets(Handle);
+
+impl nsproxy_resolve::Sockets for Sockets {
+    fn open(&mut self, netns: Option<&NetnsSpec>, kind: nsproxy_resolve::SocketKind) -> io::Result<Socket> {
+        let family = if kind.is_v6 { Family::Inet6 } else { Family::Inet };
+        let request = SocketRequest {
+            netns: netns.cloned().map(Arc::new),
+            kind: if kind.is_stream {
+                SocketKind::Upstream { family, source: None }
+            } else {
+                SocketKind::Datagram { family }
+            },
+        };
+        self.0.open(request).map_err(io::Error::other)
+    }
+}
+
+/// Every server that is known by name.
+fn targets(config: &Config) -> anyhow::Result<Vec<Watched>> {
+    let mut targets = Vec::new();
+    for backend in &config.backends {
+        for server in &backend.servers {
+            if let ServerAddress::Host(host) = &server.address {
+                targets.push(target(&backend.name, server, host, config)?);
+            }
+        }
+    }
+    Ok(targets)
+}
+
+fn target(backend: &str, server: &Server, host: &Host, config: &Config) -> anyhow::Result<Watched> {
+    Ok(Watched {
+        group: backend.to_owned(),
+        name: server.name.clone(),
+        host: HostName::new(&host.name)?,
+        netns: match &server.netns {
+            ServerNetns::Named(netns) => Some(netns.clone()),
+            // A name cannot be looked up in the client's namespace: the configuration would have been refused.
+            ServerNetns::Home | ServerNetns::Client => None,
+        },
+        source: match &host.resolvers {
+            None => Source::System,
+            Some(name) => Source::Servers(Arc::new(servers(name, config))),
+        },
+        prefer: match host.prefer {
+            model::Family::Ipv4 => nsproxy_resolve::Family::V4,
+            model::Family::Ipv6 => nsproxy_resolve::Family::V6,
+        },
+        networks: host
+            .networks
+            .iter()
+            .map(|network| Network {
+                address: network.address,
+                bits: network.bits,
+            })
+            .collect(),
+        shares_address: host.allow_dup_ip,
+        init: host
+            .init_addr
+            .iter()
+            .map(|init| match init {
+                InitAddr::Last => Init::Last,
+                InitAddr::Libc => Init::System,
+                InitAddr::None => Init::None,
+                InitAddr::Ip(ip) => Init::Address(*ip),
+            })
+            .collect(),
+    })
+}
+
+/// A `resolvers` section; `default` without one stands for the files of the namespace.
+fn servers(name: &str, config: &Config) -> Servers {
+    let section = config.resolvers.iter().find(|section| section.name == name);
+    let section = section.cloned().unwrap_or_else(|| {
+        let nowhere = model::Place {
+            file: "".into(),
+            line: 0,
+        };
+        model::Resolvers {
+            parse_resolv_conf: true,
+            ..model::Resolvers::new(name.to_owned(), nowhere)
+        }
+    });
+    let transport = |tcp| if tcp { Transport::Tcp } else { Transport::Udp };
+    let nameservers = section.nameservers.iter();
+    let hold = &section.hold;
+    Servers {
+        name: name.to_owned(),
+        servers: nameservers
+            .map(|server| (server.address, transport(server.tcp)))
+            .collect(),
+        resolv_conf: section.parse_resolv_conf,
+        attempts: section.resolve_retries,
+        retry: section.timeout_retry,
+        again_found: match hold.valid {
+            Duration::ZERO => section.timeout_resolve,
+            valid => valid.min(section.timeout_resolve),
+        },
+        again_failed: section.timeout_resolve,
+        payload: section.accepted_payload_size,
+        holds: Holds {
+            no_such_name: hold.nx,
+            refused: hold.refused,
+            timeout: hold.timeout,
+            other: hold.other,
+            obsolete: hold.obsolete,
+        },
+    }
+}
