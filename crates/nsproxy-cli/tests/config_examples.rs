@@ -3,11 +3,13 @@
 //! Those of HAProxy's documents and transparent proxying are run beside HAProxy in `e2e`.
 
 use std::io::{Read as _, Write as _};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nsproxy_testkit::{
-    DEFAULT_DEADLINE, Deadline, Listener, Netns, Peer, Program, Running, Signal, World, require, world,
+    DEFAULT_DEADLINE, Deadline, DnsAnswer, Listener, Netns, Peer, Program, Running, Signal, World, require,
+    world,
 };
 
 fn nsproxy() -> Command {
@@ -88,6 +90,36 @@ fn ports_of_this_host_lead_through_the_namespace_of_a_vpn() {
         }
         running.signal(Signal::SIGTERM);
         running.wait().expect_success();
+    });
+}
+
+#[test]
+fn one_name_is_the_database_of_each_tenant() {
+    world("example-names", |w| {
+        let addresses = ["10.0.0.53/32", "10.0.0.5/32", "10.0.0.6/32"];
+        let [(tenant1, dns1), (tenant2, dns2)] = ["tenant1", "tenant2"].map(|name| {
+            let tenant = netns(w, name, &addresses);
+            let dns = tenant.dns("10.0.0.53:53");
+            (tenant, dns)
+        });
+        let answer = |addresses: &[&str]| {
+            let addresses = addresses.iter().map(|address| address.parse::<IpAddr>());
+            DnsAnswer::Addresses(addresses.map(|address| address.expect("an address")).collect())
+        };
+        dns1.set("db.internal", answer(&["10.0.0.6"]));
+        dns2.set("db.internal", answer(&["10.0.0.5", "10.0.0.6"]));
+        let database = tenant1.listen("10.0.0.6:5432");
+        let replicas = ["10.0.0.5:5432", "10.0.0.6:5432"].map(|address| tenant2.listen(address));
+        let web = tenant1.listen("127.0.0.1:80");
+        let running = start(w, "host-names.cfg");
+        for server in ["db1/db", "db2/first", "db2/second"] {
+            running.wait_for_output(&format!("server {server}: "), Deadline::after(DEFAULT_DEADLINE));
+        }
+        exchange(&w.home().connect("127.0.0.1:5431"), &database.accept());
+        for replica in &replicas {
+            exchange(&w.home().connect("127.0.0.1:5432"), &replica.accept());
+        }
+        exchange(&w.home().connect("127.0.0.1:8080"), &web.accept());
     });
 }
 

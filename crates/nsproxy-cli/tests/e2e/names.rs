@@ -103,7 +103,9 @@ fn the_files_of_a_namespace_say_how_its_names_are_looked_up() {
             ("netns/tenant2/hosts", "10.0.0.7 db # for this one\n"),
         ]);
         let [(host1, dns1), (host2, _dns2)] = overlapping(w);
-        dns1.set("db.example", only("10.0.0.6"));
+        // There is no route for the other family, which would be preferred.
+        let both = ["2001:db8::6", "10.0.0.6"].map(|address| address.parse().expect("an address"));
+        dns1.set("db.example", DnsAnswer::Addresses(both.into()));
         let config = format!(
             "{DEFAULTS}listen one\n  bind 127.0.0.1:8001\n  server s db:80 namespace tenant1\n\
              listen two\n  bind 127.0.0.1:8002\n  server s db:80 namespace tenant2\n\
