@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::{DEFAULT_DEADLINE, Netns};
+use crate::{DEFAULT_DEADLINE, Netns, eventually};
 
 /// What a name server says of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +61,14 @@ const CNAME: [u8; 2] = [0, 5];
 impl DnsServer {
     /// Starts one at this address, in the namespace of the calling thread.
     pub fn bind(address: &str) -> Self {
-        let udp = UdpSocket::bind(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+        let what = format!("one port by UDP and TCP at {address}");
+        let (udp, tcp) = eventually(DEFAULT_DEADLINE, &what, || {
+            let udp = UdpSocket::bind(address).ok()?;
+            // A port that the kernel has chosen for the one may be taken for the other.
+            let tcp = TcpListener::bind(udp.local_addr().ok()?).ok()?;
+            Some((udp, tcp))
+        });
         let address = udp.local_addr().expect("a bound socket has an address");
-        let tcp = TcpListener::bind(address).unwrap_or_else(|error| panic!("{address}: {error}"));
         // From another port, as those who forge answers have to send.
         let forger = UdpSocket::bind((address.ip(), 0)).expect("there are ports left");
         let (running, stop) = UnixStream::pair().expect("there are descriptors left");
