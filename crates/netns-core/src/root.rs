@@ -5,6 +5,7 @@
 //! new root, for whoever can make the process use it: such a process is confined by what it may do, not by where it is.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,16 @@ impl Root {
             Form::Pid(pid) => Target::Pid(*pid),
         };
         Netns::open_file_with(|flags| self.open_at(&spec.file(), flags), target)
+    }
+
+    /// Opens a file for reading, by its absolute path from this root. Symbolic links do not lead out of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`File::open`].
+    pub fn open_file(&self, path: &Path) -> io::Result<File> {
+        let fd = self.open_at(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC)?;
+        Ok(File::from(fd))
     }
 
     /// Opens the file at an absolute path.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use netns_core::NetnsSpec;
+use netns_core::{NetnsSpec, Root};
 use nsproxy_config::Config;
 use nsproxy_config::model::{self, Host, InitAddr, Server, ServerAddress, ServerNetns};
 use nsproxy_engine::{Family, Handle, Plan, SocketKind, SocketRequest, Target};
@@ -26,6 +26,8 @@ const LONG_PATIENCE: Duration = Duration::from_secs(60);
 /// The hosts of servers, and where they are.
 pub(crate) struct Names {
     handle: Handle,
+    /// Where the files are that say how names are looked up, if it is not the root directory of now.
+    root: Option<Arc<Root>>,
     known: Arc<Mutex<Known>>,
     /// Started when there is the first name.
     resolver: Option<Resolver>,
@@ -35,9 +37,10 @@ pub(crate) struct Names {
 type Known = HashMap<(String, String), Option<IpAddr>>;
 
 impl Names {
-    pub(crate) fn new(handle: Handle) -> Self {
+    pub(crate) fn new(handle: Handle, root: Option<Arc<Root>>) -> Self {
         Self {
             handle,
+            root,
             known: Arc::default(),
             resolver: None,
         }
@@ -109,15 +112,19 @@ impl Names {
     fn start(&self) -> io::Result<Resolver> {
         let sockets = Sockets(self.handle.clone());
         let (handle, known) = (self.handle.clone(), Arc::clone(&self.known));
-        Resolver::start(Box::new(sockets), move |target, address, failure| {
-            let key = (target.group.clone(), target.name.clone());
-            let mut known = lock(&known);
-            known.insert(key, address);
-            // Under the lock, so that the last word is the last one for the engine, too.
-            handle.set_address(&target.group, &target.name, address);
-            drop(known);
-            report(target, address, failure);
-        })
+        Resolver::start(
+            Box::new(sockets),
+            self.root.clone(),
+            move |target, address, failure| {
+                let key = (target.group.clone(), target.name.clone());
+                let mut known = lock(&known);
+                known.insert(key, address);
+                // Under the lock, so that the last word is the last one for the engine, too.
+                handle.set_address(&target.group, &target.name, address);
+                drop(known);
+                report(target, address, failure);
+            },
+        )
     }
 }
 

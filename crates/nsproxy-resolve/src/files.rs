@@ -6,8 +6,9 @@ use std::io::Read as _;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use netns_core::NetnsSpec;
+use netns_core::{NetnsSpec, Root};
 
 use crate::HostName;
 
@@ -24,6 +25,8 @@ const MOST_DOTS: usize = 15;
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     etc: PathBuf,
+    /// Where that path begins, if it is not the root directory of now.
+    root: Option<Arc<Root>>,
 }
 
 /// What a `resolv.conf` says.
@@ -35,8 +38,11 @@ pub(crate) struct ResolvConf {
 }
 
 impl Files {
-    pub(crate) fn of_the_system() -> Self {
-        Self { etc: "/etc".into() }
+    pub(crate) fn of_the_system(root: Option<Arc<Root>>) -> Self {
+        Self {
+            etc: "/etc".into(),
+            root,
+        }
     }
 
     /// The addresses of a host by the namespace's `hosts`.
@@ -54,20 +60,20 @@ impl Files {
             let name = std::ffi::OsStr::from_bytes(name.as_bytes());
             self.etc.join("netns").join(name).join(file)
         });
-        own.and_then(|path| read(&path))
-            .or_else(|| read(&self.etc.join(file)))
+        own.and_then(|path| self.read_file(&path))
+            .or_else(|| self.read_file(&self.etc.join(file)))
             .unwrap_or_default()
     }
-}
 
-fn read(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .ok()?
-        .take(LARGEST)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    fn read_file(&self, path: &Path) -> Option<String> {
+        let file = match &self.root {
+            Some(root) => root.open_file(path),
+            None => File::open(path),
+        };
+        let mut bytes = Vec::new();
+        file.ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }
 
 /// Lines of `ADDRESS NAME...` (hosts(5)).
@@ -177,11 +183,20 @@ mod tests {
         write("netns/blue/resolv.conf", "nameserver 10.0.0.3\n");
         let files = Files {
             etc: etc.path().to_owned(),
+            root: None,
         };
         assert_eq!(files.hosts(None, &host("db")), [ip("10.0.0.1")]);
         assert_eq!(files.hosts(Some(&netns("blue")), &host("db")), [ip("10.0.0.2")]);
         assert_eq!(files.hosts(Some(&netns("green")), &host("db")), [ip("10.0.0.1")]);
         assert_eq!(files.hosts(Some(&netns("pid:1")), &host("db")), [ip("10.0.0.1")]);
         assert_eq!(files.resolv_conf(Some(&netns("blue"))).servers, [ip("10.0.0.3")]);
+        let from_root = Files {
+            root: Root::current().ok().map(Arc::new),
+            ..files
+        };
+        assert_eq!(
+            from_root.hosts(Some(&netns("blue")), &host("db")),
+            [ip("10.0.0.2")]
+        );
     }
 }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::thread;
 use std::time::{Duration, Instant};
 
+use netns_core::Root;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
@@ -44,13 +45,15 @@ type Tell = Box<dyn FnMut(&Target, Option<IpAddr>, Option<Failure>) + Send>;
 
 impl Resolver {
     /// Starts the thread. It calls `tell` when a target has another address than before, or has lost it; a target begins
-    /// without, and that its first lookup finds none is told, too.
+    /// without, and that its first lookup finds none is told, too. `root` is where `/etc` is, if the process leaves its root
+    /// directory.
     ///
     /// # Errors
     ///
     /// The thread cannot be started.
     pub fn start(
         sockets: Box<dyn Sockets>,
+        root: Option<Arc<Root>>,
         tell: impl FnMut(&Target, Option<IpAddr>, Option<Failure>) + Send + 'static,
     ) -> io::Result<Self> {
         let (commands, received) = channel();
@@ -62,7 +65,7 @@ impl Resolver {
             commands: received,
             wake: Arc::clone(&wake),
             around: Surroundings {
-                files: Files::of_the_system(),
+                files: Files::of_the_system(root),
                 sockets,
                 ids: Ids::default(),
             },

@@ -55,7 +55,7 @@ impl Watched {
             told.insert(target.name.clone(), (address, failure, count + 1));
         };
         Self {
-            resolver: Resolver::start(Box::new(sockets), tell).unwrap(),
+            resolver: Resolver::start(Box::new(sockets), None, tell).unwrap(),
             told,
         }
     }

@@ -69,7 +69,9 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
         Level::Failures
     };
     namespaces::warn_about_missing(&plan);
-    let opener = opener(&identity)?;
+    let root = identity.leaves_root().then(Root::current).transpose();
+    let root = root.context("cannot keep the root directory open")?.map(Arc::new);
+    let opener = opener(root.clone());
     let opener = Prepared::open(&plan, opener)?;
     nsproxy_log::read_time_zone();
     // The last moment at which there is one thread.
@@ -79,7 +81,7 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
     let log = log.with_sessions(sessions);
     let engine = Engine::start(&settings, Arc::new(opener), Arc::new(log))?;
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
-    let mut names = Names::new(engine.handle());
+    let mut names = Names::new(engine.handle(), root);
     names.watch(&config)?;
     names.fill(&mut plan);
     for listener in super::apply(&engine, &plan)? {
@@ -110,10 +112,9 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
 }
 
 /// What makes sockets: from the root directory of now, if that is to be left.
-fn opener(identity: &Identity) -> anyhow::Result<Arc<dyn OpenerFactory>> {
-    if !identity.leaves_root() {
-        return Ok(Arc::new(InProcess));
+fn opener(root: Option<Arc<Root>>) -> Arc<dyn OpenerFactory> {
+    match root {
+        Some(root) => Arc::new(InProcessFrom(root)),
+        None => Arc::new(InProcess),
     }
-    let root = Root::current().context("cannot keep the root directory open")?;
-    Ok(Arc::new(InProcessFrom(Arc::new(root))))
 }

@@ -128,6 +128,28 @@ fn the_files_of_a_namespace_say_how_its_names_are_looked_up() {
 }
 
 #[test]
+fn the_files_are_read_from_outside_of_a_new_root_directory() {
+    world("names-chroot", |w| {
+        etc(&[("resolv.conf", "nameserver 192.0.2.1\n")]);
+        fs::create_dir_all("/etc/netns/tenant1").expect("a directory");
+        // A link that begins at the old root directory, too.
+        let file = w.write("resolv.conf", "nameserver 10.0.0.5\n");
+        std::os::unix::fs::symlink(file, "/etc/netns/tenant1/resolv.conf").expect("a link");
+        let jail = w.path("jail");
+        fs::create_dir(&jail).expect("a directory");
+        let [(host1, dns1), _] = overlapping(w);
+        dns1.set("db.example", only("10.0.0.6"));
+        let server = host1.listen("10.0.0.6:80");
+        let config = format!(
+            "global\n  chroot {}\n{DEFAULTS}listen l\n  bind {PLACE}\n  server s db.example:80 namespace tenant1\n",
+            jail.display()
+        );
+        let _running = run(w, w.home(), &config);
+        exchange(&w.home().connect(PLACE), &server.accept());
+    });
+}
+
+#[test]
 fn a_name_that_nobody_knows_does_not_stop_the_start_and_its_server_comes_up_with_an_address() {
     world("names-late", |w| {
         let [(host1, dns1), _] = overlapping(w);
