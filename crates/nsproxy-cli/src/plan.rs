@@ -65,6 +65,7 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>) -> RelayPlan {
         // Of others, one line at their end is all that is said.
         followed: !frontend.logging.targets.is_empty(),
         rules: rules(&frontend.rules, pools),
+        unique_id: None,
     }
 }
 
@@ -178,6 +179,7 @@ fn server(server: &Server) -> ServerPlan {
             ProxyHeader::V2 { crc32c, pass_proxy } => HeaderPlan::V2(TlvPlan {
                 checksum: crc32c,
                 received: pass_proxy,
+                ..TlvPlan::default()
             }),
         }),
     }

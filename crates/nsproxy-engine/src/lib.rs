@@ -76,8 +76,8 @@ pub use opener::{
     PrepareError, Prepared, STOCK_INTERVAL, SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
-    Balancing, Endpoint, HeaderPlan, ListenerPlan, NetnsTlv, Plan, PlanError, PoolPlan, RelayPlan,
-    ServerPlan, SourcePlan, Target, TlvPlan, UpstreamNetns,
+    Balancing, Compose, ComposedTlv, Endpoint, HeaderPlan, ListenerPlan, NetnsTlv, Plan, PlanError, PoolPlan,
+    RelayPlan, ServerPlan, SourcePlan, Target, TlvPlan, UNIQUE_ID_LEN, UpstreamNetns,
 };
 pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;

@@ -183,8 +183,7 @@ impl Pool {
 
     /// Whether one of the servers gets the TLVs of the client's header.
     pub(crate) fn passes_tlvs(&self) -> bool {
-        let passes =
-            |server: &Arc<Server>| matches!(server.send_header, Some(HeaderPlan::V2(tlvs)) if tlvs.received);
+        let passes = |server: &Arc<Server>| matches!(&server.send_header, Some(HeaderPlan::V2(tlvs)) if tlvs.received || tlvs.authority);
         self.servers.iter().any(passes)
     }
 

@@ -12,7 +12,7 @@ use crate::core::session::Timeouts;
 use crate::judge::{Judge, count_sessions};
 use crate::listeners::{Listener, ListenerId};
 use crate::places::OwnPlaces;
-use crate::plan::{Endpoint, ListenerPlan, NetnsRef, NetnsTlv, RelayPlan};
+use crate::plan::{Compose, Endpoint, ListenerPlan, NetnsRef, NetnsTlv, RelayPlan};
 use crate::pool::Pool;
 
 /// Namespaces that a received header may select, by the bytes of the TLV.
@@ -40,10 +40,11 @@ pub(crate) struct Route {
     /// The relay's own gate: its limit, or where it is followed or a rule asks for it, its count.
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) rate: Option<Arc<RateGate>>,
-    /// An observer wants to know how its sessions come along.
+    /// An observer wants to know how its sessions come along, or they have identifiers.
     pub(crate) followed: bool,
     /// The relay's rules, if it has any.
     pub(crate) judge: Option<Arc<Judge>>,
+    pub(crate) unique_id: Option<Arc<dyn Compose>>,
 }
 
 /// What all routes of a plan have.
@@ -66,7 +67,7 @@ impl Limits {
         // One that never closes, for its count, where somebody wants to know it.
         let of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
         let mut rules = relay.rules.as_deref().into_iter().chain(of_pools);
-        let counted = relay.followed || rules.any(count_sessions);
+        let counted = relay.followed || relay.unique_id.is_some() || rules.any(count_sessions);
         let limit = limit.or_else(|| counted.then_some(usize::MAX));
         Self {
             gate: limit.map(Gate::new),
@@ -103,7 +104,8 @@ impl Route {
             places: Arc::clone(&plan.places),
             gate: limits.gate,
             rate: limits.rate,
-            followed: relay.followed,
+            followed: relay.followed || relay.unique_id.is_some(),
+            unique_id: relay.unique_id.clone(),
             judge: None,
         }
     }

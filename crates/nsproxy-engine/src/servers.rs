@@ -185,7 +185,7 @@ impl Server {
             name: plan.name.clone(),
             target: plan.target.clone(),
             netns,
-            send_header: plan.send_header,
+            send_header: plan.send_header.clone(),
             share: plan.share,
             load,
             whereabouts,

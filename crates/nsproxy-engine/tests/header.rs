@@ -250,7 +250,7 @@ fn a_header_that_does_not_come_in_time_ends_the_session() {
 fn servers_get_the_addresses_of_the_connection_itself_when_there_was_no_header() {
     for version in [HeaderPlan::V1, HeaderPlan::V2(TlvPlan::default())] {
         let origin = Listener::bind(LOOPBACK);
-        let relay = Relay::start(&plan(origin.address(), false, Some(version)));
+        let relay = Relay::start(&plan(origin.address(), false, Some(version.clone())));
         let client = relay.connect();
         let (source, destination) = (client.local_addr().inet(), relay.address());
         client.send("payload");
@@ -272,7 +272,7 @@ fn received_addresses_are_passed_on_in_both_versions_and_families() {
     for (source, destination) in [addresses(), v6] {
         for version in [HeaderPlan::V1, HeaderPlan::V2(TlvPlan::default())] {
             let origin = Listener::bind(LOOPBACK);
-            let relay = Relay::start(&plan(origin.address(), true, Some(version)));
+            let relay = Relay::start(&plan(origin.address(), true, Some(version.clone())));
             let client = relay.connect();
             let (one, two) = (
                 v1_header(source, destination),
@@ -331,6 +331,7 @@ fn received_tlvs_are_passed_on_byte_for_byte_and_policy_decides_on_the_namespace
         let tlvs = TlvPlan {
             checksum,
             received: true,
+            ..TlvPlan::default()
         };
         let mut plan = plan(origin.address(), true, Some(HeaderPlan::V2(tlvs)));
         plan.selectable = ["blue".parse().unwrap()].into();

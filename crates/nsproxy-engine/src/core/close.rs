@@ -40,7 +40,7 @@ pub enum CloseReason {
     Loop,
     /// The client's address was to be the source, and the client has none, or one of another family.
     NoSource,
-    /// The PROXY header for the server could not be written: its namespace's name does not fit.
+    /// The PROXY header for the server could not be written: what it is to carry does not fit.
     HeaderUnwritable,
     /// The opener could not make the upstream socket.
     SocketFailed(Errno),
@@ -133,7 +133,9 @@ impl std::fmt::Display for CloseReason {
                 f.write_str("the connection would lead back to a listener that it has come through")
             }
             Self::NoSource => f.write_str("the client's address cannot be the source of this connection"),
-            Self::HeaderUnwritable => f.write_str("the namespace's name does not fit into a PROXY header"),
+            Self::HeaderUnwritable => {
+                f.write_str("what the server is to be told does not fit into a PROXY header")
+            }
             Self::SocketFailed(errno) => write!(f, "no socket for the server: {errno}"),
             Self::ConnectFailed(errno) => write!(f, "connection to the server failed: {errno}"),
             Self::ConnectTimeout => f.write_str("connection to the server timed out"),

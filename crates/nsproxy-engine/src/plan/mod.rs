@@ -17,6 +17,10 @@ use netns_core::NetnsSpec;
 
 use crate::core::balance::{Algorithm, Share};
 use crate::core::rules::Rules;
+use crate::worker::SessionFacts;
+
+/// Longest identifier of a session, in bytes: what the PROXY protocol allows (section 2.2.5 of the specification).
+pub const UNIQUE_ID_LEN: usize = 128;
 
 /// Everything that [`Handle::apply`](crate::Handle::apply) brings into being.
 #[derive(Debug, Clone, Default)]
@@ -51,6 +55,8 @@ pub struct RelayPlan {
     pub followed: bool,
     /// What is decided of its connections, and which other pools they may go to.
     pub rules: Option<Arc<Rules>>,
+    /// What gives each session an identifier, of which [`UNIQUE_ID_LEN`] bytes count. Implies `followed`.
+    pub unique_id: Option<Arc<dyn Compose>>,
 }
 
 /// One place to listen.
@@ -239,7 +245,7 @@ pub enum UpstreamNetns {
 }
 
 /// A PROXY header to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderPlan {
     /// The text form. Cannot carry a namespace.
     V1,
@@ -248,13 +254,44 @@ pub enum HeaderPlan {
 }
 
 /// What a version 2 header carries besides addresses and the namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a TLV of its own")]
 pub struct TlvPlan {
     /// A checksum of the header (CRC32C).
     pub checksum: bool,
     /// The TLVs of the header that the client's connection began with, byte for byte and in their order. Of the namespace it
     /// is still policy that decides, and a checksum among them is computed anew.
     pub received: bool,
+    /// The host name that the client asked for (AUTHORITY), where the header that its connection began with names one.
+    pub authority: bool,
+    /// The session's identifier (`UNIQUE_ID`), where [`RelayPlan::unique_id`] gives it one.
+    pub unique_id: bool,
+    /// Others, in this order.
+    pub composed: Vec<ComposedTlv>,
+}
+
+/// A TLV whose value is made for each session.
+#[derive(Debug, Clone)]
+pub struct ComposedTlv {
+    /// Its type.
+    pub kind: u8,
+    /// What makes its value.
+    pub value: Arc<dyn Compose>,
+}
+
+/// Two are the same if the same thing makes their values.
+impl PartialEq for ComposedTlv {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind && Arc::ptr_eq(&self.value, &other.value)
+    }
+}
+
+impl Eq for ComposedTlv {}
+
+/// Makes a text about a session. Called on the worker threads: it must not block.
+pub trait Compose: std::fmt::Debug + Send + Sync {
+    /// Appends the text to `out`. The connection to the server is there; when it began is not known yet.
+    fn compose(&self, facts: &SessionFacts<'_>, out: &mut Vec<u8>);
 }
 
 /// The address that connections to the servers come from.
@@ -285,6 +322,7 @@ impl Plan {
                 max_session_rate: None,
                 followed: false,
                 rules: None,
+                unique_id: None,
             }],
             pools: vec![PoolPlan {
                 name: "forward".to_owned(),

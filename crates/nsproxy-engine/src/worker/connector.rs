@@ -169,7 +169,7 @@ pub(super) fn leave(entry: &mut Entry, resources: &mut Resources) {
 }
 
 /// Starts connecting the upstream socket.
-pub(super) fn connect(entry: &mut Entry, resources: &mut Resources) -> Connect {
+pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) -> Connect {
     let (Some(chosen), Some(socket)) = (&entry.server, entry.socket(Side::Upstream)) else {
         return Connect::Failed(Errno(libc::ENOTCONN));
     };
@@ -196,26 +196,26 @@ pub(super) fn connect(entry: &mut Entry, resources: &mut Resources) -> Connect {
     };
     entry.suspect = is_remembered;
     match result {
-        Ok(()) => established(entry, resources),
+        Ok(()) => established(entry, key, resources),
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Connect::InProgress,
         Err(error) => Connect::Failed(Errno::from(&error)),
     }
 }
 
 /// After a connection attempt: goes on, or asks why it `failed`.
-pub(super) fn finish(entry: &mut Entry, failed: bool, resources: &mut Resources) -> Connect {
+pub(super) fn finish(entry: &mut Entry, key: usize, failed: bool, resources: &mut Resources) -> Connect {
     if !failed {
-        return established(entry, resources);
+        return established(entry, key, resources);
     }
     match entry.socket(Side::Upstream).map(socket2::Socket::take_error) {
-        Some(Ok(None)) => established(entry, resources),
+        Some(Ok(None)) => established(entry, key, resources),
         Some(Ok(Some(error)) | Err(error)) => Connect::Failed(Errno::from(&error)),
         None => Connect::Failed(Errno(libc::ENOTCONN)),
     }
 }
 
-fn established(entry: &mut Entry, resources: &mut Resources) -> Connect {
-    match header::prepare_preface(entry, resources) {
+fn established(entry: &mut Entry, key: usize, resources: &mut Resources) -> Connect {
+    match header::prepare_preface(entry, key, resources) {
         Ok(Preface { bytes, payload }) => Connect::Established {
             preface: bytes,
             payload,

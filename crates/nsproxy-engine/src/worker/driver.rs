@@ -81,11 +81,11 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 entry.core.on_retry(resources.now());
             }
             Step::Connect => {
-                let connect = connector::connect(entry, resources);
+                let connect = connector::connect(entry, key, resources);
                 start_watching(entry, key, connect, resources);
             }
             Step::FinishConnect { failed } => {
-                let connect = connector::finish(entry, failed, resources);
+                let connect = connector::finish(entry, key, failed, resources);
                 note_connection(entry, key, connect, resources);
                 entry.core.on_connect(connect, resources.now());
             }

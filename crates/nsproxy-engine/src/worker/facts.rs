@@ -161,6 +161,17 @@ impl<'a> SessionFacts<'a> {
         self.milestones.is_some_and(Milestones::was_redispatched)
     }
 
+    /// A number that no other session of the engine has, and that is not far from how many there were before. Zero where the
+    /// relay is not followed.
+    pub fn number(&self) -> u64 {
+        self.milestones.map_or(0, Milestones::number)
+    }
+
+    /// Its identifier, if a server was told one.
+    pub fn unique_id(&self) -> Option<&'a [u8]> {
+        self.milestones?.unique_id()
+    }
+
     /// Sessions of the engine, this one among them.
     pub fn sessions(&self) -> usize {
         self.gate.inside()

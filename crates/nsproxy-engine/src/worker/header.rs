@@ -7,6 +7,8 @@ use std::sync::Arc;
 use netns_core::NetnsSpec;
 use proxy_proto::{Addresses, Header, ParseError, Parsed, Tlv, TlvType, Transport, v1, v2};
 
+use super::buffers::SCRATCH;
+use super::composed;
 use super::entry::{Entry, Holding, Received};
 use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno};
@@ -20,9 +22,9 @@ use crate::route::Route;
 /// Longest header that is taken, the size of HAProxy's buffer. The format allows 65,551 bytes; a split header has to wait
 /// in memory for the rest, so what a client may make us hold is bounded.
 pub(super) const MAX_HEADER: usize = 16 * 1024;
-/// Longest header that is written: what is passed on of one that was taken, addresses of the largest kind that a session
-/// can have, a NETNS TLV with a path in it, and a checksum.
-const MAX_WRITTEN: usize = MAX_HEADER + 36 + 3 + libc::PATH_MAX as usize + 7;
+/// Longest header that is written. What is passed on of one that was taken, addresses of the largest kind that a session can
+/// have, a NETNS TLV with a path in it, a checksum and an identifier take less than half of it.
+const MAX_WRITTEN: usize = SCRATCH;
 
 /// Reads what there is and tries to make a header of it. What follows the header waits in the holding of [`Direction::Up`].
 pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
@@ -183,18 +185,25 @@ pub(super) struct Preface {
 /// # Errors
 ///
 /// The header does not fit into what the format allows.
-pub(super) fn prepare_preface(entry: &mut Entry, resources: &mut Resources) -> Result<Preface, CloseReason> {
+pub(super) fn prepare_preface(
+    entry: &mut Entry,
+    key: usize,
+    resources: &mut Resources,
+) -> Result<Preface, CloseReason> {
     let payload = waiting(entry);
     // A server that gets no header has no use for it either.
     let received = entry
         .received
         .as_mut()
         .and_then(|received| received.header.take());
-    if let Some(plan) = entry.server.as_ref().and_then(|chosen| chosen.server.send_header) {
+    let server = entry.server.as_ref().map(|chosen| Arc::clone(&chosen.server));
+    if let Some(plan) = server.as_ref().and_then(|server| server.send_header.as_ref()) {
+        let composed = composed::tlvs(plan, entry, key, resources);
         // Nothing is in the scratch buffer between two steps.
         let header = &mut resources.scratch[..MAX_WRITTEN];
         let length = write(
             plan,
+            &composed,
             entry.client().zip(entry.destination()),
             entry.client_netns(),
             received.as_deref(),
@@ -222,7 +231,8 @@ fn waiting(entry: &mut Entry) -> usize {
 
 /// Writes a header for a server. A client without an IP address is announced as unknown (v1) or local (v2), as HAProxy does.
 fn write(
-    plan: HeaderPlan,
+    plan: &HeaderPlan,
+    composed: &[(TlvType, Vec<u8>)],
     addresses: Option<(SocketAddr, SocketAddr)>,
     netns: Option<&Arc<NetnsSpec>>,
     received: Option<&[u8]>,
@@ -239,24 +249,32 @@ fn write(
                 addresses => v2::Builder::proxy(out, addresses),
             };
             let netns = netns.map(ToString::to_string);
-            write_tlvs(&mut builder, tlvs, netns.as_deref().map(str::as_bytes), received);
+            let netns = netns.as_deref().map(str::as_bytes);
+            write_tlvs(&mut builder, tlvs, composed, netns, received);
             builder.finish()
         }
     };
     written.map_err(|_| CloseReason::HeaderUnwritable)
 }
 
-fn write_tlvs(builder: &mut v2::Builder<'_>, plan: TlvPlan, netns: Option<&[u8]>, received: Option<&[u8]>) {
-    let mut netns = netns;
+fn write_tlvs(
+    builder: &mut v2::Builder<'_>,
+    plan: &TlvPlan,
+    composed: &[(TlvType, Vec<u8>)],
+    mut netns: Option<&[u8]>,
+    received: Option<&[u8]>,
+) {
     if plan.checksum {
         // First, as HAProxy has it.
         builder.crc32c();
     }
+    // What this relay says itself stands for what others have said of the same.
+    let is_own = |kind| composed.iter().any(|(own, _)| *own == kind);
     // It has been parsed before.
-    let parsed = received
-        .filter(|_| plan.received)
-        .and_then(|header| proxy_proto::parse(header).ok());
-    for tlv in parsed.iter().flat_map(|parsed| parsed.header.tlvs()) {
+    let parsed = received.and_then(|header| proxy_proto::parse(header).ok());
+    let passes = |kind| plan.received || plan.authority && kind == TlvType::AUTHORITY;
+    let tlvs = parsed.iter().flat_map(|parsed| parsed.header.tlvs());
+    for tlv in tlvs.filter(|tlv| passes(tlv.kind()) && !is_own(tlv.kind())) {
         match tlv.kind() {
             TlvType::CRC32C if plan.checksum => {}
             TlvType::CRC32C => {
@@ -272,6 +290,9 @@ fn write_tlvs(builder: &mut v2::Builder<'_>, plan: TlvPlan, netns: Option<&[u8]>
                 builder.tlv(kind, tlv.value());
             }
         }
+    }
+    for (kind, value) in composed {
+        builder.tlv(*kind, value);
     }
     if let Some(netns) = netns {
         builder.netns(netns);

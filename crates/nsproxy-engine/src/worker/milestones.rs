@@ -23,6 +23,8 @@ pub(super) struct Milestones {
     /// The only server that it could wait for.
     awaited: Option<Arc<Server>>,
     redispatched: bool,
+    number: u64,
+    unique_id: Option<Box<[u8]>>,
 }
 
 /// Whole milliseconds since a session was accepted, 49 days at most.
@@ -30,19 +32,35 @@ pub(super) struct Milestones {
 pub(super) struct After(NonZeroU32);
 
 /// The milestones of all sessions of a worker that are followed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Followed {
+    /// Of the next session. Workers count in steps, so that no two sessions have the same.
+    number: u64,
+    step: u64,
     /// Indexed by the session's slab key. Of a session that is not followed, what another has left there.
     sessions: Vec<Milestones>,
 }
 
 impl Followed {
+    /// For one of so many workers.
+    pub(super) const fn new(worker: usize, workers: usize) -> Self {
+        Self {
+            number: worker as u64,
+            step: workers as u64,
+            sessions: Vec::new(),
+        }
+    }
+
     /// A session begins that is followed.
     pub(super) fn add(&mut self, key: usize) {
         if self.sessions.len() <= key {
             self.sessions.resize_with(key + 1, Milestones::default);
         }
-        self.sessions[key] = Milestones::default();
+        self.sessions[key] = Milestones {
+            number: self.number,
+            ..Milestones::default()
+        };
+        self.number = self.number.wrapping_add(self.step);
     }
 
     /// Of a session that is followed.
@@ -126,6 +144,20 @@ impl Milestones {
         self.awaited.as_ref()
     }
 
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Its identifier, once it has one.
+    pub(super) fn unique_id(&self) -> Option<&[u8]> {
+        self.unique_id.as_deref()
+    }
+
+    /// Gives it an identifier, for good.
+    pub(super) fn identify(&mut self, unique_id: Box<[u8]>) {
+        self.unique_id.get_or_insert(unique_id);
+    }
+
     pub(super) const fn was_redispatched(&self) -> bool {
         self.redispatched
     }
@@ -190,12 +222,13 @@ mod tests {
 
     #[test]
     fn a_key_that_is_used_again_starts_afresh() {
-        let mut followed = Followed::default();
+        let mut followed = Followed::new(1, 2);
         followed.add(3);
         let begin = |followed: &mut Followed| followed.get_mut(3).is_some_and(|its| its.on_begin(after(1)));
         assert!(begin(&mut followed));
         followed.remove(3);
         followed.add(3);
         assert!(begin(&mut followed));
+        assert_eq!(followed.get(3).map(Milestones::number), Some(3));
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `acceptor.rs` | accepts, spreads connections over the workers, pauses when there is no room |
 //! | `driver.rs` | carries out the steps of one session |
-//! | `header.rs` | PROXY headers in and out |
+//! | `header.rs`, `composed.rs` | PROXY headers in and out, and the TLVs that are made for each session |
 //! | `rules.rs` | puts a session before the rules of its relay, and does what they say |
 //! | `connector.rs` | chooses a server, makes the upstream connection |
 //! | `entry.rs` | what is kept of one session |
@@ -18,6 +18,7 @@
 
 mod acceptor;
 mod buffers;
+mod composed;
 mod connector;
 mod driver;
 mod entry;
