@@ -12,10 +12,11 @@ use nsproxy_config::model::{
     ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_engine::{
-    Algorithm, Balancing, Endpoint, HashType, HeaderPlan, ListenerPlan, NetnsTlv, Plan, PoolPlan, RelayPlan,
-    ServerPlan, Share, SourcePlan, Target, TlvPlan, UpstreamNetns,
+    Algorithm, Balancing, ComposedTlv, Endpoint, HashType, HeaderPlan, ListenerPlan, NetnsTlv, Plan,
+    PoolPlan, RelayPlan, ServerPlan, Share, SourcePlan, Target, TlvPlan, UpstreamNetns,
 };
 
+use crate::log::{SessionText, host_name};
 use crate::rules::{Pools, rules};
 
 /// The pool of frontends that have no backend. No backend can be called so.
@@ -23,10 +24,11 @@ pub(crate) const NOWHERE: &str = "<no backend>";
 
 /// What the engine has to do for this configuration.
 pub(crate) fn plan(config: &Config) -> Plan {
+    let host: Arc<str> = host_name(config).into();
     let names = config.backends.iter().map(|backend| backend.name.as_str());
     let by_name: Pools<'_> = names.zip(0..).collect();
     let backends = config.backends.iter();
-    let mut pools: Vec<_> = backends.map(|backend| pool(backend, &by_name)).collect();
+    let mut pools: Vec<_> = backends.map(|backend| pool(backend, &by_name, &host)).collect();
     // A frontend without a backend is allowed, and warned about: its connections find no server.
     let nowhere = pools.len();
     if config.frontends.iter().any(|frontend| frontend.backend.is_none()) {
@@ -46,14 +48,15 @@ pub(crate) fn plan(config: &Config) -> Plan {
         .filter(|frontend| !frontend.binds.is_empty());
     Plan {
         relays: listening
-            .map(|frontend| relay(frontend, nowhere, &by_name))
+            .map(|frontend| relay(frontend, nowhere, &by_name, &host))
             .collect(),
         pools,
         selectable: specs(&config.namespace_list),
     }
 }
 
-fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>) -> RelayPlan {
+fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>) -> RelayPlan {
+    let unique_id = frontend.logging.unique_id.as_ref();
     RelayPlan {
         name: frontend.name.clone(),
         listeners: frontend.binds.iter().flat_map(listeners).collect(),
@@ -65,7 +68,7 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>) -> RelayPlan {
         // Of others, one line at their end is all that is said.
         followed: !frontend.logging.targets.is_empty(),
         rules: rules(&frontend.rules, pools),
-        unique_id: None,
+        unique_id: unique_id.map(|format| SessionText::shared(format.clone(), Arc::clone(host))),
     }
 }
 
@@ -110,10 +113,10 @@ fn specs(names: &BTreeSet<NetnsName>) -> BTreeSet<NetnsSpec> {
         .collect()
 }
 
-fn pool(backend: &Backend, pools: &Pools<'_>) -> PoolPlan {
+fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
     PoolPlan {
         name: backend.name.clone(),
-        servers: backend.servers.iter().map(server).collect(),
+        servers: backend.servers.iter().map(|line| server(line, host)).collect(),
         source: backend.source.and_then(source),
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
@@ -143,7 +146,7 @@ fn balancing(backend: &Backend) -> Balancing {
     }
 }
 
-fn server(server: &Server) -> ServerPlan {
+fn server(server: &Server, host: &Arc<str>) -> ServerPlan {
     ServerPlan {
         name: server.name.clone(),
         target: match &server.address {
@@ -174,14 +177,32 @@ fn server(server: &Server) -> ServerPlan {
             min_sessions: server.minconn,
             max_queue: server.maxqueue,
         },
-        send_header: server.send_proxy.map(|header| match header {
-            ProxyHeader::V1 => HeaderPlan::V1,
-            ProxyHeader::V2 { crc32c, pass_proxy } => HeaderPlan::V2(TlvPlan {
-                checksum: crc32c,
-                received: pass_proxy,
-                ..TlvPlan::default()
-            }),
-        }),
+        send_header: server.send_proxy.as_ref().map(|line| header(line, host)),
+    }
+}
+
+fn header(line: &ProxyHeader, host: &Arc<str>) -> HeaderPlan {
+    match line {
+        ProxyHeader::V1 => HeaderPlan::V1,
+        ProxyHeader::V2 {
+            crc32c,
+            unique_id,
+            authority,
+            pass_proxy,
+            composed,
+        } => {
+            let composed = composed.iter().map(|tlv| ComposedTlv {
+                kind: tlv.kind,
+                value: SessionText::shared(tlv.value.clone(), Arc::clone(host)),
+            });
+            HeaderPlan::V2(TlvPlan {
+                checksum: *crc32c,
+                received: *pass_proxy,
+                authority: *authority,
+                unique_id: *unique_id,
+                composed: composed.collect(),
+            })
+        }
     }
 }
 

@@ -60,6 +60,9 @@ pub struct Logging {
     /// `log-format-sd`: structured data of RFC 5424.
     #[serde(serialize_with = "json::optional_text")]
     pub data: Option<Template>,
+    /// `unique-id-format`: what a session is called, `%ID`.
+    #[serde(serialize_with = "json::optional_text")]
+    pub unique_id: Option<Template>,
     /// `option dontlognull`: not of sessions in which the client sent nothing.
     pub not_null: bool,
     /// `option dontlog-normal`: not of sessions that ended well.

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use netns_core::{NetnsName, NetnsSpec};
+use nsproxy_log::Template;
 use serde::Serialize;
 
 use crate::json;
@@ -451,7 +452,7 @@ pub enum ServerNetns {
 }
 
 /// A PROXY header to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProxyHeader {
     /// Text.
@@ -460,7 +461,23 @@ pub enum ProxyHeader {
     V2 {
         /// `proxy-v2-options crc32c`: with a checksum.
         crc32c: bool,
+        /// `proxy-v2-options unique-id`: with the session's identifier.
+        unique_id: bool,
+        /// `proxy-v2-options authority`: with the host name of the client's header.
+        authority: bool,
         /// `pass-proxy`: with the TLVs of the client's header.
         pass_proxy: bool,
+        /// `set-proxy-v2-tlv-fmt`: with others.
+        composed: Vec<ComposedTlv>,
     },
+}
+
+/// A TLV whose value is made for each session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ComposedTlv {
+    /// Its type.
+    pub kind: u8,
+    /// Its value.
+    #[serde(serialize_with = "json::text")]
+    pub value: Template,
 }

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::model::{
-    Account, Backend, Balance, Bind, BindAddress, Config, Frontend, Global, HashType, HostName, Logging,
-    NetnsTlv, PortRule, ProxyHeader, Resolvers, Rules, Server, ServerAddress, ServerNetns, SourceAddress,
-    UseSource,
+    Account, Backend, Balance, Bind, BindAddress, ComposedTlv, Config, Frontend, Global, HashType, HostName,
+    Logging, NetnsTlv, PortRule, ProxyHeader, Resolvers, Rules, Server, ServerAddress, ServerNetns,
+    SourceAddress, UseSource,
 };
 use crate::quote;
 
@@ -186,6 +186,10 @@ impl<W: Write> Sections<'_, W> {
             ("log-tag", logging.tag.clone()),
             ("log-format", logging.line.as_ref().map(ToString::to_string)),
             ("log-format-sd", logging.data.as_ref().map(ToString::to_string)),
+            (
+                "unique-id-format",
+                logging.unique_id.as_ref().map(ToString::to_string),
+            ),
         ];
         for (name, text) in texts {
             if let Some(text) = text {
@@ -298,16 +302,36 @@ impl<W: Write> Sections<'_, W> {
             ServerNetns::Named(netns) => _ = write!(line, " namespace {}", quote(&netns.to_string())),
             ServerNetns::Client => line.push_str(" namespace *"),
         }
-        match server.send_proxy {
+        match &server.send_proxy {
             None => {}
             Some(ProxyHeader::V1) => line.push_str(" send-proxy"),
-            Some(ProxyHeader::V2 { crc32c, pass_proxy }) => {
+            Some(ProxyHeader::V2 {
+                crc32c,
+                unique_id,
+                authority,
+                pass_proxy,
+                composed,
+            }) => {
                 line.push_str(" send-proxy-v2");
-                if crc32c {
-                    line.push_str(" proxy-v2-options crc32c");
+                let listed = [
+                    ("crc32c", crc32c),
+                    ("unique-id", unique_id),
+                    ("authority", authority),
+                ];
+                let listed: Vec<_> = listed
+                    .iter()
+                    .filter(|(_, is)| **is)
+                    .map(|(name, _)| *name)
+                    .collect();
+                if !listed.is_empty() {
+                    _ = write!(line, " proxy-v2-options {}", listed.join(","));
                 }
-                if pass_proxy {
+                if *pass_proxy {
                     line.push_str(" pass-proxy");
+                }
+                for ComposedTlv { kind, value } in composed {
+                    let value = value.to_string();
+                    _ = write!(line, " set-proxy-v2-tlv-fmt(0x{kind:02x}) {}", quote(&value));
                 }
             }
         }

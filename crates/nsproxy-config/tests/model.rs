@@ -59,7 +59,10 @@ fn the_first_seed_means_what_it_says() {
     assert_eq!(server.netns, ServerNetns::Named("2".parse().unwrap()));
     let plain = ProxyHeader::V2 {
         crc32c: false,
+        unique_id: false,
+        authority: false,
         pass_proxy: false,
+        composed: Vec::new(),
     };
     assert_eq!(server.send_proxy, Some(plain));
 }

@@ -58,6 +58,10 @@ pub struct Record<'a> {
     pub server_queue: u32,
     /// Its number in the backend's queue, from 1; 0 without waiting there.
     pub backend_queue: u32,
+    /// Its identifier, where it has one.
+    pub unique_id: Option<&'a str>,
+    /// Its number.
+    pub number: u64,
     /// The host's name.
     pub host: &'a str,
     /// Lines of the frontend before this one.

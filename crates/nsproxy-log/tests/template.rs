@@ -33,6 +33,8 @@ fn record() -> Record<'static> {
         redispatched: true,
         server_queue: 7,
         backend_queue: 8,
+        unique_id: Some("id-1"),
+        number: 4711,
         host: "vm",
         lines: 20,
     }

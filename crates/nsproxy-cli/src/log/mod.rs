@@ -7,6 +7,7 @@
 
 mod codes;
 mod sessions;
+mod text;
 
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
@@ -19,7 +20,8 @@ use std::time::{Duration, SystemTime};
 use nsproxy_engine::{CloseReason, Notice, Observer, SessionFacts, SessionSummary};
 use nsproxy_log::Level as Severity;
 
-pub(crate) use self::sessions::SessionLogs;
+pub(crate) use self::sessions::{SessionLogs, host_name};
+pub(crate) use self::text::SessionText;
 
 /// Lines that may wait to be written.
 const QUEUE: usize = 4096;

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +11,11 @@ use anyhow::Context as _;
 use netns_core::NetnsSpec;
 use nsproxy_config::model::{Bind, Config, Frontend, HostName, LogTarget, Logging};
 use nsproxy_engine::{CloseReason, Endpoint, SessionFacts, SessionSummary, Side};
-use nsproxy_log::{Address, Clock, Framing, Identity, Level, Record, Settings, Target, Template};
+use nsproxy_log::{Address, Clock, Framing, Identity, Level, Settings, Target};
 
 use super::codes;
-use crate::plan::{NOWHERE, endpoints};
+use super::text::{Around, fill_in};
+use crate::plan::endpoints;
 
 /// How long the end waits for a target that does not take lines.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -53,8 +53,6 @@ struct Scratch {
     clock: Clock,
     text: Vec<u8>,
     data: Vec<u8>,
-    /// Of the client and of the server.
-    netns: [String; 2],
 }
 
 impl SessionLogs {
@@ -64,13 +62,7 @@ impl SessionLogs {
     ///
     /// A target cannot be opened.
     pub(crate) fn start(config: &Config) -> anyhow::Result<(Self, Targets)> {
-        let system = nix::unistd::gethostname().unwrap_or_default();
-        let system = system.to_string_lossy().into_owned();
-        let host = match &config.global.log_host {
-            None => None,
-            Some(HostName::System) => Some(system.clone()),
-            Some(HostName::Named(name)) => Some(name.clone()),
-        };
+        let host = configured_host(config);
         let mut started: Vec<(LogTarget, String, Arc<Target>)> = Vec::new();
         let mut relays = HashMap::new();
         for frontend in &config.frontends {
@@ -95,7 +87,7 @@ impl SessionLogs {
         }
         let logs = Self {
             relays,
-            host: host.unwrap_or(system),
+            host: host_name(config),
         };
         let targets = started.into_iter().map(|(.., target)| target);
         Ok((logs, Targets(targets.collect())))
@@ -167,54 +159,40 @@ impl SessionLogs {
         let Some(line) = &log.logging.line else {
             return;
         };
-        let connect = facts.connect();
-        let [bytes_up, bytes_down] = facts.bytes();
-        let [server_queue, backend_queue] = facts.queue_numbers();
-        SCRATCH.with_borrow_mut(|scratch| {
-            let Scratch {
-                clock,
-                text,
-                data,
-                netns: [client_netns, server_netns],
-            } = scratch;
-            let record = Record {
-                frontend: facts.relay(),
-                // Without a backend, HAProxy names the frontend again.
-                backend: Some(facts.pool())
-                    .filter(|pool| *pool != NOWHERE)
-                    .unwrap_or_else(|| facts.relay()),
-                server: facts.server(),
-                client: facts.client(),
-                frontend_address: facts.destination(),
-                backend_address: facts.source(),
-                server_address: facts.upstream(),
-                client_netns: name(facts.client_netns(), client_netns),
-                server_netns: name(facts.upstream_netns(), server_netns),
-                accepted: facts.accepted(),
-                handshake: facts.handshake().unwrap_or_default(),
-                queued: facts.queued(),
-                connect,
-                total: facts.elapsed(),
-                bytes_up,
-                bytes_down,
-                termination: reason.map_or(*b"--", |reason| codes::termination(reason, connect.is_some())),
-                goes_on: reason.is_none(),
-                process_sessions: facts.sessions(),
-                frontend_sessions: facts.relay_sessions(),
-                backend_sessions: facts.pool_sessions(),
-                server_sessions: facts.server_sessions(),
-                retries: facts.retries().into(),
-                redispatched: facts.was_redispatched(),
-                server_queue,
-                backend_queue,
+        SCRATCH.with_borrow_mut(|Scratch { text, data, .. }| {
+            text.clear();
+            data.clear();
+            let around = Around {
+                reason,
                 host: &self.host,
                 lines: log.lines.fetch_add(1, Ordering::Relaxed),
+                unique_id: log.logging.unique_id.as_ref(),
             };
-            render(Some(line), &record, clock, text);
-            render(log.logging.data.as_ref(), &record, clock, data);
+            match &log.logging.data {
+                None => fill_in(&mut [(line, text)], facts, around),
+                Some(format) => fill_in(&mut [(line, text), (format, data)], facts, around),
+            }
             log.send(data, text);
         });
     }
+}
+
+/// The name of the host, in formats.
+pub(crate) fn host_name(config: &Config) -> String {
+    configured_host(config).unwrap_or_else(system_host)
+}
+
+/// The name of the host that `log-send-hostname` asks for.
+fn configured_host(config: &Config) -> Option<String> {
+    config.global.log_host.as_ref().map(|host| match host {
+        HostName::System => system_host(),
+        HostName::Named(name) => name.clone(),
+    })
+}
+
+fn system_host() -> String {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 impl Targets {
@@ -316,21 +294,6 @@ fn labels(at: usize, bind: &Bind) -> Vec<(Endpoint, Option<NetnsSpec>, String)> 
     let label = bind.name.clone().unwrap_or_else(|| (at + 1).to_string());
     let of = |address| (address, bind.netns.clone(), label.clone());
     endpoints(&bind.address).into_iter().map(of).collect()
-}
-
-fn render(template: Option<&Template>, record: &Record<'_>, clock: &mut Clock, out: &mut Vec<u8>) {
-    out.clear();
-    if let Some(template) = template {
-        template.render(record, clock, out);
-    }
-}
-
-/// A namespace as it is configured, written to `out`.
-fn name<'a>(netns: Option<&NetnsSpec>, out: &'a mut String) -> Option<&'a str> {
-    out.clear();
-    // A string takes everything.
-    let _ = write!(out, "{}", netns?);
-    Some(out)
 }
 
 fn spaced(out: &mut Vec<u8>, address: Option<SocketAddr>) {

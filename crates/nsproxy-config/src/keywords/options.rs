@@ -136,7 +136,6 @@ pub(crate) static SERVER_OPTIONS: Table = Table(&[
             ("on-marked-up", 1),
             ("port", 1),
             ("rise", 1),
-            ("set-proxy-v2-tlv-fmt", 1),
             ("shard", 1),
             ("slowstart", 1),
             ("socks4", 1),

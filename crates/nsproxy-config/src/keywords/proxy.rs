@@ -41,7 +41,6 @@ pub(crate) static PROXY: Table = Table(&[
             ("stick-table", 0),
             ("tcp-check", 0),
             ("tcp-response", 0),
-            ("unique-id-format", 0),
             ("use-server", 0),
         ],
     },

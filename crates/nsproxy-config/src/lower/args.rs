@@ -109,6 +109,17 @@ pub(crate) fn entries<T>(line: &'static str, table: &'static [Opt<T>]) -> Vec<En
     table.iter().map(entry).collect()
 }
 
+/// Options with something in brackets that belongs to their name: they may be given once for each of it.
+const BRACKETED: [&str; 1] = ["set-proxy-v2-tlv-fmt"];
+
+/// The name of an option as a table has it.
+fn bare_name<'w>(word: &'w Word<'_>) -> &'w str {
+    match word.text.split_once('(') {
+        Some((name, _)) if BRACKETED.contains(&name) => name,
+        _ => &word.text,
+    }
+}
+
 /// Takes the options up to the end of the line. `line` is the statement's keyword.
 pub(crate) fn options<T>(
     target: &mut T,
@@ -123,7 +134,7 @@ pub(crate) fn options<T>(
     let mut has_tls = false;
     while let Some(word) = args.next() {
         let mut rows = tables.iter().copied().flatten();
-        let Some(option) = rows.find(|option| option.name == word.text) else {
+        let Some(option) = rows.find(|option| option.name == bare_name(word)) else {
             let rows = tables.iter().copied().flatten();
             let supported: Vec<&str> = rows.map(|option| option.name).collect();
             let what = format!("`{line}` option");
@@ -152,15 +163,15 @@ pub(crate) fn options<T>(
             }
             continue;
         };
-        if let Some(&(_, first)) = seen.iter().find(|(name, _)| *name == option.name) {
+        if let Some(&(_, first)) = seen.iter().find(|(name, _)| *name == word.text) {
             let error = Diagnostic::error(
                 word.span,
-                format!("`{}` is given twice on this line", option.name),
+                format!("`{}` is given twice on this line", shown(word)),
             );
             sink.push(error.with_related(first, "first given here"));
             return;
         }
-        seen.push((option.name, word.span));
+        seen.push((&word.text, word.span));
         (option.apply)(target, word, args, sink);
     }
 }

@@ -454,6 +454,7 @@ fn logging(settings: &Settings, global: &[LogTarget]) -> Logging {
         tag: settings.log_tag.as_ref().map(|set| set.value.to_string()),
         line: template(&settings.log_line),
         data: template(&settings.log_data),
+        unique_id: template(&settings.unique_id),
         not_null: is_set(&settings.not_null),
         not_normal: is_set(&settings.not_normal),
         as_soon_as_possible: is_set(&settings.as_soon_as_possible),

@@ -61,6 +61,7 @@ pub(super) struct Settings {
     pub(super) log_tag: Option<Set<Name>>,
     pub(super) log_line: Option<Set<Rc<Template>>>,
     pub(super) log_data: Option<Set<Rc<Template>>>,
+    pub(super) unique_id: Option<Set<Rc<Template>>>,
     pub(super) not_null: Option<Set<bool>>,
     pub(super) not_normal: Option<Set<bool>>,
     pub(super) as_soon_as_possible: Option<Set<bool>>,

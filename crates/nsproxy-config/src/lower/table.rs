@@ -61,6 +61,7 @@ pub(super) static STATEMENTS: &[&Directive] = &[
     &statements::log::TAG,
     &statements::log::FORMAT,
     &statements::log::DATA,
+    &statements::log::UNIQUE_ID,
 ];
 
 pub(super) fn statement(word: &str) -> Option<&'static Directive> {

@@ -95,6 +95,14 @@ impl Template {
     pub const TCPLOG: &'static str = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";
 }
 
+impl Template {
+    /// Whether the identifier of the session is in it (`%ID`).
+    pub fn has_unique_id(&self) -> bool {
+        let is_id = |item: &Item| matches!(item, Item::Variable(Variable::UniqueId, _));
+        self.items.iter().any(is_id)
+    }
+}
+
 /// As it was written.
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -79,6 +79,8 @@ fn value(variable: Variable, flags: Flags, record: &Record<'_>, clock: &mut Cloc
         V::Lines if flags.hexadecimal => put(out, format_args!("{:04X}", record.lines)),
         V::Lines => put(out, format_args!("{}", record.lines)),
         V::ClientNetns => text(record.client_netns.unwrap_or_default(), flags, out),
+        V::UniqueId => text(record.unique_id.unwrap_or_default(), flags, out),
+        V::Number => number(record.number, flags, out),
         V::ServerNetns => text(record.server_netns.unwrap_or_default(), flags, out),
     }
 }

@@ -39,14 +39,17 @@ pub(crate) enum Variable {
     Lines,
     ClientNetns,
     ServerNetns,
+    UniqueId,
+    Number,
 }
 
 use Variable as V;
 
 /// By HAProxy's names, in their order.
-const VARIABLES: [(&str, Variable); 35] = [
+const VARIABLES: [(&str, Variable); 37] = [
     ("B", V::BytesDown),
     ("H", V::Host),
+    ("ID", V::UniqueId),
     ("T", V::UtcDate),
     ("Tc", V::Connect),
     ("Td", V::Data),
@@ -74,6 +77,7 @@ const VARIABLES: [(&str, Variable); 35] = [
     ("ms", V::Milliseconds),
     ("pid", V::Process),
     ("rc", V::Retries),
+    ("rt", V::Number),
     ("s", V::Server),
     ("sc", V::ServerSessions),
     ("si", V::ServerIp),
@@ -84,9 +88,9 @@ const VARIABLES: [(&str, Variable); 35] = [
 ];
 
 /// Variables of HAProxy that have no meaning where nothing looks into HTTP or ends TLS.
-const FOREIGN: [&str; 21] = [
-    "CC", "CS", "HM", "HP", "HPO", "HQ", "HU", "HV", "ID", "ST", "Ta", "Ti", "Tq", "TR", "Tr", "hr", "hrl",
-    "hs", "hsl", "sslc", "sslv",
+const FOREIGN: [&str; 20] = [
+    "CC", "CS", "HM", "HP", "HPO", "HQ", "HU", "HV", "ST", "Ta", "Ti", "Tq", "TR", "Tr", "hr", "hrl", "hs",
+    "hsl", "sslc", "sslv",
 ];
 
 /// Fetches, in `%[...]`.

@@ -12,6 +12,7 @@ use crate::lower::sink::Sink;
 use crate::lower::table::Directive;
 use crate::reference::Doc;
 use crate::report::Diagnostic;
+use crate::syntax::Word;
 
 pub(in crate::lower) static LOG: Directive = Directive {
     name: "log",
@@ -72,6 +73,21 @@ pub(in crate::lower) static DATA: Directive = Directive {
     parts: Vec::new,
 };
 
+pub(in crate::lower) static UNIQUE_ID: Directive = Directive {
+    name: "unique-id-format",
+    side: Side::Client,
+    is_item: false,
+    apply: unique_id,
+    doc: Some(Doc {
+        syntax: "unique-id-format FORMAT",
+        default: "none",
+        meaning: "What a session is called: `%ID` in log formats, and to servers with `proxy-v2-options unique-id`. A format \
+                  as with `log-format`; `%rt` is a number that no other session has.",
+        example: "unique-id-format \"%{+X}o%ci:%cp_%fi:%fp_%Ts_%rt:%pid\"",
+    }),
+    parts: Vec::new,
+};
+
 fn log(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let target = if args.peek().is_some_and(|word| word.text == "global") {
         args.next();
@@ -111,15 +127,33 @@ fn format(
     let Some(word) = args.need(&keyword, "a format", sink) else {
         return;
     };
-    match word.text.parse::<Template>() {
-        Ok(template) => set(
+    if let Some(template) = template(word, sink) {
+        set(
             draft,
             slot,
             Rc::new(template),
             (&keyword, args.span()),
             args,
             sink,
-        ),
+        );
+    }
+}
+
+fn unique_id(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let word = args.peek();
+    format(draft, |settings| &mut settings.unique_id, args, sink);
+    if let Some((set, word)) = draft.settings.unique_id.as_ref().zip(word)
+        && set.value.has_unique_id()
+        && *word.text == *set.value.to_string()
+    {
+        sink.error(word.span, "an identifier cannot be made of itself (`%ID`)");
+    }
+}
+
+/// A format, if it is one.
+pub(super) fn template(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Template> {
+    match word.text.parse::<Template>() {
+        Ok(template) => Some(template),
         Err(error) => {
             let part = &word.text[error.at.clone()];
             let candidates = error.candidates();
@@ -129,6 +163,7 @@ fn format(
                 Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
                 None => diagnostic,
             });
+            None
         }
     }
 }

@@ -12,6 +12,7 @@ pub(super) mod maxconn;
 pub(super) mod mode;
 pub(super) mod netns_tlv;
 pub(super) mod option;
+mod proxy_header;
 pub(super) mod rate_limit;
 pub(super) mod retries;
 pub(super) mod server;

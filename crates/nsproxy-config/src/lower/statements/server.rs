@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::default_namespace::Chosen;
+use super::proxy_header::{HeaderOptions, Version};
 use super::server_names::{self, Names};
 use crate::keywords;
 use crate::lower::args::{Args, Opt, entries, options};
@@ -10,10 +11,9 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address, shown};
 use crate::lower::table::Directive;
-use crate::model::{ProxyHeader, Server, ServerAddress, ServerNetns};
+use crate::model::{Server, ServerAddress, ServerNetns};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
-use crate::source::Span;
 use crate::syntax::Word;
 use crate::values::{address, name, number};
 
@@ -35,11 +35,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Options {
     netns: Chosen<ServerNetns>,
-    /// The version, and where it is chosen.
-    send_proxy: Option<(Version, Span)>,
-    /// `proxy-v2-options crc32c`.
-    crc32c: Option<Span>,
-    pass_proxy: Option<Span>,
+    header: HeaderOptions,
     weight: Option<u16>,
     backup: bool,
     disabled: bool,
@@ -47,12 +43,6 @@ pub(super) struct Options {
     minconn: Option<NonZeroU32>,
     maxqueue: Option<NonZeroU32>,
     pub(super) names: Names,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
-    V1,
-    V2,
 }
 
 /// All options of the line.
@@ -81,7 +71,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "send-proxy",
-        apply: |options, word, _, sink| send_proxy(options, Version::V1, word, sink),
+        apply: |options, word, _, sink| options.header.choose(Version::V1, word, sink),
         doc: Doc {
             syntax: "send-proxy",
             default: "off",
@@ -91,7 +81,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "send-proxy-v2",
-        apply: |options, word, _, sink| send_proxy(options, Version::V2, word, sink),
+        apply: |options, word, _, sink| options.header.choose(Version::V2, word, sink),
         doc: Doc {
             syntax: "send-proxy-v2",
             default: "off",
@@ -101,17 +91,27 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "proxy-v2-options",
-        apply: proxy_v2_options,
+        apply: |options, word, args, sink| options.header.list(word, args, sink),
         doc: Doc {
-            syntax: "proxy-v2-options crc32c",
+            syntax: "proxy-v2-options LIST",
             default: "none",
-            meaning: "With `send-proxy-v2`: put a checksum into the header.",
-            example: "server a 10.0.0.5:80 send-proxy-v2 proxy-v2-options crc32c",
+            meaning: "With `send-proxy-v2`: what the header carries besides, separated by commas. `crc32c`: a checksum. `unique-id`: the identifier by `unique-id-format`, of 128 bytes at most. `authority`: the host name that the client's own PROXY header names.",
+            example: "server a 10.0.0.5:80 send-proxy-v2 proxy-v2-options crc32c,unique-id",
+        },
+    },
+    Opt {
+        name: "set-proxy-v2-tlv-fmt",
+        apply: |options, word, args, sink| options.header.add(word, args, sink),
+        doc: Doc {
+            syntax: "set-proxy-v2-tlv-fmt(TYPE) FORMAT",
+            default: "none",
+            meaning: "With `send-proxy-v2`: put a TLV of this type, a number of up to 255 or `0xff`, into the header, its value as with `log-format`. May be given once for each type. It stands for a TLV of this type from the client's own header.",
+            example: "server a 10.0.0.5:80 send-proxy-v2 set-proxy-v2-tlv-fmt(0xe1) \"%ci %[fc_netns]\"",
         },
     },
     Opt {
         name: "pass-proxy",
-        apply: |options, word, _, _| options.pass_proxy = Some(word.span),
+        apply: |options, word, _, _| options.header.pass_proxy = Some(word.span),
         doc: Doc {
             syntax: "pass-proxy",
             default: "off",
@@ -187,18 +187,6 @@ static OPTIONS: &[Opt<Options>] = &[
     },
 ];
 
-/// What `proxy-v2-options` may list in HAProxy.
-static PROXY_V2_OPTIONS: [&str; 8] = [
-    "authority",
-    "cert-cn",
-    "cert-key",
-    "cert-sig",
-    "crc32c",
-    "ssl",
-    "ssl-cipher",
-    "unique-id",
-];
-
 fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let Some(name_word) = args.need("server", "a name and an address", sink) else {
         return;
@@ -214,7 +202,7 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let (Some(name), Ok(mut address)) = (name, address) else {
         return;
     };
-    let send_proxy = header(&line, sink);
+    let send_proxy = line.header.header(sink);
     let netns = match line.netns {
         Chosen::Default => {
             draft.unplaced_servers.push(draft.servers.len());
@@ -240,29 +228,6 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         minconn: line.minconn,
         maxqueue: line.maxqueue,
     });
-}
-
-/// The header that the options of the line ask for together.
-fn header(line: &Options, sink: &mut Sink<'_>) -> Option<ProxyHeader> {
-    if let Some((Version::V2, _)) = line.send_proxy {
-        return Some(ProxyHeader::V2 {
-            crc32c: line.crc32c.is_some(),
-            pass_proxy: line.pass_proxy.is_some(),
-        });
-    }
-    if let Some(span) = line.crc32c {
-        // HAProxy takes it without a word.
-        let warning = Diagnostic::warning(span, "`proxy-v2-options` does nothing without `send-proxy-v2`");
-        sink.push(warning.with_help("add `send-proxy-v2` to the line, or remove this"));
-    }
-    if let Some(span) = line.pass_proxy {
-        let error = Diagnostic::error(
-            span,
-            "`pass-proxy` needs `send-proxy-v2`: only that header has TLVs",
-        );
-        sink.push(error.with_help("add `send-proxy-v2` to the line"));
-    }
-    line.send_proxy.map(|_| ProxyHeader::V1)
 }
 
 /// The server's name, if it may have it.
@@ -325,47 +290,5 @@ fn number(target: &mut Option<NonZeroU32>, name: &str, args: &mut Args<'_, '_>, 
     match number::parse(&word.text, &(0..=u32::MAX)) {
         Ok(value) => *target = NonZeroU32::new(value),
         Err(error) => sink.error(word.span, error.to_string()),
-    }
-}
-
-fn send_proxy(options: &mut Options, version: Version, word: &Word<'_>, sink: &mut Sink<'_>) {
-    if let Some((_, first)) = options.send_proxy {
-        let error = Diagnostic::error(word.span, "a connection begins with one PROXY header, not two");
-        sink.push(
-            error
-                .with_related(first, "already chosen here")
-                .with_help("remove `send-proxy` or `send-proxy-v2`"),
-        );
-    }
-    options.send_proxy = Some((version, word.span));
-}
-
-fn proxy_v2_options<'a, 's>(
-    options: &mut Options,
-    option: &'a Word<'s>,
-    args: &mut Args<'a, 's>,
-    sink: &mut Sink<'_>,
-) {
-    let Some(word) = args.need("proxy-v2-options", "a list such as `crc32c`", sink) else {
-        return;
-    };
-    let mut at = 0;
-    for item in word.text.split(',') {
-        let span = word.part(at..at + item.len());
-        at += item.len() + 1;
-        if item == "crc32c" {
-            options.crc32c = Some(option.span.to(word.span));
-        } else if PROXY_V2_OPTIONS.contains(&item) {
-            let error = Diagnostic::error(
-                span,
-                format!("nsproxy does not support `{item}` in `proxy-v2-options`"),
-            );
-            sink.push(error.with_help(
-                "to hand on what the client's own PROXY header says of this, use `pass-proxy` instead",
-            ));
-        } else {
-            let error = Diagnostic::error(span, format!("there is no `{item}` in `proxy-v2-options`"));
-            sink.push(error.with_help("the one that nsproxy supports is `crc32c`"));
-        }
     }
 }
