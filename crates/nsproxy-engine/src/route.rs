@@ -36,7 +36,6 @@ pub(crate) struct Route {
     pub(crate) listener: ListenerId,
     /// Of all listeners of the plan.
     pub(crate) places: Arc<OwnPlaces>,
-    /// The relay's own gate: its limit, or where it is followed, its count.
     /// The relay's own gate: its limit, or where it is followed or a rule asks for it, its count.
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) rate: Option<Arc<RateGate>>,
