@@ -1,5 +1,7 @@
 //! A checked configuration, as the plan of an engine.
 
+mod health;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::{NonZeroI16, NonZeroU32};
@@ -13,7 +15,7 @@ use nsproxy_config::model::{
 };
 use nsproxy_engine::{
     Algorithm, Balancing, ComposedTlv, Endpoint, HashType, HeaderPlan, ListenerPlan, NetnsTlv, Plan,
-    PoolPlan, RelayPlan, ServerPlan, Share, SourcePlan, Target, TlvPlan, UpstreamNetns,
+    PoolPlan, RelayPlan, ServerPlan, Share, SourcePlan, Span, Spread, Target, TlvPlan, UpstreamNetns,
 };
 
 use crate::log::{SessionText, host_name};
@@ -52,6 +54,10 @@ pub(crate) fn plan(config: &Config) -> Plan {
             .collect(),
         pools,
         selectable: specs(&config.namespace_list),
+        spread: Spread {
+            percent: config.global.spread_checks,
+            longest: config.global.max_spread_checks.and_then(Span::from_duration),
+        },
     }
 }
 
@@ -116,7 +122,11 @@ fn specs(names: &BTreeSet<NetnsName>) -> BTreeSet<NetnsSpec> {
 fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
     PoolPlan {
         name: backend.name.clone(),
-        servers: backend.servers.iter().map(|line| server(line, host)).collect(),
+        servers: backend
+            .servers
+            .iter()
+            .map(|line| server(backend, line, host))
+            .collect(),
         source: backend.source.and_then(source),
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
@@ -146,7 +156,8 @@ fn balancing(backend: &Backend) -> Balancing {
     }
 }
 
-fn server(server: &Server, host: &Arc<str>) -> ServerPlan {
+fn server(backend: &Backend, server: &Server, host: &Arc<str>) -> ServerPlan {
+    let send_header = server.send_proxy.as_ref().map(|line| header(line, host));
     ServerPlan {
         name: server.name.clone(),
         target: match &server.address {
@@ -177,7 +188,8 @@ fn server(server: &Server, host: &Arc<str>) -> ServerPlan {
             min_sessions: server.minconn,
             max_queue: server.maxqueue,
         },
-        send_header: server.send_proxy.as_ref().map(|line| header(line, host)),
+        health: health::health(backend, server, send_header.as_ref()),
+        send_header,
     }
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nsproxy_testkit::{
-    DEFAULT_DEADLINE, Deadline, DnsAnswer, Listener, Netns, Peer, Program, Running, Signal, World, require,
-    world,
+    DEFAULT_DEADLINE, Deadline, DnsAnswer, Listener, Netns, Peer, Program, Running, Service, Signal, World,
+    require, world,
 };
 
 fn nsproxy() -> Command {
@@ -90,6 +90,63 @@ fn ports_of_this_host_lead_through_the_namespace_of_a_vpn() {
         }
         running.signal(Signal::SIGTERM);
         running.wait().expect_success();
+    });
+}
+
+/// A database that says whether it takes writes.
+fn database(services: &Netns, address: &str, role: &'static str) -> Service {
+    Service::start(services.listen(address), move |peer| {
+        let answers = [
+            ("PING\r\n", "+PONG\r\n".to_owned()),
+            ("info replication\r\n", format!("$11\r\nrole:{role}\r\n")),
+            ("QUIT\r\n", "+OK\r\n".to_owned()),
+        ];
+        for (question, answer) in answers {
+            let mut heard = vec![0; question.len()];
+            // A check that knows enough resets the connection.
+            if !matches!(peer.try_receive(&mut heard), Ok(1..)) || peer.try_send(answer).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn servers_stand_in_for_each_other_and_get_connections_only_while_their_checks_pass() {
+    world("example-checks", |w| {
+        let addresses = [
+            "10.0.1.11/32",
+            "10.0.1.12/32",
+            "10.0.1.13/32",
+            "10.0.1.21/32",
+            "10.0.1.22/32",
+        ];
+        let services = netns(w, "services", &addresses);
+        let quiet = |address: &str| Service::start(services.listen(address), |_| {});
+        let _spare = Service::start(services.listen("10.0.1.13:80"), |peer| {
+            // A check has reset the connection already.
+            let _ = peer.try_send("spare");
+        });
+        let _databases = [
+            database(&services, "10.0.1.21:6379", "slave"),
+            database(&services, "10.0.1.22:6379", "master"),
+        ];
+        let running = start(w, "balancing-with-checks.cfg");
+        let deadline = || Deadline::after(DEFAULT_DEADLINE);
+        running.wait_for_output("Server database/db1 is DOWN", deadline());
+        running.wait_for_output("it does not take writes", deadline());
+        let client = w.home().connect("127.0.0.1:6379");
+        client.send("PING\r\n");
+        client.expect("+PONG\r\n");
+        client.send("info replication\r\n");
+        client.expect("$11\r\nrole:master\r\n");
+        // Nobody is at the first two addresses yet.
+        running.wait_for_output("Server metrics/app2 is DOWN via web/app2", deadline());
+        w.home().connect("127.0.0.1:8080").expect("spare");
+        let _first = quiet("10.0.1.11:80");
+        running.wait_for_output("Server metrics/app1 is UP via web/app1", deadline());
+        let metrics = services.listen("10.0.1.11:9100");
+        exchange(&w.home().connect("127.0.0.1:9100"), &metrics.accept());
     });
 }
 

@@ -21,6 +21,8 @@ use serde::Serialize;
 
 use crate::json;
 
+mod check;
+
 pub use self::abstract_name::AbstractName;
 pub use self::identity::{Account, Capability};
 pub use self::netns_tlv::NetnsTlv;
@@ -29,6 +31,7 @@ mod rules;
 pub use self::resolvers::{Family, Hold, Host, InitAddr, Nameserver, Network, Resolvers};
 pub use crate::logs::{LogTarget, Logging};
 pub use crate::source::Place;
+pub use check::*;
 pub use rules::{
     Acl, AclId, Action, Condition, Converter, Expression, Fetch, Method, PatternFile, Patterns, Rule, Rules,
     Subject, Term, Test, UseBackend,
@@ -103,6 +106,11 @@ pub struct Global {
     pub daemon: bool,
     /// `pidfile`: where to write the number of the process.
     pub pidfile: Option<PathBuf>,
+    /// `spread-checks`: by how many per cent an interval between checks may vary, 0 to 50.
+    pub spread_checks: u8,
+    /// `max-spread-checks`: how long the first checks of all servers may take; never 0.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub max_spread_checks: Option<Duration>,
     /// `log` lines.
     #[serde(serialize_with = "json::texts")]
     pub logs: Vec<LogTarget>,
@@ -289,6 +297,10 @@ pub struct Backend {
     pub retries: u16,
     /// `option redispatch`: every so many retries, or counted back from the last, which is -1; never 0.
     pub redispatch: Option<i16>,
+    /// `tcp-check`: what a check does, with `option tcp-check`. `None`: it connects, and that is all.
+    pub tcp_check: Option<Vec<TcpCheckStep>>,
+    /// `option log-health-checks`: log each result of a check that is news.
+    pub log_health_checks: bool,
     /// In the order of the text. Empty only when the configuration's warnings say so.
     pub servers: Vec<Server>,
     /// `tcp-request content` and what belongs to it: what is decided of a connection that has come here. None of a `listen`, which
@@ -342,6 +354,9 @@ pub struct ServerTimeouts {
     /// `timeout server`: how long the server may be inactive.
     #[serde(serialize_with = "json::milliseconds")]
     pub server: Option<Duration>,
+    /// `timeout check`: how long a check may take once it is connected.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub check: Option<Duration>,
 }
 
 /// A `source` line.
@@ -389,6 +404,8 @@ pub struct Server {
     pub minconn: Option<NonZeroU32>,
     /// `maxqueue`: most sessions that wait for this very server.
     pub maxqueue: Option<NonZeroU32>,
+    /// What decides whether it can be used.
+    pub health: Health,
 }
 
 /// What a server's connections go to.

@@ -3,6 +3,7 @@
 //! The text is accepted and has the same meaning ([`Config::means_the_same_as`]). A setting that is the language's
 //! default appears too, except where it is "none". `listen` sections appear as a `frontend` and a `backend`.
 
+mod check;
 mod rules;
 
 use std::fmt::{self, Display, Write};
@@ -95,6 +96,12 @@ impl<W: Write> Sections<'_, W> {
             self.statement(format_args!("pidfile {}", quote(&path.to_string_lossy())))?;
         }
         self.identity(&config.global)?;
+        if config.global.spread_checks > 0 {
+            self.statement(format_args!("spread-checks {}", config.global.spread_checks))?;
+        }
+        if let Some(time) = config.global.max_spread_checks {
+            self.statement(format_args!("max-spread-checks {}", Time(time)))?;
+        }
         for target in &config.global.logs {
             self.statement(format_args!("log {target}"))?;
         }
@@ -251,10 +258,25 @@ impl<W: Write> Sections<'_, W> {
         self.timeout("connect", backend.timeouts.connect)?;
         self.timeout("queue", backend.timeouts.queue)?;
         self.timeout("server", backend.timeouts.server)?;
+        self.timeout("check", backend.timeouts.check)?;
+        self.checks(backend)?;
         for server in &backend.servers {
             self.server(server)?;
         }
         Ok(())
+    }
+
+    fn checks(&mut self, backend: &Backend) -> fmt::Result {
+        if backend.log_health_checks {
+            self.statement("option log-health-checks")?;
+        }
+        let Some(steps) = &backend.tcp_check else {
+            return Ok(());
+        };
+        self.statement("option tcp-check")?;
+        steps
+            .iter()
+            .try_for_each(|step| self.statement(check::Step(step)))
     }
 
     fn balance(&mut self, backend: &Backend) -> fmt::Result {
@@ -356,6 +378,7 @@ impl<W: Write> Sections<'_, W> {
                 _ = write!(line, " {name} {limit}");
             }
         }
+        line.push_str(&check::health(&server.health));
         self.statement(line)
     }
 }

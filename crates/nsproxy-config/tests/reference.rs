@@ -103,7 +103,10 @@ fn configuration(entry: &Entry) -> String {
         "global" | "namespace_list" | "defaults" => section.to_owned(),
         _ => format!("{section} example"),
     };
-    format!("{header}\n    {}\nbackend pool\n", entry.doc.example)
+    format!(
+        "{header}\n    {}\nbackend pool\nbackend checked\n    server server 10.0.0.1:80 check\n",
+        entry.doc.example
+    )
 }
 
 /// The lines of `tests/reject` that a message shows.

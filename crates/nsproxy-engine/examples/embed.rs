@@ -115,6 +115,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         netns: UpstreamNetns::Default,
         send_header: None,
         share: nsproxy_engine::Share::default(),
+        health: nsproxy_engine::HealthPlan::default(),
     };
     let listening = engine.handle().apply(&Plan::forward(listener, upstream, None))?;
     let Endpoint::Ip(address) = &listening[0].address else {

@@ -12,7 +12,7 @@ use mio::Poll;
 use crate::admission::Gate;
 use crate::control::Control;
 use crate::error::StartError;
-use crate::handle::Handle;
+use crate::handle::{ForChecks, Handle};
 use crate::inbox::{Command, Mailbox};
 use crate::observer::Observer;
 use crate::opener::OpenerFactory;
@@ -96,7 +96,17 @@ impl Engine {
             mailboxes.push(mailbox);
         }
         let mailboxes: Arc<[Mailbox]> = mailboxes.into();
-        let handle = Handle::new(Arc::clone(&mailboxes), stats.clone(), Arc::clone(&gate), control);
+        let for_checks = ForChecks {
+            factory: Arc::clone(&factory),
+            observer: Arc::clone(&observer),
+        };
+        let handle = Handle::new(
+            Arc::clone(&mailboxes),
+            stats.clone(),
+            Arc::clone(&gate),
+            control,
+            for_checks,
+        );
         let mut engine = Self {
             handle,
             threads: Vec::with_capacity(count),
@@ -155,6 +165,7 @@ impl Engine {
             };
             result = result.and(outcome);
         }
+        self.handle.end_checks();
         result.map(|()| self.handle.stats())
     }
 }
@@ -168,6 +179,7 @@ impl Drop for Engine {
             // Its failure was to be had from `wait`.
             let _ = thread.join();
         }
+        self.handle.end_checks();
     }
 }
 

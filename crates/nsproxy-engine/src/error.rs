@@ -43,6 +43,9 @@ pub enum ApplyError {
         /// The system's answer.
         source: io::Error,
     },
+    /// The thread that makes health checks could not be started.
+    #[error("cannot start health checks")]
+    Checker(#[source] io::Error),
     /// The engine has been stopped.
     #[error("the engine is stopping")]
     Stopping,

@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use crate::admission::Gate;
+use crate::checker::Checker;
 use crate::control::Control;
 use crate::error::ApplyError;
 use crate::inbox::{self, Command, Mailbox};
 use crate::listeners::{Listener, ListenerRegistry};
-use crate::opener::{OpenError, Operation, SocketRequest};
+use crate::observer::Observer;
+use crate::opener::{OpenError, OpenerFactory, Operation, SocketRequest};
 use crate::places::OwnPlaces;
-use crate::plan::{Endpoint, Plan};
+use crate::plan::{Endpoint, HealthSource, Plan};
 use crate::pool::Pool;
 use crate::reconcile::{self, Wanted};
 use crate::route::{Limits, PlanWide, Route, Selectable};
@@ -35,6 +37,19 @@ struct Shared {
     gate: Arc<Gate>,
     control: Control,
     state: Mutex<State>,
+    for_checks: ForChecks,
+}
+
+/// What checks are made with, once a plan has some.
+pub(crate) struct ForChecks {
+    pub(crate) factory: Arc<dyn OpenerFactory>,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+impl std::fmt::Debug for ForChecks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ForChecks").finish_non_exhaustive()
+    }
 }
 
 /// What plans change. Only [`Handle::apply`] and the end take the lock, never a session.
@@ -42,6 +57,8 @@ struct Shared {
 struct State {
     listeners: ListenerRegistry,
     servers: ServerRegistry,
+    /// Started by the first plan that has checks.
+    checker: Option<Checker>,
     ending: bool,
 }
 
@@ -64,10 +81,12 @@ impl Handle {
         stats: Vec<Arc<WorkerStats>>,
         gate: Arc<Gate>,
         control: Control,
+        for_checks: ForChecks,
     ) -> Self {
         let state = Mutex::new(State {
             listeners: ListenerRegistry::default(),
             servers: ServerRegistry::default(),
+            checker: None,
             ending: false,
         });
         Self {
@@ -77,6 +96,7 @@ impl Handle {
                 gate,
                 control,
                 state,
+                for_checks,
             }),
         }
     }
@@ -98,6 +118,7 @@ impl Handle {
         }
         let mut wanted = reconcile::identify(plan, &self.shared.control)?;
         let control = &self.shared.control;
+        self.start_checker(plan, &mut state)?;
         let mut made_way = Vec::new();
         let opened = reconcile::open(&mut wanted, control, &mut state.listeners, &mut made_way);
         for listener in made_way {
@@ -106,8 +127,13 @@ impl Handle {
         let opened = opened?;
         // From here on nothing fails.
         let mut called = Vec::new();
-        let pools = state.servers.adopt(&plan.pools, &mut called);
+        let State { servers, checker, .. } = &mut *state;
+        let reporter = checker.as_ref().map(Checker::reporter);
+        let pools = servers.adopt(&plan.pools, reporter, &mut called);
         inbox::call(&self.shared.mailboxes, called);
+        if let Some(checker) = checker {
+            checker.adopt(ServerRegistry::watched(&plan.pools, &pools), plan.spread);
+        }
         let statuses = self.publish(plan, &wanted, &opened, &pools);
         let keys: HashSet<_> = wanted.iter().map(|wanted| &wanted.key).collect();
         for listener in state.listeners.remove_others(|key| keys.contains(key)) {
@@ -190,6 +216,24 @@ impl Handle {
     pub fn sessions_by_worker(&self) -> Vec<usize> {
         let sessions = |mailbox: &Mailbox| mailbox.load().sessions();
         self.shared.mailboxes.iter().map(sessions).collect()
+    }
+
+    /// No checks are made any more.
+    pub(crate) fn end_checks(&self) {
+        let checker = self.state().checker.take();
+        drop(checker);
+    }
+
+    fn start_checker(&self, plan: &Plan, state: &mut State) -> Result<(), ApplyError> {
+        let servers = || plan.pools.iter().flat_map(|pool| &pool.servers);
+        let is_checked = |source: &HealthSource| matches!(source, HealthSource::Checked(_));
+        if state.checker.is_none() && servers().any(|server| is_checked(&server.health.source)) {
+            let ForChecks { factory, observer } = &self.shared.for_checks;
+            let mailboxes = Arc::clone(&self.shared.mailboxes);
+            let checker = Checker::start(Arc::clone(factory), Arc::clone(observer), mailboxes);
+            state.checker = Some(checker.map_err(ApplyError::Checker)?);
+        }
+        Ok(())
     }
 
     fn end(&self, command: impl Fn() -> Command) {

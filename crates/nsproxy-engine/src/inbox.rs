@@ -9,6 +9,8 @@ use std::time::Instant;
 use mio::{Registry, Token, Waker};
 
 use crate::accepted::Accepted;
+use crate::core::balance;
+use crate::core::close::CloseReason;
 use crate::listeners::{Listener, ListenerId};
 use crate::pool::Waiter;
 use crate::route::Route;
@@ -24,6 +26,8 @@ pub(crate) enum Command {
     Adopt(Box<Accepted>),
     /// A session of this worker that has waited has a place at a server; or it has ended since.
     Called(Waiter),
+    /// The sessions of the server with this load end, for this reason.
+    EndSessions(Arc<balance::Load>, CloseReason),
     /// A place is free again.
     ResumeAccepting,
     /// Stop accepting for good; sessions that are left at the deadline are stopped.

@@ -6,7 +6,7 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use std::time::Duration;
-//! use nsproxy_engine::{Endpoint, Engine, InProcess, ListenerPlan, Plan, ServerPlan, Settings, Share, Silent, Target, UpstreamNetns};
+//! use nsproxy_engine::{Endpoint, Engine, HealthPlan, InProcess, ListenerPlan, Plan, ServerPlan, Settings, Share, Silent, Target, UpstreamNetns};
 //!
 //! // What arrives at 127.0.0.1:8080 here goes to 10.0.0.5:80 in the namespace `tenant1`.
 //! let listener = ListenerPlan::at(Endpoint::Ip(([127, 0, 0, 1], 8080).into()));
@@ -16,6 +16,7 @@
 //!     netns: UpstreamNetns::Named("tenant1".parse()?),
 //!     send_header: None,
 //!     share: Share::default(),
+//!     health: HealthPlan::default(),
 //! };
 //! let engine = Engine::start(&Settings::default(), Arc::new(InProcess), Arc::new(Silent))?;
 //! engine.handle().apply(&Plan::forward(listener, server, None))?;
@@ -38,11 +39,13 @@
 
 mod accepted;
 mod admission;
+mod checker;
 mod control;
 pub mod core;
 mod engine;
 mod error;
 mod handle;
+mod health;
 mod inbox;
 mod judge;
 mod listeners;
@@ -64,20 +67,26 @@ mod worker;
 
 pub use self::core::balance::{Algorithm, Down, HashType, Share};
 pub use self::core::close::{CloseReason, Errno, RuleStage};
+pub use self::core::health::{
+    Action, CheckReport, CheckResult, Connect, Destination, Expect, OnError, Pattern, Rules, Script, Spread,
+    Step,
+};
 pub use self::core::moment::Span;
 pub use self::core::rules;
 pub use self::core::side::{Direction, Side};
 pub use engine::{Engine, Settings, WaitError};
 pub use error::{ApplyError, StartError};
 pub use handle::{Handle, ListenerStatus};
-pub use observer::{Notice, Observer, SessionSummary, Silent};
+pub use health::HealthStatus;
+pub use observer::{Cause, Notice, Observer, SessionSummary, Silent};
 pub use opener::{
     Family, InProcess, InProcessFrom, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation,
     PrepareError, Prepared, STOCK_INTERVAL, SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
-    Balancing, Compose, ComposedTlv, Endpoint, HeaderPlan, ListenerPlan, NetnsTlv, Plan, PlanError, PoolPlan,
-    RelayPlan, ServerPlan, SourcePlan, Target, TlvPlan, UNIQUE_ID_LEN, UpstreamNetns,
+    Balancing, CheckPlan, Compose, ComposedTlv, Endpoint, HeaderPlan, HealthPlan, HealthSource, ListenerPlan,
+    NetnsTlv, ObservePlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target, TlvPlan,
+    UNIQUE_ID_LEN, UpstreamNetns,
 };
 pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use netns_core::NetnsSpec;
 
 use crate::core::close::CloseReason;
+use crate::core::health::CheckReport;
 use crate::opener::OpenError;
 use crate::worker::SessionFacts;
 
-/// Is told what happens. Called on the worker threads: it must not block.
+/// Is told what happens. Called on the engine's threads: it must not block.
 pub trait Observer: Send + Sync {
     /// A session of a relay that is [followed](crate::RelayPlan::followed) is about to look for a server: its PROXY header is
     /// complete, or none was expected. Called once at most.
@@ -97,11 +98,67 @@ pub enum Notice<'a> {
         /// What failed.
         error: &'a OpenError,
     },
+    /// A check of a server has found something new: another result than the one before, or another step towards up or down.
+    /// Only of servers whose plan asks for it.
+    CheckEnded {
+        /// The pool's name.
+        pool: &'a str,
+        /// The server's name.
+        server: &'a str,
+        /// Whether it is a backup.
+        backup: bool,
+        /// What was found.
+        report: &'a CheckReport,
+        /// Whether the server is up.
+        is_up: bool,
+        /// How far it is on that side, see [`HealthStatus::progress`](crate::HealthStatus::progress).
+        progress: (u32, u32),
+    },
+    /// A server has gone down, or up.
+    ServerChanged {
+        /// The pool's name.
+        pool: &'a str,
+        /// The server's name.
+        server: &'a str,
+        /// Whether it is a backup.
+        backup: bool,
+        /// Whether it is up now.
+        is_up: bool,
+        /// Why.
+        cause: Cause<'a>,
+        /// Servers of the pool that are up, without backups.
+        active: usize,
+        /// Its backups that are up.
+        backups: usize,
+        /// Sessions that it has.
+        sessions: usize,
+        /// Sessions that waited for it and for no other, and now wait for any.
+        requeued: usize,
+        /// Sessions that wait in the pool.
+        waiting: usize,
+    },
     /// Accepting failed: descriptors or memory have run out. It is tried again after a short pause.
     AcceptFailed {
         /// The relay's name.
         relay: &'a str,
         /// The system's answer.
         error: &'a std::io::Error,
+    },
+}
+
+/// Why a server has gone down or up.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Cause<'a> {
+    /// A check has found this.
+    Check(&'a CheckReport),
+    /// The same, and [`Notice::CheckEnded`] has told it.
+    Reported(&'a CheckReport),
+    /// The server that it tracks has.
+    Tracked {
+        /// The pool of that server.
+        pool: &'a str,
+        /// Its name.
+        server: &'a str,
     },
 }

@@ -129,7 +129,7 @@ impl Pool {
         waiter: Waiter,
         called: &mut Vec<Waiter>,
     ) -> Placed<Arc<Server>> {
-        if let Some(server) = self.only.as_ref().filter(|server| server.load.down().is_empty()) {
+        if let Some(server) = self.only.as_ref().filter(|server| server.is_up()) {
             server.load.acquire();
             return Placed::At(Arc::clone(server));
         }
@@ -164,6 +164,20 @@ impl Pool {
     pub(crate) fn set_down(&self, server: &Server, reason: Down, holds: bool, called: &mut Vec<Waiter>) {
         self.places
             .with(|dispatcher| dispatcher.set_down(&server.load, reason, holds, called));
+    }
+
+    /// How many wait for this server and no other.
+    pub(crate) fn waiting_for(&self, server: &Server) -> usize {
+        self.places.waiting_for(&server.load)
+    }
+
+    /// How many servers can be used: those that are no backups, and the backups.
+    pub(crate) fn available(&self) -> (usize, usize) {
+        let servers = self.servers.iter();
+        let (backups, active): (Vec<_>, Vec<_>) = servers
+            .filter(|server| server.share.is_usable() && server.is_up())
+            .partition(|server| server.share.backup);
+        (active.len(), backups.len())
     }
 
     /// The server of a session that has waited, and how it has; `None` while it has to wait on.

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::checker::{Member, Reporter, Watched};
 use crate::core::balance::{Down, Load, Share};
-use crate::plan::{HeaderPlan, NetnsRef, PoolPlan, ServerPlan, Target, UpstreamNetns};
+use crate::health::{Health, HealthStatus, Witness};
+use crate::plan::{HeaderPlan, HealthSource, NetnsRef, PoolPlan, ServerPlan, Target, UpstreamNetns};
 use crate::pool::{Pool, Waiter};
 use crate::whereabouts::Whereabouts;
 
@@ -35,6 +37,8 @@ pub struct ServerStatus {
     pub address: Option<IpAddr>,
     /// The most sessions that it may have.
     pub max_sessions: Option<NonZeroU32>,
+    /// What is known of it; `None` where it is not checked.
+    pub health: Option<HealthStatus>,
 }
 
 /// How one pool stands.
@@ -50,13 +54,22 @@ pub struct PoolStatus {
 #[derive(Debug, Default)]
 pub(crate) struct ServerRegistry {
     pools: HashMap<String, Arc<Pool>>,
+    /// Of the servers that are checked, by pool and name.
+    healths: HashMap<(String, String), Arc<Health>>,
 }
 
 impl ServerRegistry {
     /// Takes over the servers of a plan: known ones keep their load, others start afresh, the rest is forgotten (sessions
     /// that still use one hold it until they end). Sessions that wait go on waiting, for the pool as it is now; those that
-    /// have a place for it are added to `called`.
-    pub(crate) fn adopt(&mut self, plans: &[PoolPlan], called: &mut Vec<Waiter>) -> Vec<Arc<Pool>> {
+    /// have a place for it are added to `called`. Whoever makes checks is reached by `reporter`.
+    pub(crate) fn adopt(
+        &mut self,
+        plans: &[PoolPlan],
+        reporter: Option<&Reporter>,
+        called: &mut Vec<Waiter>,
+    ) -> Vec<Arc<Pool>> {
+        self.adopt_healths(plans);
+        let healths = &self.healths;
         let known = std::mem::take(&mut self.pools);
         let pools = plans.iter().map(|plan| {
             let before = known.get(&plan.name);
@@ -67,7 +80,8 @@ impl ServerRegistry {
                 .collect();
             let servers = plan.servers.iter().map(|server| {
                 let before = servers_before.get(server.name.as_str());
-                Arc::new(Server::new(server, before.copied()))
+                let witness = witness(&plan.name, server, healths, reporter);
+                Arc::new(Server::new(server, before.copied(), witness))
             });
             let places = before.map(|pool| Arc::clone(pool.places()));
             Arc::new(Pool::new(plan, servers.collect(), places, called))
@@ -106,6 +120,58 @@ impl ServerRegistry {
         true
     }
 
+    /// The servers to be checked, each with those that track it. `pools` are those of `plans`.
+    pub(crate) fn watched(plans: &[PoolPlan], pools: &[Arc<Pool>]) -> Vec<Watched> {
+        let mut watched = Vec::new();
+        // By the health that they share.
+        let mut places = HashMap::new();
+        let mut trackers = Vec::new();
+        for (plan, pool) in plans.iter().zip(pools) {
+            for (server_plan, server) in plan.servers.iter().zip(pool.servers()) {
+                let Some(witness) = &server.witness else {
+                    continue;
+                };
+                let member = Member {
+                    pool: Arc::clone(pool),
+                    server: Arc::clone(server),
+                };
+                let key = Arc::as_ptr(&witness.health);
+                match &server_plan.health.source {
+                    HealthSource::Checked(check) => {
+                        places.insert(key, watched.len());
+                        watched.push(Watched {
+                            health: Arc::clone(&witness.health),
+                            netns: check.netns.clone().map(Arc::new),
+                            plan: (**check).clone(),
+                            members: vec![member],
+                        });
+                    }
+                    _ => trackers.push((key, member)),
+                }
+            }
+        }
+        for (key, member) in trackers {
+            if let Some(place) = places.get(&key) {
+                watched[*place].members.push(member);
+            }
+        }
+        watched
+    }
+
+    /// Keeps the health of the servers that are checked under this plan, too; others start afresh.
+    fn adopt_healths(&mut self, plans: &[PoolPlan]) {
+        let mut known = std::mem::take(&mut self.healths);
+        for plan in plans {
+            for server in &plan.servers {
+                if let HealthSource::Checked(_) = server.health.source {
+                    let key = (plan.name.clone(), server.name.clone());
+                    let health = known.remove(&key).unwrap_or_default();
+                    self.healths.insert(key, health);
+                }
+            }
+        }
+    }
+
     pub(crate) fn status(&self) -> Vec<ServerStatus> {
         let status = |pool: &Pool, server: &Server| ServerStatus {
             pool: pool.name.clone(),
@@ -119,6 +185,10 @@ impl ServerRegistry {
             down: server.load.down(),
             address: server.whereabouts.as_ref().and_then(|place| place.get()),
             max_sessions: server.share.max_sessions,
+            health: server
+                .witness
+                .as_ref()
+                .map(|witness| HealthStatus::of(&witness.health)),
         };
         let mut status: Vec<_> = self
             .pools
@@ -151,6 +221,12 @@ pub(crate) struct Server {
     pub(crate) load: Arc<Load>,
     /// Where the host is that [`Target::Host`] names.
     pub(crate) whereabouts: Option<Arc<Whereabouts>>,
+    /// `None`: it counts as up.
+    pub(crate) witness: Option<Witness>,
+    /// Whether its sessions end when it goes down.
+    pub(crate) ends_sessions: bool,
+    /// Whether those of the backups end when it comes up.
+    pub(crate) ends_backup_sessions: bool,
 }
 
 /// [`UpstreamNetns`], ready to be shared with each request.
@@ -163,8 +239,13 @@ pub(crate) enum ServerNetns {
 }
 
 impl Server {
+    /// Whether it can be used now, as far as is known.
+    pub(crate) fn is_up(&self) -> bool {
+        self.load.down().is_empty()
+    }
+
     /// The server of a plan, with what it shares with the one of that name `before`.
-    fn new(plan: &ServerPlan, before: Option<&Self>) -> Self {
+    fn new(plan: &ServerPlan, before: Option<&Self>, witness: Option<Witness>) -> Self {
         let netns = match &plan.netns {
             UpstreamNetns::Default => ServerNetns::Fixed(None),
             UpstreamNetns::Named(spec) => ServerNetns::Fixed(Some(Arc::new(spec.clone()))),
@@ -181,6 +262,8 @@ impl Server {
         };
         let is_lost = whereabouts.as_ref().is_some_and(|place| place.get().is_none());
         load.set_down(Down::UNRESOLVED, is_lost);
+        let is_unhealthy = witness.as_ref().is_some_and(|witness| !witness.health.is_up());
+        load.set_down(Down::UNHEALTHY, is_unhealthy);
         Self {
             name: plan.name.clone(),
             target: plan.target.clone(),
@@ -189,6 +272,9 @@ impl Server {
             share: plan.share,
             load,
             whereabouts,
+            witness,
+            ends_sessions: plan.health.ends_sessions,
+            ends_backup_sessions: plan.health.ends_backup_sessions,
         }
     }
 
@@ -201,11 +287,30 @@ impl Server {
     }
 }
 
+/// Who knows of a server's health.
+fn witness(
+    pool: &str,
+    server: &ServerPlan,
+    healths: &HashMap<(String, String), Arc<Health>>,
+    reporter: Option<&Reporter>,
+) -> Option<Witness> {
+    let (key, observe) = match &server.health.source {
+        HealthSource::Assumed => return None,
+        HealthSource::Checked(check) => (
+            (pool.to_owned(), server.name.clone()),
+            check.observe.zip(reporter.cloned()),
+        ),
+        HealthSource::Tracked { pool, server } => ((pool.clone(), server.clone()), None),
+    };
+    let health = Arc::clone(healths.get(&key)?);
+    Some(Witness::new(health, observe))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::core::balance::Placed;
-    use crate::plan::Balancing;
+    use crate::plan::{Balancing, HealthPlan};
     use std::time::Duration;
 
     const WAITER: Waiter = Waiter {
@@ -224,6 +329,7 @@ mod tests {
                 max_sessions: NonZeroU32::new(*most),
                 ..Share::default()
             },
+            health: HealthPlan::default(),
         };
         PoolPlan {
             name: "p".to_owned(),
@@ -248,7 +354,7 @@ mod tests {
     #[test]
     fn servers_take_turns() {
         let pools =
-            ServerRegistry::default().adopt(&[pool(&[("a", 0), ("b", 0), ("c", 0)])], &mut Vec::new());
+            ServerRegistry::default().adopt(&[pool(&[("a", 0), ("b", 0), ("c", 0)])], None, &mut Vec::new());
         for name in ["a", "b", "c", "a", "b", "c"] {
             assert_eq!(place(&pools[0]), Placed::At(name.to_owned()));
         }
@@ -256,16 +362,16 @@ mod tests {
 
     #[test]
     fn a_pool_without_servers_has_no_place() {
-        let pools = ServerRegistry::default().adopt(&[pool(&[])], &mut Vec::new());
+        let pools = ServerRegistry::default().adopt(&[pool(&[])], None, &mut Vec::new());
         assert_eq!(place(&pools[0]), Placed::NoServer);
     }
 
     #[test]
     fn a_server_that_stays_keeps_its_load_and_one_that_goes_is_forgotten() {
         let mut registry = ServerRegistry::default();
-        let first = registry.adopt(&[pool(&[("a", 0), ("b", 0)])], &mut Vec::new());
+        let first = registry.adopt(&[pool(&[("a", 0), ("b", 0)])], None, &mut Vec::new());
         place(&first[0]);
-        registry.adopt(&[pool(&[("a", 0)])], &mut Vec::new());
+        registry.adopt(&[pool(&[("a", 0)])], None, &mut Vec::new());
         let status = registry.status();
         assert_eq!(status.len(), 1);
         assert_eq!(
@@ -277,14 +383,14 @@ mod tests {
     #[test]
     fn who_waits_is_called_when_the_next_plan_has_room() {
         let mut registry = ServerRegistry::default();
-        let first = registry.adopt(&[pool(&[("a", 1)])], &mut Vec::new());
+        let first = registry.adopt(&[pool(&[("a", 1)])], None, &mut Vec::new());
         assert_eq!(place(&first[0]), Placed::At("a".to_owned()));
         let Placed::Waits(ticket) = place(&first[0]) else {
             panic!("a second place");
         };
         assert_eq!(registry.pool_status()[0].waiting, 1);
         let mut called = Vec::new();
-        registry.adopt(&[pool(&[("b", 1)])], &mut called);
+        registry.adopt(&[pool(&[("b", 1)])], None, &mut called);
         assert_eq!(called, [WAITER]);
         let (server, _) = first[0].collect(ticket).unwrap();
         assert_eq!(server.name, "b");
@@ -294,9 +400,9 @@ mod tests {
     #[test]
     fn a_place_without_a_lock_counts_under_the_plan_that_limits_it() {
         let mut registry = ServerRegistry::default();
-        let first = registry.adopt(&[pool(&[("a", 0)])], &mut Vec::new());
+        let first = registry.adopt(&[pool(&[("a", 0)])], None, &mut Vec::new());
         assert_eq!(place(&first[0]), Placed::At("a".to_owned()));
-        let second = registry.adopt(&[pool(&[("a", 1)])], &mut Vec::new());
+        let second = registry.adopt(&[pool(&[("a", 1)])], None, &mut Vec::new());
         let Placed::Waits(ticket) = place(&second[0]) else {
             panic!("a second place");
         };

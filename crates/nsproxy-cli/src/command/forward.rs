@@ -65,6 +65,7 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
             _ => None,
         },
         share: nsproxy_engine::Share::default(),
+        health: nsproxy_engine::HealthPlan::default(),
     };
     let source = args
         .source_client

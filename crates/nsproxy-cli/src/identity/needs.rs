@@ -5,7 +5,7 @@ use std::path::Path;
 
 use netns_core::NetnsSpec;
 use nsproxy_config::model::Capability;
-use nsproxy_engine::{Plan, PoolPlan, ServerPlan, SourcePlan, UpstreamNetns};
+use nsproxy_engine::{HealthSource, Plan, PoolPlan, ServerPlan, SourcePlan, UpstreamNetns};
 
 /// Ports below this one are for the privileged, unless `ip_unprivileged_port_start` says otherwise (ip(7)).
 const UNPRIVILEGED: u16 = 1024;
@@ -46,15 +46,23 @@ impl Needs {
 
     fn server(&mut self, pool: &PoolPlan, server: &ServerPlan, follows: Option<&Vec<&NetnsSpec>>) {
         let shown = || format!("for server `{}/{}`", pool.name, server.name);
-        let netns: &[&NetnsSpec] = match (&server.netns, follows) {
-            (UpstreamNetns::Default, _) | (UpstreamNetns::Client, None) => return,
-            (UpstreamNetns::Client, Some(theirs)) => theirs,
-            (UpstreamNetns::Named(netns), _) => &[netns],
+        let connected = match (&server.netns, follows) {
+            (UpstreamNetns::Default, _) | (UpstreamNetns::Client, None) => None,
+            (UpstreamNetns::Client, Some(theirs)) => Some(theirs.clone()),
+            (UpstreamNetns::Named(netns), _) => Some(vec![netns]),
         };
+        let checked = match &server.health.source {
+            HealthSource::Checked(check) => check.netns.as_ref(),
+            _ => None,
+        };
+        if connected.is_none() && checked.is_none() {
+            return;
+        }
+        let mut netns = connected.into_iter().flatten().chain(checked);
         self.add(Capability::SysAdmin, || {
             format!("to enter namespaces {}", shown())
         });
-        if netns.iter().any(|netns| is_of_a_process(netns)) {
+        if netns.any(is_of_a_process) {
             self.add(Capability::SysPtrace, || {
                 format!("to find the namespace of a process {}", shown())
             });
@@ -144,6 +152,14 @@ mod tests {
                 "cap_sys_admin cap_sys_ptrace"
             );
         }
+    }
+
+    #[test]
+    fn a_check_in_a_namespace_needs_the_way_there() {
+        assert_eq!(
+            needs("listen l\n bind :80\n server s 10.0.0.1:80 check check-namespace pid:1\n"),
+            "cap_sys_admin cap_sys_ptrace"
+        );
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub(super) fn termination(reason: CloseReason, connected: bool) -> [u8; 2] {
         R::SocketFailed(_) => *b"RC",
         // By the manual: killed by whoever operates it. HAProxy ends without a line.
         R::Stopped => [b'K', state],
+        // By the manual: killed because the server went down, or because one that a backup stands in for came up.
+        R::ServerDown => [b'D', state],
+        R::ServerUp => [b'U', state],
         // By the manual: the proxy refuses the connection. HAProxy knows none of these cases.
         R::NoDestination | R::NoPort | R::Loop | R::NoSource | R::HeaderUnwritable => *b"PC",
         // By the manual: the proxy blocks it, for the namespace that its header names. Headers that are no good have a line

@@ -6,6 +6,7 @@
 //! Sessions of a frontend that has `log` lines are not said here: `sessions` writes them where those lines say.
 
 mod codes;
+mod health;
 mod sessions;
 mod text;
 
@@ -20,6 +21,7 @@ use std::time::{Duration, SystemTime};
 use nsproxy_engine::{CloseReason, Notice, Observer, SessionFacts, SessionSummary};
 use nsproxy_log::Level as Severity;
 
+use self::health::HealthLine;
 pub(crate) use self::sessions::{SessionLogs, host_name};
 pub(crate) use self::text::SessionText;
 
@@ -96,6 +98,14 @@ impl Log {
     fn event(&self, relay: &str, severity: Severity, line: fmt::Arguments<'_>) {
         if let Some(sessions) = &self.sessions {
             sessions.notice(relay, severity, line);
+        }
+        self.put(line);
+    }
+
+    /// The same of a pool: where the relays that use it have their logs.
+    fn pool_event(&self, pool: &str, severity: Severity, line: fmt::Arguments<'_>) {
+        if let Some(sessions) = &self.sessions {
+            sessions.pool_notice(pool, severity, line);
         }
         self.put(line);
     }
@@ -180,6 +190,23 @@ impl Observer for Log {
                     "accept-failed relay={relay} error=\"{error}\" action=\"tried again shortly\""
                 );
                 self.event(relay, Severity::Alert, line);
+            }
+            Notice::CheckEnded { pool, .. } => {
+                self.pool_event(pool, Severity::Notice, format_args!("{}", HealthLine(notice)));
+            }
+            Notice::ServerChanged {
+                pool,
+                is_up,
+                active,
+                backups,
+                ..
+            } => {
+                let severity = if *is_up { Severity::Notice } else { Severity::Alert };
+                self.pool_event(pool, severity, format_args!("{}", HealthLine(notice)));
+                if *active + *backups == 0 {
+                    let line = format_args!("backend {pool} has no server available!");
+                    self.pool_event(pool, Severity::Emerg, line);
+                }
             }
             _ => {}
         }

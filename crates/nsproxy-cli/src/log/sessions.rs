@@ -26,6 +26,8 @@ const TAG: &str = "nsproxy";
 #[derive(Debug)]
 pub(crate) struct SessionLogs {
     relays: HashMap<String, RelayLog>,
+    /// Of each pool, the targets of the relays that use it.
+    pools: HashMap<String, Vec<Arc<Target>>>,
     host: String,
 }
 
@@ -65,6 +67,7 @@ impl SessionLogs {
         let host = configured_host(config);
         let mut started: Vec<(LogTarget, String, Arc<Target>)> = Vec::new();
         let mut relays = HashMap::new();
+        let mut pools: HashMap<String, Vec<Arc<Target>>> = HashMap::new();
         for frontend in &config.frontends {
             let logging = &frontend.logging;
             let tag = logging.tag.as_ref().or(config.global.log_tag.as_ref());
@@ -81,12 +84,21 @@ impl SessionLogs {
                 }
                 targets.push(target);
             }
+            if let Some(backend) = frontend.backend {
+                let its = pools.entry(config.backend(backend).name.clone()).or_default();
+                for target in &targets {
+                    if !its.iter().any(|one| Arc::ptr_eq(one, target)) {
+                        its.push(Arc::clone(target));
+                    }
+                }
+            }
             if !targets.is_empty() {
                 relays.insert(frontend.name.clone(), RelayLog::new(frontend, targets));
             }
         }
         let logs = Self {
             relays,
+            pools,
             host: host_name(config),
         };
         let targets = started.into_iter().map(|(.., target)| target);
@@ -131,6 +143,19 @@ impl SessionLogs {
                 text.clear();
                 put(text, line);
                 for target in &log.targets {
+                    target.log(level, b"", text);
+                }
+            });
+        }
+    }
+
+    /// Something about a pool.
+    pub(super) fn pool_notice(&self, pool: &str, level: Level, line: std::fmt::Arguments<'_>) {
+        if let Some(targets) = self.pools.get(pool).filter(|targets| !targets.is_empty()) {
+            SCRATCH.with_borrow_mut(|Scratch { text, .. }| {
+                text.clear();
+                put(text, line);
+                for target in targets {
                     target.log(level, b"", text);
                 }
             });

@@ -7,6 +7,7 @@ mod addresses;
 mod background;
 mod balance;
 mod check;
+mod checks;
 mod common;
 mod demo;
 mod forward;

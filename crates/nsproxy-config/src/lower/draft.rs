@@ -7,6 +7,7 @@ use netns_core::NetnsName;
 use super::rules::DraftRules;
 use super::settings::Settings;
 use super::sink::Sink;
+use super::statements::server_checks::Health;
 use crate::model::{Bind, Server};
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -55,6 +56,8 @@ pub(super) struct Draft {
     /// The names on `netns-tlv allow` options.
     pub(super) narrowed: Vec<(NetnsName, Span)>,
     pub(super) servers: Vec<Server>,
+    /// What each of them says about its health, and where its name stands.
+    pub(super) healths: Vec<(Health, Span)>,
     pub(super) server_names: HashMap<String, Span>,
     pub(super) rules: DraftRules,
     /// The `resolvers` sections that `server` lines name.

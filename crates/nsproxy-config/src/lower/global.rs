@@ -8,6 +8,7 @@ use super::identity;
 use super::log_target;
 use super::sink::{Sink, shown};
 use super::statement;
+use super::statements::server_checks;
 use crate::keywords;
 use crate::model::{Global, HostName};
 use crate::reference::Doc;
@@ -25,6 +26,8 @@ pub(super) struct GlobalDirective {
     pub(super) doc: Doc,
 }
 
+/// HAProxy's limit.
+const SPREAD: RangeInclusive<u32> = 0..=50;
 /// HAProxy has at most 64 workers without thread groups; four digits of them are surely a slip.
 const THREADS: RangeInclusive<u32> = 1..=1024;
 
@@ -121,6 +124,36 @@ static STATEMENTS: &[GlobalDirective] = &[
             default: "no name",
             meaning: "The name of the host in messages, and `rfc3164` as their format where a `log` line has none.",
             example: "log-send-hostname",
+        },
+    },
+    GlobalDirective {
+        name: "spread-checks",
+        repeats: false,
+        apply: |global, args, sink| {
+            let percent = need_number(args, &SPREAD, sink);
+            global.spread_checks = percent
+                .and_then(|percent| u8::try_from(percent).ok())
+                .unwrap_or(0);
+        },
+        doc: Doc {
+            syntax: "spread-checks PERCENT",
+            default: "0",
+            meaning: "Make the intervals of health checks longer or shorter by chance, by so much at most: 0 to 50.",
+            example: "spread-checks 5",
+        },
+    },
+    GlobalDirective {
+        name: "max-spread-checks",
+        repeats: false,
+        apply: |global, args, sink| {
+            server_checks::time(&mut global.max_spread_checks, "max-spread-checks", args, sink);
+            args.finish(sink);
+        },
+        doc: Doc {
+            syntax: "max-spread-checks TIME",
+            default: "the interval of the checks",
+            meaning: "Make the first checks of all servers within that time.",
+            example: "max-spread-checks 1s",
         },
     },
     GlobalDirective {

@@ -8,6 +8,7 @@
 
 mod args;
 mod binds;
+mod checks;
 mod draft;
 mod global;
 mod identity;

@@ -53,6 +53,7 @@ impl Proxies {
             unplaced_servers: Vec::new(),
             narrowed: Vec::new(),
             servers: Vec::new(),
+            healths: Vec::new(),
             server_names: HashMap::new(),
             rules: DraftRules::default(),
             resolvers: Vec::new(),

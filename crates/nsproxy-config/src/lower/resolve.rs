@@ -8,6 +8,7 @@ use std::time::Duration;
 use nsproxy_log::Template;
 
 use super::binds;
+use super::checks;
 use super::draft::{Draft, keyword_of};
 use super::proxy::Proxies;
 use super::settings::{Mode, Set, Settings};
@@ -69,7 +70,11 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
         .iter()
         .map(|(name, id)| ((*name).to_owned(), *id))
         .collect();
-    for (draft, backend) in drafts.into_iter().zip(targets) {
+    let healths = checks::resolve(&drafts, sink);
+    for ((mut draft, backend), healths) in drafts.into_iter().zip(targets).zip(healths) {
+        for (server, health) in draft.servers.iter_mut().zip(healths) {
+            server.health = health;
+        }
         add(draft, backend, &by_name, config, sink);
     }
     set_fullconn(config);
@@ -428,11 +433,14 @@ fn add(
             redispatch: settings.redispatch.as_ref().and_then(|set| set.value),
             rules: of_backend,
             source: settings.source.as_ref().map(|set| set.value),
+            tcp_check: checks::steps(settings).map(<[_]>::to_vec),
+            log_health_checks: settings.log_health_checks.as_ref().is_some_and(|set| set.value),
             timeouts: ServerTimeouts {
                 connect: limit(settings.connect.as_ref()),
                 // 0 is that of `connect`, too.
                 queue: limit(settings.queue.as_ref()).or_else(|| limit(settings.connect.as_ref())),
                 server: limit(settings.server.as_ref()),
+                check: limit(settings.check.as_ref()),
             },
             name: draft.name,
             place,

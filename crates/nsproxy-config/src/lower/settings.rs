@@ -9,8 +9,9 @@ use nsproxy_log::Template;
 use super::args::Args;
 use super::draft::Draft;
 use super::sink::Sink;
+use super::statements::server;
 use crate::keywords::Why;
-use crate::model::{Balance, HashType, LogTarget, SourceAddress};
+use crate::model::{Balance, HashType, LogTarget, SourceAddress, TcpCheckStep};
 use crate::report::Diagnostic;
 use crate::source::Span;
 
@@ -65,6 +66,37 @@ pub(super) struct Settings {
     pub(super) not_null: Option<Set<bool>>,
     pub(super) not_normal: Option<Set<bool>>,
     pub(super) as_soon_as_possible: Option<Set<bool>>,
+    pub(super) check: Option<Set<Duration>>,
+    /// `option tcp-check`.
+    pub(super) is_tcp_check: Option<Set<bool>>,
+    pub(super) tcp_check: Lines,
+    pub(super) log_health_checks: Option<Set<bool>>,
+    /// Shared, since every proxy has one.
+    pub(super) default_server: Rc<server::Options>,
+}
+
+/// The `tcp-check` lines of one section.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lines {
+    pub(super) section: usize,
+    pub(super) steps: Rc<Vec<TcpCheckStep>>,
+    /// Where the first one is.
+    pub(super) span: Option<Span>,
+}
+
+impl Lines {
+    /// None of this section yet.
+    pub(super) fn new(section: usize) -> Self {
+        Self {
+            section,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn push(&mut self, step: TcpCheckStep, span: Span) {
+        Rc::make_mut(&mut self.steps).push(step);
+        self.span.get_or_insert(span);
+    }
 }
 
 /// Sets a value at the end of its statement; with it come its name and place for messages. A second one in the

@@ -26,7 +26,7 @@ pub enum CloseReason {
     NetnsAmbiguous,
     /// A rule has rejected the connection.
     Rejected(RuleStage),
-    /// The pool has no server.
+    /// The pool has no server that can be used.
     NoServer,
     /// No server had room in time.
     QueueTimeout,
@@ -54,6 +54,10 @@ pub enum CloseReason {
     Reset(Side),
     /// A system call on that side's socket failed.
     Failed(Side, Errno),
+    /// The server was found to be down, and its sessions end with it.
+    ServerDown,
+    /// A server is up again, and the sessions of its backups end for it.
+    ServerUp,
     /// The engine was stopped, or the drain deadline passed.
     Stopped,
 }
@@ -67,6 +71,8 @@ impl CloseReason {
             Self::Reset(_)
                 | Self::Failed(..)
                 | Self::IdleTimeout(_)
+                | Self::ServerDown
+                | Self::ServerUp
                 | Self::Stopped
                 | Self::Rejected(RuleStage::Connection)
         )
@@ -122,7 +128,7 @@ impl std::fmt::Display for CloseReason {
             Self::NetnsMissing => f.write_str("the PROXY header names no namespace"),
             Self::NetnsAmbiguous => f.write_str("the PROXY header names two different namespaces"),
             Self::Rejected(stage) => write!(f, "rejected by a rule about the {stage}"),
-            Self::NoServer => f.write_str("the backend has no server"),
+            Self::NoServer => f.write_str("the backend has no server that can be used"),
             Self::QueueTimeout => f.write_str("no server had room in time"),
             Self::QueueFull => f.write_str("too many sessions wait for the server"),
             Self::NoDestination => {
@@ -142,6 +148,8 @@ impl std::fmt::Display for CloseReason {
             Self::IdleTimeout(side) => write!(f, "{side} idle for too long"),
             Self::Reset(side) => write!(f, "reset by the {side}"),
             Self::Failed(side, errno) => write!(f, "{side} connection failed: {errno}"),
+            Self::ServerDown => f.write_str("the server is down"),
+            Self::ServerUp => f.write_str("the server that this one stands in for is up again"),
             Self::Stopped => f.write_str("stopped"),
         }
     }

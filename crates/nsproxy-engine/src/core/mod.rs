@@ -14,6 +14,7 @@
 //! | `step.rs` | what goes into a session and what comes out of it |
 //! | `close.rs` | why a session ended |
 //! | `balance/` | which server a session goes to, and who waits for one |
+//! | `health/` | whether a server can be reached, by its checks |
 //! | `policy.rs` | which namespace a connection belongs to |
 //! | `rate.rs` | how many events there may be in a second |
 //! | `rules/` | what the rules of a configuration say of a connection |
@@ -21,6 +22,7 @@
 pub mod balance;
 pub mod close;
 pub mod flow;
+pub mod health;
 pub mod moment;
 pub mod policy;
 pub mod rate;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::iter;
 
-use super::{Endpoint, Plan};
+use super::{Endpoint, HealthSource, Plan, PoolPlan, ServerPlan};
 use crate::core::rules::Rules;
 
 /// A plan that does not hold together. Whoever made it has a mistake.
@@ -48,6 +48,16 @@ pub enum PlanError {
         /// Its weight.
         weight: u16,
     },
+    /// The health of a server is that of one that is not checked.
+    #[error("server `{server}` of pool `{pool}` tracks `{tracked}`, which is not checked")]
+    TracksUnchecked {
+        /// The pool's name.
+        pool: String,
+        /// The server's name.
+        server: String,
+        /// The one that it tracks, with its pool.
+        tracked: String,
+    },
     /// Two listeners in one place.
     #[error("relay `{relay}` listens at {address} in the same namespace as another listener of the plan")]
     DuplicateListener {
@@ -64,7 +74,7 @@ impl Plan {
     /// # Errors
     ///
     /// A pool index out of range, two servers of one name in a pool, two pools of one name, a relay without a listener, a
-    /// weight beyond 256.
+    /// weight beyond 256, a server that tracks one that is not checked.
     pub fn check(&self) -> Result<(), PlanError> {
         for relay in &self.relays {
             let rules = relay.rules.as_deref();
@@ -111,6 +121,34 @@ impl Plan {
                 });
             }
         }
+        self.check_tracking()
+    }
+
+    fn check_tracking(&self) -> Result<(), PlanError> {
+        let servers: Vec<(&PoolPlan, &ServerPlan)> = self
+            .pools
+            .iter()
+            .flat_map(|pool| pool.servers.iter().map(move |server| (pool, server)))
+            .collect();
+        let checked: BTreeSet<_> = servers
+            .iter()
+            .filter(|(_, server)| matches!(server.health.source, HealthSource::Checked(_)))
+            .map(|(pool, server)| (&*pool.name, &*server.name))
+            .collect();
+        for (pool, server) in servers {
+            if let HealthSource::Tracked {
+                pool: other,
+                server: tracked,
+            } = &server.health.source
+                && !checked.contains(&(&**other, &**tracked))
+            {
+                return Err(PlanError::TracksUnchecked {
+                    pool: pool.name.clone(),
+                    server: server.name.clone(),
+                    tracked: format!("{other}/{tracked}"),
+                });
+            }
+        }
         Ok(())
     }
 }
@@ -119,7 +157,7 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::core::balance::Share;
-    use crate::plan::{ListenerPlan, ServerPlan, Target, UpstreamNetns};
+    use crate::plan::{HealthPlan, ListenerPlan, Target, UpstreamNetns};
 
     fn plan() -> Plan {
         let listener = ListenerPlan::at(Endpoint::Ip(([127, 0, 0, 1], 0).into()));
@@ -129,6 +167,7 @@ mod tests {
             netns: UpstreamNetns::Default,
             send_header: None,
             share: Share::default(),
+            health: HealthPlan::default(),
         };
         Plan::forward(listener, server, None)
     }
@@ -146,6 +185,16 @@ mod tests {
         let twin = plan.pools[0].servers[0].clone();
         plan.pools[0].servers.push(twin);
         assert!(matches!(plan.check(), Err(PlanError::DuplicateServer { .. })));
+    }
+
+    #[test]
+    fn a_server_that_tracks_one_without_checks_is_refused() {
+        let mut plan = plan();
+        plan.pools[0].servers[0].health.source = HealthSource::Tracked {
+            pool: "forward".to_owned(),
+            server: "s".to_owned(),
+        };
+        assert!(matches!(plan.check(), Err(PlanError::TracksUnchecked { .. })));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //! embeds the engine; `nsproxy` makes it from a HAProxy-syntax configuration.
 
 mod check;
+mod health;
 
 pub use check::PlanError;
+pub use health::{CheckPlan, HealthPlan, HealthSource, ObservePlan};
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +18,7 @@ use std::time::Duration;
 use netns_core::NetnsSpec;
 
 use crate::core::balance::{Algorithm, Share};
+use crate::core::health::Spread;
 use crate::core::rules::Rules;
 use crate::worker::SessionFacts;
 
@@ -31,6 +34,8 @@ pub struct Plan {
     pub pools: Vec<PoolPlan>,
     /// Namespaces that the NETNS TLV of a received PROXY header may select, by the very text written here.
     pub selectable: BTreeSet<NetnsSpec>,
+    /// How the checks of servers are spread over time.
+    pub spread: Spread,
 }
 
 /// One rule: what arrives at these listeners goes to that pool.
@@ -194,6 +199,8 @@ pub struct ServerPlan {
     pub send_header: Option<HeaderPlan>,
     /// What it may get.
     pub share: Share,
+    /// How it is found out whether it can be reached.
+    pub health: HealthPlan,
 }
 
 /// Where a server is.
@@ -334,6 +341,7 @@ impl Plan {
                 rules: None,
             }],
             selectable: BTreeSet::new(),
+            spread: Spread::default(),
         }
     }
 }

@@ -28,8 +28,12 @@ pub(super) fn choose(
     resources: &mut Resources,
 ) -> Result<Option<SocketRequest>, CloseReason> {
     if let (Place::Taken, Some(chosen)) = (&entry.place, &entry.server) {
-        // Another attempt at the same server.
-        return request(entry, chosen).map(Some);
+        if chosen.server.is_up() {
+            // Another attempt at the same server.
+            return request(entry, chosen).map(Some);
+        }
+        // It has gone down since.
+        leave(entry, resources);
     }
     let server = match std::mem::replace(&mut entry.place, Place::None) {
         Place::Granted(server) => server,
@@ -168,6 +172,28 @@ pub(super) fn leave(entry: &mut Entry, resources: &mut Resources) {
     }
 }
 
+/// The server that the session has a place at.
+pub(super) fn holds_place(entry: &Entry) -> Option<&Server> {
+    match (&entry.place, &entry.server) {
+        (Place::Granted(server), _) => Some(server),
+        (Place::Taken, Some(chosen)) => Some(&chosen.server),
+        _ => None,
+    }
+}
+
+/// Says of the server that a connection to it was established, or has failed.
+pub(super) fn testify(entry: &Entry, established: bool) {
+    let server = entry.server.as_ref().map(|chosen| &chosen.server);
+    let Some(witness) = server.and_then(|server| server.witness.as_ref()) else {
+        return;
+    };
+    if established {
+        witness.on_connected();
+    } else {
+        witness.on_failed();
+    }
+}
+
 /// Starts connecting the upstream socket.
 pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) -> Connect {
     let (Some(chosen), Some(socket)) = (&entry.server, entry.socket(Side::Upstream)) else {
@@ -198,7 +224,7 @@ pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) 
     match result {
         Ok(()) => established(entry, key, resources),
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Connect::InProgress,
-        Err(error) => Connect::Failed(Errno::from(&error)),
+        Err(error) => refused(entry, &error),
     }
 }
 
@@ -209,12 +235,18 @@ pub(super) fn finish(entry: &mut Entry, key: usize, failed: bool, resources: &mu
     }
     match entry.socket(Side::Upstream).map(socket2::Socket::take_error) {
         Some(Ok(None)) => established(entry, key, resources),
-        Some(Ok(Some(error)) | Err(error)) => Connect::Failed(Errno::from(&error)),
+        Some(Ok(Some(error)) | Err(error)) => refused(entry, &error),
         None => Connect::Failed(Errno(libc::ENOTCONN)),
     }
 }
 
+fn refused(entry: &Entry, error: &std::io::Error) -> Connect {
+    testify(entry, false);
+    Connect::Failed(Errno::from(error))
+}
+
 fn established(entry: &mut Entry, key: usize, resources: &mut Resources) -> Connect {
+    testify(entry, true);
     match header::prepare_preface(entry, key, resources) {
         Ok(Preface { bytes, payload }) => Connect::Established {
             preface: bytes,

@@ -54,6 +54,7 @@ use self::timers::Timers;
 use self::token::{About, edge};
 use crate::accepted::Accepted;
 use crate::admission::Gate;
+use crate::core::balance::Load;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::moment::Moment;
 use crate::core::side::Side;
@@ -364,7 +365,11 @@ impl Worker {
         self.timers.expire(now, &mut due);
         for key in due.drain(..) {
             if let Some(entry) = self.sessions.get_mut(key) {
+                let was_connecting = entry.core.is_connecting();
                 entry.core.on_time(now);
+                if was_connecting && !entry.core.is_connecting() {
+                    connector::testify(entry, false);
+                }
                 self.drive(key);
             }
         }
@@ -399,6 +404,7 @@ impl Worker {
                 Command::Unlisten(id) => self.acceptor.unlisten(&self.poll, id),
                 Command::Adopt(accepted) => self.begin(*accepted),
                 Command::Called(waiter) => self.on_called(waiter),
+                Command::EndSessions(load, reason) => self.end_sessions_of(&load, reason),
                 Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
                 Command::Drain(deadline) => {
                     self.acceptor.unlisten_all(&self.poll);
@@ -421,6 +427,19 @@ impl Worker {
         {
             entry.core.on_called(self.resources.now());
             self.drive(key);
+        }
+    }
+
+    /// Ends the sessions that have a place at the server with this load.
+    fn end_sessions_of(&mut self, load: &Arc<Load>, reason: CloseReason) {
+        let has_place = |entry: &Entry| {
+            let server = connector::holds_place(entry);
+            server.is_some_and(|server| Arc::ptr_eq(&server.load, load))
+        };
+        let sessions = self.sessions.iter().filter(|(_, entry)| has_place(entry));
+        let keys: Vec<_> = sessions.map(|(key, _)| key).collect();
+        for key in keys {
+            self.end(key, reason);
         }
     }
 

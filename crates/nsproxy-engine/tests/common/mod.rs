@@ -194,6 +194,7 @@ pub(crate) fn server(address: &Address) -> ServerPlan {
         netns: UpstreamNetns::Default,
         send_header: None,
         share: nsproxy_engine::Share::default(),
+        health: nsproxy_engine::HealthPlan::default(),
     }
 }
 

@@ -47,6 +47,48 @@ static OPTIONS: &[Named] = &[
         },
     },
     Named {
+        name: "option log-health-checks",
+        side: Side::Server,
+        apply: |draft, on, args, sink| {
+            let place = ("option log-health-checks", args.span());
+            set(
+                draft,
+                |settings| &mut settings.log_health_checks,
+                on,
+                place,
+                args,
+                sink,
+            );
+        },
+        doc: Doc {
+            syntax: "option log-health-checks",
+            default: "off",
+            meaning: "Log each result of a check that differs from the one before, and each step towards up or down. That a server goes up or down is always logged.",
+            example: "option log-health-checks",
+        },
+    },
+    Named {
+        name: "option tcp-check",
+        side: Side::Server,
+        apply: |draft, on, args, sink| {
+            let place = ("option tcp-check", args.span());
+            set(
+                draft,
+                |settings| &mut settings.is_tcp_check,
+                on,
+                place,
+                args,
+                sink,
+            );
+        },
+        doc: Doc {
+            syntax: "option tcp-check",
+            default: "off",
+            meaning: "Do in each check what the `tcp-check` lines say.",
+            example: "option tcp-check",
+        },
+    },
+    Named {
         name: "option redispatch",
         side: Side::Server,
         apply: redispatch,

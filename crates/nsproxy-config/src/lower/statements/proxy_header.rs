@@ -13,6 +13,8 @@ use crate::syntax::Word;
 pub(super) struct HeaderOptions {
     /// The version, and where it is chosen.
     version: Option<(Version, Span)>,
+    /// The same of the `default-server` lines before.
+    inherited: Option<(Version, Span)>,
     /// `proxy-v2-options`.
     listed: Option<Span>,
     crc32c: bool,
@@ -44,6 +46,24 @@ const OWN_TYPES: [(u8, &str); 2] = [
 ];
 
 impl HeaderOptions {
+    /// What another line begins with that comes after this one.
+    pub(super) fn inherited(&self) -> Self {
+        Self {
+            version: None,
+            inherited: self.chosen(),
+            ..self.clone()
+        }
+    }
+
+    /// Forgets what the lines before have chosen.
+    pub(super) fn take_back(&mut self, version: Version) {
+        self.inherited.take_if(|(chosen, _)| *chosen == version);
+    }
+
+    fn chosen(&self) -> Option<(Version, Span)> {
+        self.version.or(self.inherited)
+    }
+
     pub(super) fn choose(&mut self, version: Version, word: &Word<'_>, sink: &mut Sink<'_>) {
         if let Some((_, first)) = self.version {
             let error = Diagnostic::error(word.span, "a connection begins with one PROXY header, not two");
@@ -106,7 +126,7 @@ impl HeaderOptions {
 
     /// The header that the options ask for together.
     pub(super) fn header(self, sink: &mut Sink<'_>) -> Option<ProxyHeader> {
-        if let Some((Version::V2, _)) = self.version {
+        if let Some((Version::V2, _)) = self.chosen() {
             return Some(ProxyHeader::V2 {
                 crc32c: self.crc32c,
                 unique_id: self.unique_id,
@@ -134,7 +154,7 @@ impl HeaderOptions {
             );
             sink.push(error.with_help("add `send-proxy-v2` to the line"));
         }
-        self.version.map(|_| ProxyHeader::V1)
+        self.chosen().map(|_| ProxyHeader::V1)
     }
 }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use super::default_namespace::Chosen;
 use super::proxy_header::{HeaderOptions, Version};
+use super::server_checks::{self, Health};
 use super::server_names::{self, Names};
 use crate::keywords;
 use crate::lower::args::{Args, Opt, entries, options};
@@ -11,7 +12,7 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address, shown};
 use crate::lower::table::Directive;
-use crate::model::{Server, ServerAddress, ServerNetns};
+use crate::model::{self, Server, ServerAddress, ServerNetns};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::syntax::Word;
@@ -32,8 +33,9 @@ pub(in crate::lower) static ROW: Directive = Directive {
     parts: || TABLES.iter().flat_map(|table| entries("server", table)).collect(),
 };
 
+/// What a line says, on top of what it inherits.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Options {
+pub(in crate::lower) struct Options {
     netns: Chosen<ServerNetns>,
     header: HeaderOptions,
     weight: Option<u16>,
@@ -43,10 +45,21 @@ pub(super) struct Options {
     minconn: Option<NonZeroU32>,
     maxqueue: Option<NonZeroU32>,
     pub(super) names: Names,
+    pub(super) health: Health,
+}
+
+impl Options {
+    /// What another line begins with that comes after this one.
+    pub(super) fn inherited(&self) -> Self {
+        Self {
+            header: self.header.inherited(),
+            ..self.clone()
+        }
+    }
 }
 
 /// All options of the line.
-static TABLES: &[&[Opt<Options>]] = &[OPTIONS, server_names::OPTIONS];
+pub(super) static TABLES: &[&[Opt<Options>]] = &[OPTIONS, server_names::OPTIONS, server_checks::OPTIONS];
 
 static OPTIONS: &[Opt<Options>] = &[
     Opt {
@@ -120,6 +133,26 @@ static OPTIONS: &[Opt<Options>] = &[
         },
     },
     Opt {
+        name: "no-send-proxy",
+        apply: |options, _, _, _| options.header.take_back(Version::V1),
+        doc: Doc {
+            syntax: "no-send-proxy",
+            default: "",
+            meaning: "Take a `send-proxy` of `default-server` back.",
+            example: "server a 10.0.0.5:80 no-send-proxy",
+        },
+    },
+    Opt {
+        name: "no-send-proxy-v2",
+        apply: |options, _, _, _| options.header.take_back(Version::V2),
+        doc: Doc {
+            syntax: "no-send-proxy-v2",
+            default: "",
+            meaning: "Take a `send-proxy-v2` of `default-server` back.",
+            example: "server a 10.0.0.5:80 no-send-proxy-v2",
+        },
+    },
+    Opt {
         name: "weight",
         apply: weight,
         doc: Doc {
@@ -137,6 +170,26 @@ static OPTIONS: &[Opt<Options>] = &[
             default: "off",
             meaning: "Use it only while no other server can be used; with several, the first one, unless `option allbackups`.",
             example: "server a 10.0.0.5:80 backup",
+        },
+    },
+    Opt {
+        name: "no-backup",
+        apply: |options, _, _, _| options.backup = false,
+        doc: Doc {
+            syntax: "no-backup",
+            default: "",
+            meaning: "Take a `backup` of `default-server` back.",
+            example: "server a 10.0.0.5:80 no-backup",
+        },
+    },
+    Opt {
+        name: "enabled",
+        apply: |options, _, _, _| options.disabled = false,
+        doc: Doc {
+            syntax: "enabled",
+            default: "",
+            meaning: "Take a `disabled` of `default-server` back.",
+            example: "server a 10.0.0.5:80 enabled",
         },
     },
     Opt {
@@ -196,7 +249,7 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         return;
     };
     let address = address::parse_server(&word.text).map_err(|error| report_address(word, 0, &error, sink));
-    let mut line = Options::default();
+    let mut line = draft.settings.default_server.inherited();
     options(&mut line, args, TABLES, &keywords::SERVER_OPTIONS, "server", sink);
     draft.server_lines += 1;
     let (Some(name), Ok(mut address)) = (name, address) else {
@@ -215,6 +268,7 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         ServerAddress::Host(host) => line.names.finish(host, &netns, word, draft, sink),
         _ => line.names.warn_without_host(sink),
     }
+    draft.healths.push((line.health, name_word.span));
     draft.servers.push(Server {
         name,
         place: sink.place(name_word.span),
@@ -227,6 +281,8 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         maxconn: line.maxconn,
         minconn: line.minconn,
         maxqueue: line.maxqueue,
+        // What it says about its health depends on lines that may come later.
+        health: model::Health::default(),
     });
 }
 

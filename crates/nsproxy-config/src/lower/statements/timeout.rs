@@ -32,6 +32,17 @@ struct Timeout {
 
 static TIMEOUTS: &[Timeout] = &[
     Timeout {
+        name: "timeout check",
+        side: Side::Server,
+        slot: |settings| &mut settings.check,
+        doc: Doc {
+            syntax: "timeout check TIME",
+            default: "what is left of `inter`",
+            meaning: "How long a check may take once it is connected. With it, connecting may take as long as `timeout connect` and `inter` allow.",
+            example: "timeout check 2s",
+        },
+    },
+    Timeout {
         name: "timeout client",
         side: Side::Client,
         slot: |settings| &mut settings.client,

@@ -101,8 +101,10 @@ impl Balancer {
 
     /// Says whether a server can be reached.
     pub(super) fn set_down(&mut self, server: usize, down: bool) {
-        self.seats[server].down = down;
-        self.regroup();
+        if self.seats[server].down != down {
+            self.seats[server].down = down;
+            self.regroup();
+        }
     }
 
     /// The servers that get sessions now.

@@ -7,5 +7,7 @@ bitflags::bitflags! {
     pub struct Down: u8 {
         /// Nobody knows its address.
         const UNRESOLVED = 1;
+        /// Its checks fail.
+        const UNHEALTHY = 2;
     }
 }

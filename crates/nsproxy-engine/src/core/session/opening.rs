@@ -72,6 +72,11 @@ impl Session {
         }
     }
 
+    /// Whether it waits for the upstream connection.
+    pub const fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Connecting { .. })
+    }
+
     /// Retries that were made.
     pub const fn retried(&self) -> u16 {
         self.retried

@@ -1,0 +1,106 @@
+//! What follows when a server goes down or up: the pools learn of it, sessions end or begin, the observer is told.
+
+use std::sync::Arc;
+
+use super::Member;
+use super::target::Target;
+use crate::core::balance::{Down, Load};
+use crate::core::close::CloseReason;
+use crate::core::health::{Change, CheckReport};
+use crate::inbox::{self, Command, Mailbox};
+use crate::observer::{Cause, Notice, Observer};
+use crate::pool::Waiter;
+
+/// Tells everybody.
+pub(super) struct Announcer {
+    observer: Arc<dyn Observer>,
+    mailboxes: Arc<[Mailbox]>,
+    /// Sessions to be called; empty but within a call.
+    called: Vec<Waiter>,
+}
+
+impl Announcer {
+    pub(super) fn new(observer: Arc<dyn Observer>, mailboxes: Arc<[Mailbox]>) -> Self {
+        Self {
+            observer,
+            mailboxes,
+            called: Vec::new(),
+        }
+    }
+
+    /// A check has found something new.
+    pub(super) fn check_ended(&self, target: &Target, report: &CheckReport) {
+        let Some(Member { pool, server }) = target.watched.members.first() else {
+            return;
+        };
+        self.observer.notice(&Notice::CheckEnded {
+            pool: &pool.name,
+            server: &server.name,
+            backup: server.share.backup,
+            report,
+            is_up: target.monitor.is_up(),
+            progress: target.monitor.progress(),
+        });
+    }
+
+    /// A server has changed sides, and those that track it have, too.
+    pub(super) fn changed(&mut self, target: &Target, change: Change, report: &CheckReport) {
+        let is_up = change == Change::Up;
+        let members = &target.watched.members;
+        for (index, member) in members.iter().enumerate() {
+            let requeued = member.pool.waiting_for(&member.server);
+            self.set(member, is_up);
+            let cause = match members.first() {
+                Some(checked) if index > 0 => Cause::Tracked {
+                    pool: &checked.pool.name,
+                    server: &checked.server.name,
+                },
+                _ if target.watched.plan.reports => Cause::Reported(report),
+                _ => Cause::Check(report),
+            };
+            let (active, backups) = member.pool.available();
+            self.observer.notice(&Notice::ServerChanged {
+                pool: &member.pool.name,
+                server: &member.server.name,
+                backup: member.server.share.backup,
+                is_up,
+                cause,
+                active,
+                backups,
+                sessions: member.server.load.sessions() as usize,
+                requeued,
+                waiting: member.pool.places().waiting(),
+            });
+            self.end_sessions(member, is_up);
+        }
+    }
+
+    /// Makes sure that each pool knows of the servers' state.
+    pub(super) fn settle(&mut self, target: &Target) {
+        for member in &target.watched.members {
+            self.set(member, target.monitor.is_up());
+        }
+    }
+
+    fn set(&mut self, Member { pool, server }: &Member, is_up: bool) {
+        pool.set_down(server, Down::UNHEALTHY, !is_up, &mut self.called);
+        inbox::call(&self.mailboxes, self.called.drain(..));
+    }
+
+    fn end_sessions(&self, Member { pool, server }: &Member, is_up: bool) {
+        if !is_up && server.ends_sessions {
+            self.end_sessions_of(&server.load, CloseReason::ServerDown);
+        }
+        if is_up && server.ends_backup_sessions && !server.share.backup {
+            for backup in pool.servers().iter().filter(|server| server.share.backup) {
+                self.end_sessions_of(&backup.load, CloseReason::ServerUp);
+            }
+        }
+    }
+
+    fn end_sessions_of(&self, load: &Arc<Load>, reason: CloseReason) {
+        for mailbox in &*self.mailboxes {
+            mailbox.send(Command::EndSessions(Arc::clone(load), reason));
+        }
+    }
+}

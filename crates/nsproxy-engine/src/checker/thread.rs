@@ -1,0 +1,375 @@
+//! The loop of the thread that makes checks: which one is due, which one has taken too long, which one can go on.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token};
+use slab::Slab;
+
+use super::attempt::{Attempt, Progress};
+use super::changes::Announcer;
+use super::target::{State, Target};
+use super::{Message, Watched};
+use crate::core::health::{Change, CheckReport, CheckResult, Judged, OnError, Spread};
+use crate::core::moment::{Moment, Span};
+use crate::health::Health;
+use crate::inbox::Mailbox;
+use crate::observer::Observer;
+use crate::opener::{OpenAnswer, OpenToken, OpenerFactory, SocketOpener};
+
+/// The token of the waker.
+pub(super) const WAKER: Token = Token(usize::MAX);
+const OPENER: Token = Token(usize::MAX - 1);
+/// Checks on their way at a time: the descriptors that are set aside do for them. Others wait for their turn.
+const MOST_AT_A_TIME: usize = 128;
+const EVENTS: usize = 128;
+
+/// What the thread owns.
+pub(super) struct CheckerThread {
+    poll: Poll,
+    messages: Receiver<Message>,
+    opener: Box<dyn SocketOpener>,
+    announcer: Announcer,
+    targets: Slab<Target>,
+    timers: BTreeSet<(Moment, usize)>,
+    /// Those whose check is due and has to wait for its turn.
+    due: VecDeque<usize>,
+    /// Checks on their way.
+    checking: usize,
+    spread: Spread,
+    started: Instant,
+    now: Moment,
+    random: u64,
+    answers: Vec<OpenAnswer>,
+}
+
+impl CheckerThread {
+    pub(super) fn new(
+        poll: Poll,
+        messages: Receiver<Message>,
+        factory: &dyn OpenerFactory,
+        observer: Arc<dyn Observer>,
+        mailboxes: Arc<[Mailbox]>,
+    ) -> io::Result<Self> {
+        let mut opener = factory.opener(0)?;
+        opener.register(poll.registry(), OPENER)?;
+        Ok(Self {
+            poll,
+            messages,
+            opener,
+            announcer: Announcer::new(observer, mailboxes),
+            targets: Slab::new(),
+            timers: BTreeSet::new(),
+            due: VecDeque::new(),
+            checking: 0,
+            spread: Spread::default(),
+            started: Instant::now(),
+            now: Moment::default(),
+            // An xorshift never leaves zero.
+            random: RandomState::new().hash_one(0) | 1,
+            answers: Vec::new(),
+        })
+    }
+
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            let patience = self
+                .timers
+                .first()
+                .map(|(at, _)| at.since(self.now) + Duration::from_millis(1));
+            if let Err(error) = self.poll.poll(&mut events, patience)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                // Without checks, servers stay as they are.
+                return;
+            }
+            self.tick();
+            for event in &events {
+                match event.token() {
+                    WAKER | OPENER => {}
+                    Token(slot) => self.on_edge(slot),
+                }
+            }
+            if self.read_messages().is_break() {
+                return;
+            }
+            self.on_time();
+            self.begin_due();
+            self.take_answers();
+        }
+    }
+
+    fn tick(&mut self) {
+        let millis = self.started.elapsed().as_millis();
+        self.now = Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+    }
+
+    fn read_messages(&mut self) -> ControlFlow<()> {
+        loop {
+            match self.messages.try_recv() {
+                Ok(Message::Adopt(watched, spread)) => self.adopt(watched, spread),
+                Ok(Message::ErrorLimit(health, errors)) => self.on_errors(&health, errors),
+                Ok(Message::End) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
+                Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
+            }
+        }
+    }
+
+    fn adopt(&mut self, watched: Vec<Watched>, spread: Spread) {
+        self.spread = spread;
+        let intervals: Vec<_> = watched
+            .iter()
+            .map(|watched| watched.plan.rules.interval)
+            .collect();
+        let mut gone: BTreeSet<usize> = self.targets.iter().map(|(slot, _)| slot).collect();
+        for (place, watched) in watched.into_iter().enumerate() {
+            let known = self
+                .targets
+                .iter()
+                .find(|(slot, target)| {
+                    gone.contains(slot) && Arc::ptr_eq(&target.watched.health, &watched.health)
+                })
+                .map(|(slot, _)| slot);
+            let (slot, changes) = match known {
+                Some(slot) => {
+                    gone.remove(&slot);
+                    (slot, self.targets[slot].adopt(watched))
+                }
+                None => (self.targets.insert(Target::new(watched)), true),
+            };
+            if changes {
+                self.abandon(slot);
+                let first = self.spread.first(place, intervals[place], &intervals);
+                self.arm(slot, self.now.as_millis() + first);
+            }
+            // The pools may have been set up with what was true a moment before.
+            self.announcer.settle(&self.targets[slot]);
+        }
+        for slot in gone {
+            self.abandon(slot);
+            self.disarm(slot);
+            self.due.retain(|due| *due != slot);
+            self.targets.remove(slot);
+        }
+    }
+
+    /// A check that is on its way is not wanted any more.
+    fn abandon(&mut self, slot: usize) {
+        let target = &mut self.targets[slot];
+        if let State::Checking(mut attempt) = std::mem::replace(&mut target.state, State::Idle) {
+            attempt.close();
+            self.checking -= 1;
+        }
+    }
+
+    fn on_time(&mut self) {
+        while let Some(&(at, slot)) = self.timers.first()
+            && at <= self.now
+        {
+            self.disarm(slot);
+            match &self.targets[slot].state {
+                State::Idle => self.due.push_back(slot),
+                State::Checking(attempt) if attempt.deadline() <= self.now => {
+                    let progress = attempt.on_timeout();
+                    self.go_on(slot, progress);
+                }
+                State::Checking(attempt) => {
+                    let deadline = attempt.deadline();
+                    self.arm(slot, deadline.as_millis());
+                }
+            }
+        }
+    }
+
+    fn begin_due(&mut self) {
+        while self.checking < MOST_AT_A_TIME
+            && let Some(slot) = self.due.pop_front()
+        {
+            let target = &mut self.targets[slot];
+            if let State::Checking(_) = target.state {
+                continue;
+            }
+            let watched = &target.watched;
+            let (attempt, progress) = Attempt::begin(watched, self.now);
+            target.state = State::Checking(Box::new(attempt));
+            self.checking += 1;
+            self.go_on(slot, progress);
+        }
+    }
+
+    fn take_answers(&mut self) {
+        // An answer may lead to another request, of a script that connects more than once.
+        loop {
+            let mut answers = std::mem::take(&mut self.answers);
+            self.opener.answers(&mut answers);
+            let is_empty = answers.is_empty();
+            for OpenAnswer { token, result } in answers.drain(..) {
+                self.on_socket(token, result);
+            }
+            self.answers = answers;
+            if is_empty {
+                return;
+            }
+        }
+    }
+
+    fn on_socket(&mut self, token: OpenToken, result: Result<socket2::Socket, crate::opener::OpenError>) {
+        let (slot, generation) = split(token);
+        let Some(target) = self.targets.get_mut(slot) else {
+            return;
+        };
+        if let State::Checking(attempt) = &mut target.state
+            && target.generation == generation
+        {
+            let watched = &target.watched;
+            let place = (self.poll.registry(), Token(slot));
+            let progress = attempt.on_socket(result, place, watched, self.now);
+            self.go_on(slot, progress);
+        }
+    }
+
+    fn on_edge(&mut self, slot: usize) {
+        if let Some(target) = self.targets.get_mut(slot)
+            && let State::Checking(attempt) = &mut target.state
+        {
+            let progress = attempt.on_edge(&target.watched, self.now);
+            self.go_on(slot, progress);
+        }
+    }
+
+    fn go_on(&mut self, slot: usize, progress: Progress) {
+        let target = &mut self.targets[slot];
+        let State::Checking(attempt) = &mut target.state else {
+            return;
+        };
+        match progress {
+            Progress::Waits => {}
+            Progress::NeedsSocket(request) => {
+                target.generation = target.generation.wrapping_add(1);
+                self.opener.request(join(slot, target.generation), request);
+            }
+            Progress::Over(result, info) => {
+                let report = CheckReport {
+                    result,
+                    info,
+                    duration: Some(attempt.duration()),
+                };
+                return self.finish(slot, Some(&report));
+            }
+            Progress::Inconclusive => return self.finish(slot, None),
+        }
+        let deadline = attempt.deadline();
+        self.arm(slot, deadline.as_millis());
+    }
+
+    /// A check has ended, with this report if it has found something out.
+    fn finish(&mut self, slot: usize, report: Option<&CheckReport>) {
+        self.abandon(slot);
+        if let Some(report) = report {
+            let target = &mut self.targets[slot];
+            let judged = target.monitor.on_check(report.result.is_passed());
+            if report.result.is_passed() {
+                target.watched.health.forgive();
+            }
+            self.announce(slot, judged, report);
+        }
+        let next = self.targets[slot].monitor.next_in();
+        let after = self.spread.moved(next, draw(&mut self.random));
+        self.arm(slot, self.now.as_millis() + after);
+    }
+
+    /// Sessions have met errors, one after the other.
+    fn on_errors(&mut self, health: &Arc<Health>, errors: u32) {
+        let found = self
+            .targets
+            .iter_mut()
+            .find(|(_, target)| Arc::ptr_eq(&target.watched.health, health));
+        let Some((slot, target)) = found else {
+            return;
+        };
+        let rules = *target.monitor.rules();
+        if rules.on_error != OnError::FastCheck {
+            let judged = target.monitor.on_errors();
+            let report = CheckReport {
+                result: CheckResult::Observed,
+                info: format!(
+                    "Detected {errors} consecutive errors, last one was: L4 unsuccessful connection"
+                ),
+                duration: None,
+            };
+            self.announce(slot, judged, &report);
+        }
+        if let Some(fast) = rules.fast_interval {
+            self.hurry(slot, fast);
+        }
+    }
+
+    /// The next check is made no later than after `interval`.
+    fn hurry(&mut self, slot: usize, interval: Span) {
+        let soon = self.now.after(interval);
+        let target = &self.targets[slot];
+        if matches!(target.state, State::Idle) && target.timer.is_some_and(|timer| timer > soon) {
+            self.arm(slot, soon.as_millis());
+        }
+    }
+
+    fn announce(&mut self, slot: usize, judged: Judged, report: &CheckReport) {
+        let target = &mut self.targets[slot];
+        let is_news = judged.moved || target.last != Some(report.result);
+        target.last = Some(report.result);
+        target
+            .watched
+            .health
+            .set(target.monitor.is_up(), target.monitor.progress(), Some(report));
+        let target = &self.targets[slot];
+        if is_news && target.watched.plan.reports {
+            self.announcer.check_ended(target, report);
+        }
+        match judged.change {
+            Some(change @ (Change::Up | Change::Down)) => self.announcer.changed(target, change, report),
+            None => {}
+        }
+    }
+
+    fn arm(&mut self, slot: usize, millis: u64) {
+        let at = Moment::from_millis(millis);
+        if self.targets[slot].timer != Some(at) {
+            self.disarm(slot);
+            self.targets[slot].timer = Some(at);
+            self.timers.insert((at, slot));
+        }
+    }
+
+    fn disarm(&mut self, slot: usize) {
+        if let Some(at) = self.targets[slot].timer.take() {
+            self.timers.remove(&(at, slot));
+        }
+    }
+}
+
+/// Slab keys are far below 2^32.
+fn join(slot: usize, generation: u32) -> OpenToken {
+    OpenToken((slot as u64) << 32 | u64::from(generation))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "both halves are of 32 bits by construction"
+)]
+fn split(OpenToken(token): OpenToken) -> (usize, u32) {
+    ((token >> 32) as usize, token as u32)
+}
+
+/// An xorshift's next lot.
+fn draw(random: &mut u64) -> u32 {
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    u32::try_from(*random >> 32).unwrap_or(u32::MAX)
+}
