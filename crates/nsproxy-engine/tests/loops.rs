@@ -133,3 +133,17 @@ fn a_fixed_server_that_is_the_listener_itself_is_refused() {
         }
     });
 }
+
+#[test]
+fn a_circle_of_fixed_servers_ends_with_its_first_round() {
+    world("fixed-circle", |w| {
+        w.home().ip("address add 10.0.0.1/32 dev lo");
+        let [there, back] = [("10.0.0.1:80", "10.0.0.1:81"), ("10.0.0.1:81", "10.0.0.1:80")]
+            .map(|(place, to)| Plan::forward(listener_at(place), server(&address(to)), None));
+        let relay = Relay::start(&both(there, back));
+        w.home().connect("10.0.0.1:80").expect_closed();
+        relay.expect_idle();
+        assert_eq!(relay.stats().loops_refused, 1);
+        assert_eq!(relay.record.ends().len(), 2);
+    });
+}
