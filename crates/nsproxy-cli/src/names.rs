@@ -18,6 +18,8 @@ use socket2::Socket;
 
 use crate::log;
 
+/// The section that there always is.
+const BUILT_IN: &str = "default";
 /// How long the start waits for the first addresses. Servers without one are down until there is one.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same where some server has to have one for the start to go on.
@@ -169,18 +171,32 @@ impl nsproxy_resolve::Sockets for Sockets {
 
 /// Every server that is known by name.
 fn targets(config: &Config) -> anyhow::Result<Vec<Watched>> {
+    let sections = config.resolvers.iter();
+    let mut known: HashMap<_, _> = sections
+        .map(|section| (section.name.as_str(), Arc::new(servers(section))))
+        .collect();
+    known.entry(BUILT_IN).or_insert_with(|| Arc::new(built_in()));
     let mut targets = Vec::new();
     for backend in &config.backends {
         for server in &backend.servers {
             if let ServerAddress::Host(host) = &server.address {
-                targets.push(target(&backend.name, server, host, config)?);
+                targets.push(target(&backend.name, server, host, &known)?);
             }
         }
     }
     Ok(targets)
 }
 
-fn target(backend: &str, server: &Server, host: &Host, config: &Config) -> anyhow::Result<Watched> {
+fn target(
+    backend: &str,
+    server: &Server,
+    host: &Host,
+    known: &HashMap<&str, Arc<Servers>>,
+) -> anyhow::Result<Watched> {
+    let section = |name: &String| {
+        let section = known.get(name.as_str()).cloned();
+        section.with_context(|| format!("there is no `resolvers` section `{name}`"))
+    };
     Ok(Watched {
         group: backend.to_owned(),
         name: server.name.clone(),
@@ -192,7 +208,7 @@ fn target(backend: &str, server: &Server, host: &Host, config: &Config) -> anyho
         },
         source: match &host.resolvers {
             None => Source::System,
-            Some(name) => Source::Servers(Arc::new(servers(name, config))),
+            Some(name) => Source::Servers(section(name)?),
         },
         prefer: match host.prefer {
             model::Family::Ipv4 => nsproxy_resolve::Family::V4,
@@ -220,24 +236,25 @@ fn target(backend: &str, server: &Server, host: &Host, config: &Config) -> anyho
     })
 }
 
-/// A `resolvers` section; `default` without one stands for the files of the namespace.
-fn servers(name: &str, config: &Config) -> Servers {
-    let section = config.resolvers.iter().find(|section| section.name == name);
-    let section = section.cloned().unwrap_or_else(|| {
-        let nowhere = model::Place {
-            file: "".into(),
-            line: 0,
-        };
-        model::Resolvers {
-            parse_resolv_conf: true,
-            ..model::Resolvers::new(name.to_owned(), nowhere)
-        }
-    });
+/// What `resolvers default` stands for without a section of that name: the files of the namespace.
+fn built_in() -> Servers {
+    let nowhere = model::Place {
+        file: "".into(),
+        line: 0,
+    };
+    servers(&model::Resolvers {
+        parse_resolv_conf: true,
+        ..model::Resolvers::new(BUILT_IN.to_owned(), nowhere)
+    })
+}
+
+/// A `resolvers` section.
+fn servers(section: &model::Resolvers) -> Servers {
     let transport = |tcp| if tcp { Transport::Tcp } else { Transport::Udp };
     let nameservers = section.nameservers.iter();
     let hold = &section.hold;
     Servers {
-        name: name.to_owned(),
+        name: section.name.clone(),
         servers: nameservers
             .map(|server| (server.address, transport(server.tcp)))
             .collect(),

@@ -95,6 +95,21 @@ fn a_hundred_thousand_backends_that_are_not_there() {
 }
 
 #[test]
+fn a_hundred_thousand_lines_about_host_names() {
+    let section =
+        |n| format!("resolvers r{n}\n nameserver first 10.0.0.1:53\n nameserver second 10.0.0.2:53");
+    let sections = lines(25_000, section) + &lines(25_000, |_| section(0));
+    let servers = lines(25_000, |n| {
+        format!(" server s{n} host-{n}.example:80 resolvers r{n}")
+    });
+    let lost = lines(25_000, |n| {
+        format!(" server t{n} host-{n}.example:80 resolvers absent-{n}")
+    });
+    let report = read(format!("{sections}backend b\n{servers}{lost}"));
+    assert_eq!(report.count(Severity::Error), 50_000);
+}
+
+#[test]
 fn a_hundred_thousand_blocks_in_each_other() {
     let begin = lines(100_000, |_| ".if 1".to_owned());
     let end = lines(100_000, |_| ".endif".to_owned());

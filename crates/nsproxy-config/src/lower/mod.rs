@@ -49,6 +49,7 @@ pub(crate) fn lower(
     let mut config = Config::default();
     let mut globals = global::Globals::default();
     let mut proxies = Proxies::default();
+    let mut resolvers = resolvers::Sections::default();
     for statement in &tree.preamble {
         outside_of_sections(statement, &mut sink);
     }
@@ -56,7 +57,7 @@ pub(crate) fn lower(
         match section.kind {
             SectionKind::Global => globals.section(section, &mut sink),
             SectionKind::NamespaceList => namespaces::section(&mut config.namespace_list, section, &mut sink),
-            SectionKind::Resolvers => resolvers::section(&mut config.resolvers, section, &mut sink),
+            SectionKind::Resolvers => resolvers.section(section, &mut sink),
             SectionKind::Defaults | SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
                 proxies.section(section, &mut sink);
             }
@@ -72,6 +73,7 @@ pub(crate) fn lower(
         }
     }
     config.global = globals.finish();
+    config.resolvers = resolvers.finish();
     proxies.warn_about_unused_defaults(&mut sink);
     resolve::resolve(proxies, &mut config, &mut sink);
     sink.report_what_was_left_out();

@@ -12,7 +12,7 @@ use crate::model::{Nameserver, Resolvers};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
-use crate::syntax::{Section, Statement};
+use crate::syntax::{Section, Statement, Word};
 use crate::values::{address, name, number, time};
 
 /// One statement of the section.
@@ -179,28 +179,46 @@ pub(super) static STATEMENTS: &[Row] = &[
     },
 ];
 
-pub(super) fn section(all: &mut Vec<Resolvers>, section: &Section<'_>, sink: &mut Sink<'_>) {
-    let mut args = Args::new(&section.header);
-    let Some(word) = args.need("resolvers", "a name", sink) else {
-        return;
-    };
-    if !section.broken_header {
-        args.finish(sink);
+/// All of them, while they are being read.
+#[derive(Default)]
+pub(super) struct Sections {
+    list: Vec<Resolvers>,
+    names: HashMap<String, Span>,
+}
+
+impl Sections {
+    pub(super) fn finish(self) -> Vec<Resolvers> {
+        self.list
     }
-    if let Some((at, c)) = name::forbidden_char(&word.text) {
-        let message = format!(
-            "`{}` cannot stand in the name of a `resolvers` section",
-            c.escape_default()
-        );
-        let error = Diagnostic::error(word.part(at..at + c.len_utf8()), message);
-        sink.push(error.with_help(name::RULE));
+
+    pub(super) fn section(&mut self, section: &Section<'_>, sink: &mut Sink<'_>) {
+        let mut args = Args::new(&section.header);
+        let Some(word) = args.need("resolvers", "a name", sink) else {
+            return;
+        };
+        if !section.broken_header {
+            args.finish(sink);
+        }
+        if let Some((at, c)) = name::forbidden_char(&word.text) {
+            let message = format!(
+                "`{}` cannot stand in the name of a `resolvers` section",
+                c.escape_default()
+            );
+            let error = Diagnostic::error(word.part(at..at + c.len_utf8()), message);
+            sink.push(error.with_help(name::RULE));
+        }
+        let name = word.text.clone().into_owned();
+        if let Some(&first) = self.names.get(&name) {
+            let message = format!("a second `resolvers` section `{}`", shown(word));
+            sink.push(Diagnostic::error(word.span, message).with_related(first, "the first one"));
+        } else {
+            self.names.insert(name.clone(), word.span);
+        }
+        self.list.push(read(section, word, name, sink));
     }
-    let name = word.text.clone().into_owned();
-    if let Some(first) = all.iter().find(|resolvers| resolvers.name == name) {
-        let message = format!("a second `resolvers` section `{}`", shown(word));
-        let note = format!("the first one is at {}", first.place);
-        sink.push(Diagnostic::error(word.span, message).with_note(note));
-    }
+}
+
+fn read(section: &Section<'_>, word: &Word<'_>, name: String, sink: &mut Sink<'_>) -> Resolvers {
     let mut draft = Draft {
         resolvers: Resolvers::new(name, sink.place(word.span)),
         names: HashMap::new(),
@@ -230,7 +248,7 @@ pub(super) fn section(all: &mut Vec<Resolvers>, section: &Section<'_>, sink: &mu
         );
         sink.push(warning.with_help("add `nameserver NAME ADDR`, or `parse-resolv-conf`"));
     }
-    all.push(resolvers);
+    resolvers
 }
 
 fn unknown(line: &Statement<'_>, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
