@@ -7,8 +7,8 @@ use std::sync::Arc;
 use nsproxy_config::model::{self, Acl, Method, Patterns};
 use nsproxy_engine::Span;
 use nsproxy_engine::rules::{
-    Action, Choice, Condition, Converter, Expression, Fetch, Matcher, Networks, Place, Ranges, Rule, Rules,
-    Subject, Term, Test, Texts, Value,
+    Action, Choice, Condition, Converter, Expression, Expressions, Fetch, Matcher, Networks, Place, Ranges,
+    Rule, Rules, Subject, Term, Test, Texts, Value,
 };
 
 /// Which pool a backend is.
@@ -162,6 +162,15 @@ fn matcher(test: &model::Test) -> Matcher {
         Method::Int | Method::Version => Matcher::Number(numbers()),
         Method::Ip => Matcher::Address(networks()),
         Method::Len => Matcher::Length(numbers()),
+        // The configuration has only those that compile; with none, nothing matches.
+        Method::Reg => {
+            let expressions = all().flat_map(|patterns| match patterns {
+                Patterns::Texts(texts) => texts.as_slice(),
+                _ => &[],
+            });
+            let compiled = Expressions::new(test.ignores_case, expressions.map(String::as_str));
+            compiled.map_or_else(|_| Matcher::Number(Ranges::default()), Matcher::Expression)
+        }
         Method::Str => texts(Place::Whole),
         Method::Beg => texts(Place::Beginning),
         Method::End => texts(Place::End),

@@ -166,6 +166,8 @@ pub enum Method {
     Dir,
     /// One of them is in it, between dots and slashes.
     Dom,
+    /// One of these regular expressions is found in it.
+    Reg,
 }
 
 /// What a value is compared with.

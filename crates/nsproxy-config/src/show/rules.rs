@@ -162,6 +162,7 @@ fn method(method: Method) -> &'static str {
         Method::Sub => "sub",
         Method::Dir => "dir",
         Method::Dom => "dom",
+        Method::Reg => "reg",
     }
 }
 

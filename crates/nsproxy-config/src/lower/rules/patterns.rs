@@ -58,7 +58,12 @@ impl Reader {
                 numbers.push(range(text, number, self.operator)?);
             }
             Patterns::Networks(networks) => networks.push(network(text)?),
-            Patterns::Texts(texts) => texts.push(text.to_owned()),
+            Patterns::Texts(texts) => {
+                if self.method == Method::Reg {
+                    expression(text)?;
+                }
+                texts.push(text.to_owned());
+            }
             Patterns::Bytes(bytes) => bytes.push(hexadecimal(text)?),
         }
         Ok(())
@@ -172,6 +177,20 @@ fn ipv4(text: &str) -> Option<Ipv4Addr> {
         Some(&[a, b, d]) => Some([a, b, 0, d].into()),
         _ => None,
     }
+}
+
+/// The most memory of a compiled expression, as the engine has it.
+const LARGEST: usize = 64 << 10;
+
+fn expression(text: &str) -> Result<(), Fault> {
+    // It is larger where letters match in both cases.
+    let compiled = regex_lite::RegexBuilder::new(text)
+        .case_insensitive(true)
+        .size_limit(LARGEST)
+        .build();
+    compiled
+        .map(drop)
+        .map_err(|error| format!("`{}` is not a regular expression: {error}", shorten(text)))
 }
 
 fn hexadecimal(text: &str) -> Result<Vec<u8>, Fault> {

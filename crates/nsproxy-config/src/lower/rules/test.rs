@@ -26,14 +26,13 @@ const METHODS: &[(&str, Method)] = &[
     ("sub", Method::Sub),
     ("dir", Method::Dir),
     ("dom", Method::Dom),
+    ("reg", Method::Reg),
 ];
 
 /// Methods that only HAProxy has.
 static OTHER_METHODS: Table = Table(&[crate::keywords::Group {
-    why: crate::keywords::Why::Never(
-        "write the texts themselves, with `-m end`, `-m beg` or `-m sub` for parts of a name",
-    ),
-    words: &[("reg", 0), ("regm", 0)],
+    why: crate::keywords::Why::Never("nsproxy has no maps; write `-m reg`"),
+    words: &[("regm", 0)],
 }]);
 
 /// Takes a test from these words, of which there is at least one. With it comes the name of a fetch that asks for what the

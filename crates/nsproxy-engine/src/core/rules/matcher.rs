@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::expressions::Expressions;
 use super::fetch::Value;
 use super::networks::Networks;
 use super::ranges::Ranges;
@@ -20,6 +21,8 @@ pub enum Matcher {
     Address(Networks),
     /// It is one of these texts, or has one of them in it.
     Text(Texts),
+    /// One of these expressions is found in it.
+    Expression(Expressions),
     /// Its length is one of these numbers.
     Length(Ranges),
 }
@@ -43,6 +46,7 @@ impl Matcher {
                 Value::Bool(_) | Value::Number(_) | Value::Bytes(_) => false,
             },
             Self::Text(texts) => texts.match_text(&text_of(value)),
+            Self::Expression(expressions) => expressions.match_text(&text_of(value)),
             Self::Length(ranges) => ranges.contains(i64::try_from(text_of(value).len()).unwrap_or(i64::MAX)),
         }
     }

@@ -10,9 +10,11 @@
 //! | `convert.rs` | changes of a value before it is compared |
 //! | `matcher.rs` | what a value is compared with |
 //! | `texts.rs`, `networks.rs`, `ranges.rs` | sets of texts, networks and numbers |
+//! | `expressions.rs` | regular expressions |
 //! | `hello.rs` | a TLS `ClientHello` |
 
 mod convert;
+mod expressions;
 mod fetch;
 mod hello;
 mod matcher;
@@ -31,6 +33,7 @@ use std::sync::Arc;
 use super::moment::Span;
 
 pub use convert::Converter;
+pub use expressions::{Expressions, InvalidExpression};
 pub use fetch::{Facts, Fetch, PoolLoad, Value};
 pub use hello::{Hello, LONGEST_HELLO, Message};
 pub use matcher::Matcher;
