@@ -4,9 +4,11 @@
 //! known only when the configuration runs. `listen` sections appear as a frontend and a backend.
 
 mod abstract_name;
+mod check;
 mod identity;
 mod netns_tlv;
 mod resolvers;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -21,13 +23,9 @@ use serde::Serialize;
 
 use crate::json;
 
-mod check;
-
 pub use self::abstract_name::AbstractName;
 pub use self::identity::{Account, Capability};
 pub use self::netns_tlv::NetnsTlv;
-mod rules;
-
 pub use self::resolvers::{Family, Hold, Host, InitAddr, Nameserver, Network, Resolvers};
 pub use crate::logs::{LogTarget, Logging};
 pub use crate::source::Place;
