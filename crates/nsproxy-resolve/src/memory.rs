@@ -1,11 +1,15 @@
 //! What lookups have taught about one name: values, without a clock of their own.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::Failure;
 use crate::settings::Holds;
+
+/// How many addresses of a name are remembered: more than one lookup brings, whatever the servers answer.
+const MOST_ADDRESSES: usize = 256;
 
 /// The addresses of one name.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ impl Memory {
                 self.seen.extend(addresses.iter().map(|address| (*address, now)));
                 self.seen
                     .retain(|_, seen| *seen == now || now.saturating_duration_since(*seen) < holds.obsolete);
+                self.forget_oldest();
             }
             Err(failure) => {
                 if now.saturating_duration_since(self.confirmed) >= holds.after(*failure) {
@@ -43,6 +48,18 @@ impl Memory {
                     self.is_settled = true;
                 }
             }
+        }
+    }
+
+    /// Drops those that were seen longest ago while there are too many.
+    fn forget_oldest(&mut self) {
+        if self.seen.len() <= MOST_ADDRESSES {
+            return;
+        }
+        let mut latest: Vec<_> = self.seen.iter().map(|(ip, seen)| (Reverse(*seen), *ip)).collect();
+        latest.sort_unstable();
+        for (_, address) in &latest[MOST_ADDRESSES..] {
+            self.seen.remove(address);
         }
     }
 
@@ -100,6 +117,25 @@ mod tests {
             memory.learn(&Ok(vec![ip(2)]), &holds, begin + seconds(11));
             assert_eq!(memory.addresses(), Some(vec![ip(2)]));
         }
+    }
+
+    #[test]
+    fn of_more_addresses_than_a_name_may_have_those_seen_longest_ago_go() {
+        let begin = Instant::now();
+        let holds = Holds {
+            obsolete: seconds(100_000),
+            ..Holds::default()
+        };
+        let mut memory = Memory::new(begin);
+        let nth = |count: u16| IpAddr::from([10, 0, count.to_be_bytes()[0], count.to_be_bytes()[1]]);
+        for count in 0..1000 {
+            // The first one is in each answer.
+            let answer = vec![nth(0), nth(count)];
+            memory.learn(&Ok(answer), &holds, begin + seconds(count.into()));
+        }
+        let kept: Vec<_> = std::iter::once(nth(0)).chain((745..1000).map(nth)).collect();
+        assert_eq!(kept.len(), MOST_ADDRESSES);
+        assert_eq!(memory.addresses(), Some(kept));
     }
 
     #[test]

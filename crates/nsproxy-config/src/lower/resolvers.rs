@@ -173,7 +173,7 @@ pub(super) static STATEMENTS: &[Row] = &[
         doc: Doc {
             syntax: "hold obsolete TIME",
             default: "0",
-            meaning: "Keep an address that answers do not have any more for that time, while they have others.",
+            meaning: "Keep an address that answers do not have any more for that time, while they have others; at most 256 of a name are kept.",
             example: "hold obsolete 30s",
         },
     },
