@@ -114,10 +114,12 @@ impl Lookup {
         loop {
             let failure = match self.round.verdict(now) {
                 Verdict::Wait => return None,
-                Verdict::Found(found) => return Some(Ok(reachable(found, &self.question, around))),
-                Verdict::Unknown(_) if self.left > 0 => {
+                Verdict::Part(_) | Verdict::Unknown(_) if self.left > 0 => {
                     self.ask(around, now);
                     return None;
+                }
+                Verdict::Found(found) | Verdict::Part(found) => {
+                    return Some(Ok(reachable(found, &self.question, around)));
                 }
                 Verdict::None(failure) | Verdict::Unknown(failure) => failure,
             };
@@ -175,16 +177,19 @@ impl Lookup {
         self.exchanges.retain(|(kind, _)| round.wants(*kind));
     }
 
-    /// Asks all servers for the first of the names, for both kinds of addresses.
+    /// Asks all servers for the first of the names, for the kinds of addresses that were not found yet.
     fn ask(&mut self, around: &mut Surroundings, now: Instant) {
         self.left -= 1;
-        self.round = Round::new(now + self.retry);
+        self.round.begin_again(now + self.retry);
         self.exchanges.clear();
         let Some(name) = self.names.front().cloned() else {
             return;
         };
         for server in self.servers.clone() {
             for (index, kind) in Kind::BOTH.into_iter().enumerate() {
+                if !self.round.wants(index) {
+                    continue;
+                }
                 let id = around.ids.next();
                 let name = name.clone();
                 self.round.ask(index);

@@ -32,10 +32,19 @@ pub(crate) enum Verdict {
     /// Nothing yet.
     Wait,
     Found(Vec<IpAddr>),
+    /// These of one kind, and nobody has said whether there are any of the other. It may help to ask again.
+    Part(Vec<IpAddr>),
     /// The servers know that there is no address.
     None(Failure),
     /// The servers do not know. It may help to ask again.
     Unknown(Failure),
+}
+
+impl Asked {
+    /// Whether somebody has not answered, and nobody has said that there is none.
+    fn is_unanswered(&self) -> bool {
+        self.open > 0 && self.found.is_empty() && !matches!(self.failed, Some((_, true)))
+    }
 }
 
 impl Round {
@@ -44,6 +53,15 @@ impl Round {
         Self {
             deadline,
             kinds: Default::default(),
+        }
+    }
+
+    /// The next attempt, in which nobody was asked yet. What was found is kept.
+    pub(crate) fn begin_again(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+        for asked in &mut self.kinds {
+            asked.open = 0;
+            asked.failed = None;
         }
     }
 
@@ -86,7 +104,12 @@ impl Round {
         }
         let found: Vec<_> = self.kinds.iter().flat_map(|asked| asked.found.clone()).collect();
         if !found.is_empty() {
-            return Verdict::Found(found);
+            let is_part = self.kinds.iter().any(Asked::is_unanswered);
+            return if is_part {
+                Verdict::Part(found)
+            } else {
+                Verdict::Found(found)
+            };
         }
         let reasons = self.kinds.each_ref().map(|asked| match asked.failed {
             Some(failed) if asked.open == 0 => failed,
@@ -143,8 +166,11 @@ mod tests {
     #[test]
     fn a_server_that_has_none_does_not_speak_for_the_others() {
         let one_kind_is_done = [(0, Err(Failure::NoSuchName)), (0, Ok(vec![ip(1)]))];
+        let part = Verdict::Part(vec![ip(1)]);
+        assert_eq!(verdicts(&one_kind_is_done), [Verdict::Wait, part]);
         let found = || Verdict::Found(vec![ip(1)]);
-        assert_eq!(verdicts(&one_kind_is_done), [Verdict::Wait, found()]);
+        let one_says_none = [&one_kind_is_done[..], &[(1, Ok(vec![]))]].concat();
+        assert_eq!(verdicts(&one_says_none), [Verdict::Wait, found()]);
         let both = [&one_kind_is_done[..], &[(1, Ok(vec![])), (1, Ok(vec![]))]].concat();
         assert_eq!(verdicts(&both), [found(), found()]);
     }
@@ -164,6 +190,22 @@ mod tests {
         assert_eq!(verdicts(&all)[0], no_such_name());
         let all = [0, 0, 1, 1].map(|kind| (kind, Ok(vec![])));
         assert_eq!(verdicts(&all)[0], Verdict::None(Failure::Other));
+    }
+
+    #[test]
+    fn what_was_found_is_kept_when_the_other_kind_is_asked_for_again() {
+        let begin = Instant::now();
+        let mut round = Round::new(begin);
+        round.ask(0);
+        round.ask(1);
+        round.answered(0, Ok(vec![ip(1)]));
+        assert_eq!(round.verdict(begin), Verdict::Part(vec![ip(1)]));
+        round.begin_again(begin + Duration::from_secs(1));
+        assert_eq!([0, 1].map(|kind| round.wants(kind)), [false, true]);
+        round.ask(1);
+        assert_eq!(round.verdict(begin), Verdict::Wait);
+        round.answered(1, Ok(vec![ip(2)]));
+        assert_eq!(round.verdict(begin), Verdict::Found(vec![ip(1), ip(2)]));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum DnsAnswer {
     Forged(IpAddr, Vec<IpAddr>),
     /// Another name has these addresses, and it is an alias.
     Alias(&'static str, Vec<IpAddr>),
+    /// It has these IPv4 addresses, and of others nothing is said.
+    SilentAboutV6(Vec<IpAddr>),
     /// This error: 2 for a failure, 3 for no such name, 5 for a refusal (RFC 1035, section 4.1.1).
     Error(u8),
     /// Nothing.
@@ -268,9 +270,11 @@ impl<'m> Asked<'m> {
         let own_name = [0xc0, 12].to_vec();
         let (error, records) = match answer {
             DnsAnswer::Silence => return None,
+            DnsAnswer::SilentAboutV6(_) if self.kind == AAAA => return None,
             DnsAnswer::Error(error) => (*error, Vec::new()),
             DnsAnswer::Addresses(addresses)
             | DnsAnswer::Forged(_, addresses)
+            | DnsAnswer::SilentAboutV6(addresses)
             | DnsAnswer::Truncated(addresses) => (0, self.records(&own_name, addresses)),
             DnsAnswer::Alias(other, addresses) => {
                 let mut name = Vec::new();
