@@ -16,7 +16,7 @@ use nsproxy_resolve::{
 };
 use socket2::Socket;
 
-use crate::log;
+use crate::log::Log;
 
 /// The section that there always is.
 const BUILT_IN: &str = "default";
@@ -28,6 +28,7 @@ const LONG_PATIENCE: Duration = Duration::from_secs(60);
 /// The hosts of servers, and where they are.
 pub(crate) struct Names {
     handle: Handle,
+    log: Arc<Log>,
     /// Where the files are that say how names are looked up, if it is not the root directory of now.
     root: Option<Arc<Root>>,
     known: Arc<Mutex<Known>>,
@@ -39,9 +40,10 @@ pub(crate) struct Names {
 type Known = HashMap<(String, String), Option<IpAddr>>;
 
 impl Names {
-    pub(crate) fn new(handle: Handle, root: Option<Arc<Root>>) -> Self {
+    pub(crate) fn new(handle: Handle, log: Arc<Log>, root: Option<Arc<Root>>) -> Self {
         Self {
             handle,
+            log,
             root,
             known: Arc::default(),
             resolver: None,
@@ -113,7 +115,11 @@ impl Names {
 
     fn start(&self) -> io::Result<Resolver> {
         let sockets = Sockets(self.handle.clone());
-        let (handle, known) = (self.handle.clone(), Arc::clone(&self.known));
+        let (handle, known, log) = (
+            self.handle.clone(),
+            Arc::clone(&self.known),
+            Arc::clone(&self.log),
+        );
         Resolver::start(
             Box::new(sockets),
             self.root.clone(),
@@ -124,7 +130,7 @@ impl Names {
                 // Under the lock, so that the last word is the last one for the engine, too.
                 handle.set_address(&target.group, &target.name, address);
                 drop(known);
-                report(target, address, failure);
+                report(&log, target, address, failure);
             },
         )
     }
@@ -134,21 +140,26 @@ fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn report(target: &Watched, address: Option<IpAddr>, failure: Option<Failure>) {
+fn report(log: &Log, target: &Watched, address: Option<IpAddr>, failure: Option<Failure>) {
     let Watched {
         group, name, host, ..
     } = target;
     let netns = target.netns.as_ref().map(|netns| format!(" in netns {netns}"));
     let netns = netns.unwrap_or_default();
-    log::complain(&match (address, failure) {
-        (Some(address), _) => format!("nsproxy: server {group}/{name}: {host} is {address}{netns}"),
-        (None, Some(failure)) => {
-            format!("nsproxy: server {group}/{name} is down: {host} has no address{netns}: {failure}")
-        }
-        (None, None) => {
-            format!("nsproxy: server {group}/{name} is down: no address of {host}{netns} is left for it")
-        }
-    });
+    match (address, failure) {
+        (Some(address), _) => log.server_is_found(
+            group,
+            format_args!("server {group}/{name}: {host} is {address}{netns}"),
+        ),
+        (None, Some(failure)) => log.server_is_lost(
+            group,
+            format_args!("server {group}/{name} is down: {host} has no address{netns}: {failure}"),
+        ),
+        (None, None) => log.server_is_lost(
+            group,
+            format_args!("server {group}/{name} is down: no address of {host}{netns} is left for it"),
+        ),
+    }
 }
 
 /// Sockets of the engine's opener.

@@ -78,10 +78,11 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
     identity.assume()?;
     let (log, writer) = Log::start(level).context("cannot start the log")?;
     let (sessions, targets) = SessionLogs::start(&config)?;
-    let log = log.with_sessions(sessions);
-    let engine = Engine::start(&settings, Arc::new(opener), Arc::new(log))?;
+    let log = Arc::new(log.with_sessions(sessions));
+    let observer = Arc::clone(&log);
+    let engine = Engine::start(&settings, Arc::new(opener), observer)?;
     signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
-    let mut names = Names::new(engine.handle(), root);
+    let mut names = Names::new(engine.handle(), log, root);
     names.watch(&config)?;
     names.fill(&mut plan);
     for listener in super::apply(&engine, &plan)? {
@@ -99,6 +100,8 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
         daemon.ready().context("cannot let go of the terminal")?;
     }
     let stats = engine.wait()?;
+    // It has the log, too.
+    drop(names);
     targets.finish();
     drop(pid_file);
     writer.finish(&format!(

@@ -94,6 +94,16 @@ impl Log {
         }
     }
 
+    /// The host of a server has an address, or another one than before.
+    pub(crate) fn server_is_found(&self, pool: &str, line: fmt::Arguments<'_>) {
+        self.pool_event(pool, Severity::Notice, line);
+    }
+
+    /// The host of a server has none: the server is down.
+    pub(crate) fn server_is_lost(&self, pool: &str, line: fmt::Arguments<'_>) {
+        self.pool_event(pool, Severity::Alert, line);
+    }
+
     /// An event that is no session: on standard error, and where the relay has its log.
     fn event(&self, relay: &str, severity: Severity, line: fmt::Arguments<'_>) {
         if let Some(sessions) = &self.sessions {

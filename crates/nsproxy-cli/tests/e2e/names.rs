@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::os::unix::net::UnixDatagram;
 
 use nix::mount::{MsFlags, mount};
 use nsproxy_testkit::{
@@ -11,9 +12,10 @@ use nsproxy_testkit::{
 use crate::common::{DEFAULTS, Proxy, exchange, joined, line_with, run, run_command, same};
 
 const PLACE: &str = "127.0.0.1:8000";
-/// Asks often, and believes what it is told at once.
-const QUICK: &str = "  timeout resolve 100ms\n  timeout retry 100ms\n  hold nx 0\n  hold timeout 0\n  hold refused 0\n  \
-                     hold other 0\n  hold valid 100ms\n";
+/// Asks often.
+const QUICK: &str = "  timeout resolve 100ms\n  timeout retry 100ms\n  hold valid 100ms\n";
+/// Believes at once that there is no address any more.
+const FORGETFUL: &str = "  hold nx 0\n  hold timeout 0\n  hold refused 0\n  hold other 0\n";
 
 fn only(address: &str) -> DnsAnswer {
     let address: IpAddr = address.parse().expect("an address");
@@ -154,7 +156,7 @@ fn a_name_that_nobody_knows_does_not_stop_the_start_and_its_server_comes_up_with
     world("names-late", |w| {
         let [(host1, dns1), _] = overlapping(w);
         let config = format!(
-            "{DEFAULTS}resolvers dns\n  nameserver ns 10.0.0.5:53\n{QUICK}\
+            "{DEFAULTS}resolvers dns\n  nameserver ns 10.0.0.5:53\n{QUICK}  hold timeout 1s\n\
              listen l\n  bind {PLACE}\n  server s db.example:80 namespace tenant1 resolvers dns\n"
         );
         let running = run(w, w.home(), &config);
@@ -167,6 +169,40 @@ fn a_name_that_nobody_knows_does_not_stop_the_start_and_its_server_comes_up_with
         dns1.set("db.example", DnsAnswer::Silence);
         line_with(&running, &["l/s is down", "no name server answers"]);
         w.home().connect(PLACE).expect_closed();
+    });
+}
+
+#[test]
+fn changes_of_address_are_told_where_the_frontend_has_its_log() {
+    world("names-log", |w| {
+        let dns = w.home().dns("127.0.0.1:5353");
+        let path = w.path("log");
+        let log = UnixDatagram::bind(&path).expect("a path of its own");
+        log.set_read_timeout(Some(DEFAULT_DEADLINE)).expect("a timeout");
+        let told = || {
+            let mut buffer = [0; 1024];
+            let length = log.recv(&mut buffer).expect("a line in time");
+            String::from_utf8_lossy(&buffer[..length]).into_owned()
+        };
+        let config = format!(
+            "global\n  log {} local0\n{DEFAULTS}  log global\nresolvers dns\n  nameserver ns 127.0.0.1:5353\n{QUICK}\
+             listen l\n  bind {PLACE}\n  server s db.example:80 resolvers dns\n",
+            path.display()
+        );
+        let running = run(w, w.home(), &config);
+        let line = told();
+        assert!(line.starts_with("<129>"), "an alert: {line}");
+        let down = "server l/s is down: db.example has no address: there is no such name";
+        assert!(line.trim_end().ends_with(down), "{line}");
+        let line = line_with(&running, &[down]);
+        assert!(line.starts_with("20"), "a time comes first: {line}");
+        dns.set("db.example", only("127.0.0.2"));
+        let line = told();
+        assert!(line.starts_with("<133>"), "a notice: {line}");
+        assert!(
+            line.trim_end().ends_with("server l/s: db.example is 127.0.0.2"),
+            "{line}"
+        );
     });
 }
 
@@ -201,7 +237,7 @@ fn an_address_that_moves_is_lost_and_comes_back_is_followed_as_in_haproxy() {
         let _services = [("127.0.0.2:80", "two"), ("127.0.0.3:80", "three")]
             .map(|(address, name)| Service::reply(w.home().listen(address), name));
         let config = format!(
-            "{DEFAULTS}resolvers dns\n  nameserver ns 127.0.0.1:5353\n{QUICK}\
+            "{DEFAULTS}resolvers dns\n  nameserver ns 127.0.0.1:5353\n{QUICK}{FORGETFUL}\
              listen l\n  bind {PLACE}\n  server s db.example:80 resolvers dns resolve-prefer ipv4 init-addr none\n"
         );
         same(&both, w, (w.home(), &config), &[(w.home(), PLACE)], || {
