@@ -12,7 +12,7 @@ use nsproxy_config::Config;
 use nsproxy_config::model::{self, Host, InitAddr, Server, ServerAddress, ServerNetns};
 use nsproxy_engine::{Family, Handle, Plan, SocketKind, SocketRequest, Target};
 use nsproxy_resolve::{
-    Failure, Holds, HostName, Init, Network, Resolver, Servers, Source, Target as Watched, Transport,
+    Failure, Holds, HostName, Init, Missing, Network, Resolver, Servers, Source, Target as Watched, Transport,
 };
 use socket2::Socket;
 
@@ -66,10 +66,6 @@ impl Names {
             .map(|target| (&target.group, &target.name))
             .collect();
         lock(&self.known).retain(|(backend, server), _| wanted.contains(&(backend, server)));
-        let is_strict = |target: &Watched| {
-            let goes_on = |init: &Init| matches!(init, Init::None | Init::Address(_));
-            !target.init.iter().any(goes_on)
-        };
         let patience = if targets.iter().any(is_strict) {
             LONG_PATIENCE
         } else {
@@ -81,16 +77,7 @@ impl Names {
                 .resolver
                 .insert(self.start().context("cannot look up host names")?),
         };
-        let (failed, _) = resolver.watch(targets).wait(patience);
-        if let Some((target, failure)) = failed.first() {
-            anyhow::bail!(
-                "server {}/{}: `{}` has no address: {failure}; with `none` in its `init-addr` it would be down until there is one",
-                target.group,
-                target.name,
-                target.host
-            );
-        }
-        Ok(())
+        accept(&resolver.watch(targets).wait(patience))
     }
 
     /// Puts what is known into a plan.
@@ -138,6 +125,29 @@ impl Names {
 
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a server must not begin without an address.
+fn is_strict(target: &Watched) -> bool {
+    let goes_on = |init: &Init| matches!(init, Init::None | Init::Address(_));
+    !target.init.iter().any(goes_on)
+}
+
+/// Whether the start may go on without these addresses.
+fn accept(missing: &Missing) -> anyhow::Result<()> {
+    let failed = missing.failed.first();
+    let failed = failed.map(|(target, failure)| (target, failure.to_string()));
+    let undecided = missing.undecided.iter().find(|target| is_strict(target));
+    let undecided = undecided.map(|target| (target, "its lookup has not ended".to_owned()));
+    let Some((target, why)) = failed.or(undecided) else {
+        return Ok(());
+    };
+    anyhow::bail!(
+        "server {}/{}: `{}` has no address: {why}; with `none` in its `init-addr` it would be down until there is one",
+        target.group,
+        target.name,
+        target.host
+    );
 }
 
 fn report(log: &Log, target: &Watched, address: Option<IpAddr>, failure: Option<Failure>) {
@@ -285,5 +295,40 @@ fn servers(section: &model::Resolvers) -> Servers {
             other: hold.other,
             obsolete: hold.obsolete,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missing(init: &[Init]) -> Watched {
+        Watched {
+            group: "b".to_owned(),
+            name: "s".to_owned(),
+            host: "db.example".parse().unwrap_or_else(|error| panic!("{error}")),
+            netns: None,
+            source: Source::System,
+            prefer: nsproxy_resolve::Family::V4,
+            networks: Vec::new(),
+            shares_address: false,
+            init: init.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_lookup_that_does_not_end_stops_the_start_where_there_must_be_an_address() {
+        let mut undecided = Missing {
+            undecided: vec![missing(&[Init::System, Init::None])],
+            ..Missing::default()
+        };
+        assert!(accept(&undecided).is_ok());
+        undecided.undecided.push(missing(&[Init::Last, Init::System]));
+        let error = accept(&undecided).map_err(|error| error.to_string());
+        let error = error.expect_err("one of them is strict");
+        assert!(
+            error.contains("server b/s: `db.example` has no address"),
+            "{error}"
+        );
     }
 }

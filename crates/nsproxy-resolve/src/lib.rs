@@ -29,7 +29,7 @@ mod sockets;
 mod subject;
 
 pub use name::{HostName, NameError};
-pub use resolver::{First, Resolver};
+pub use resolver::{First, Missing, Resolver};
 pub use settings::{Family, Holds, Init, MOST_SERVERS, Network, Servers, Source, Target, Transport};
 pub use sockets::{SocketKind, Sockets};
 

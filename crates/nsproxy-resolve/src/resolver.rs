@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::files::Files;
 use crate::lookup::{Ids, Lookup, Surroundings};
 use crate::settings::{Source, Target};
 use crate::sockets::Sockets;
-use crate::subject::{Claim, Question, Subject};
+use crate::subject::{Claim, Question, Subject, Waiting};
 
 /// With so many sockets no further lookup is begun: it waits its turn.
 const ENOUGH_SOCKETS: usize = 64;
@@ -32,12 +32,25 @@ pub struct Resolver {
 
 /// The first addresses of targets, while they are being looked for.
 #[derive(Debug)]
-pub struct First(Receiver<(Target, Failure)>);
+pub struct First {
+    targets: Vec<Target>,
+    /// By index, with the reason if no way has led to an address.
+    answers: Receiver<(usize, Option<Failure>)>,
+}
+
+/// Targets whose first address is not decided, or that have none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// No way has led to an address.
+    pub failed: Vec<(Target, Failure)>,
+    /// The lookup has not ended.
+    pub undecided: Vec<Target>,
+}
 
 #[derive(Debug)]
 struct Command {
     targets: Vec<Target>,
-    first: Sender<(Target, Failure)>,
+    first: Sender<(usize, Option<Failure>)>,
 }
 
 /// Told of each target whose address has changed, and why it has none.
@@ -85,9 +98,12 @@ impl Resolver {
     pub fn watch(&self, targets: Vec<Target>) -> First {
         let (first, answers) = channel();
         // A thread that has ended answers nothing, and whoever waits is told so.
-        let _ = self.commands.send(Command { targets, first });
+        let _ = self.commands.send(Command {
+            targets: targets.clone(),
+            first,
+        });
         let _ = self.wake.write(1);
-        First(answers)
+        First { targets, answers }
     }
 }
 
@@ -101,19 +117,22 @@ impl Drop for Resolver {
 
 impl First {
     /// Waits until the first address of each target is decided, but for no longer than this. Answers with the targets for
-    /// which no way has led to one, and whether all were decided.
-    pub fn wait(&self, patience: Duration) -> (Vec<(Target, Failure)>, bool) {
+    /// which no way has led to one, and those that are not decided.
+    pub fn wait(self, patience: Duration) -> Missing {
         let deadline = Instant::now() + patience;
+        let mut left: Vec<_> = self.targets.into_iter().map(Some).collect();
         let mut failed = Vec::new();
-        loop {
-            match self
-                .0
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                Ok(target) => failed.push(target),
-                Err(RecvTimeoutError::Timeout) => return (failed, false),
-                Err(RecvTimeoutError::Disconnected) => return (failed, true),
-            }
+        // It ends when each is decided, too: nobody is left to say something.
+        while let Ok((index, failure)) = self
+            .answers
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+        {
+            let target = left.get_mut(index).and_then(Option::take);
+            failed.extend(target.zip(failure));
+        }
+        Missing {
+            failed,
+            undecided: left.into_iter().flatten().collect(),
         }
     }
 }
@@ -161,7 +180,9 @@ impl Thread {
             known.insert((subject.question.clone(), subject.source.clone()), subject);
         }
         let mut indices: HashMap<(Question, Source), usize> = HashMap::new();
-        for target in targets {
+        for (index, target) in targets.into_iter().enumerate() {
+            let answers = first.clone();
+            let waiting = Waiting { index, answers };
             let question = Question {
                 host: target.host.clone(),
                 netns: target.netns.clone(),
@@ -175,7 +196,7 @@ impl Thread {
                 self.subjects.len() - 1
             });
             let had = address.flatten();
-            let claim = Claim::new(target, had, first.clone());
+            let claim = Claim::new(target, had, waiting);
             self.subjects[index].add(claim);
             let claim = self.subjects[index].claims().last();
             if let Some(claim) = claim.filter(|claim| claim.address != had) {

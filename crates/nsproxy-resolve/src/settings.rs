@@ -95,8 +95,10 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// What a lookup by the namespace's own files is like.
+    /// What a lookup by the namespace's own files is like. What it has found is kept until the servers say something else:
+    /// whoever names no servers of their own expects what a lookup at the start alone would give, and no less.
     pub(crate) fn of_the_system() -> Self {
+        let without_end = Duration::MAX;
         Self {
             name: "resolv.conf".to_owned(),
             servers: Vec::new(),
@@ -106,7 +108,12 @@ impl Servers {
             again_found: Duration::from_secs(10),
             again_failed: Duration::from_secs(2),
             payload: crate::message::PLAIN_SIZE,
-            holds: Holds::default(),
+            holds: Holds {
+                refused: without_end,
+                timeout: without_end,
+                other: without_end,
+                ..Holds::default()
+            },
         }
     }
 }

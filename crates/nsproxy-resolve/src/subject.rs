@@ -41,8 +41,24 @@ pub(crate) struct Claim {
     init: VecDeque<Init>,
     /// Whether anything was said of it yet.
     is_told: bool,
-    /// Told when no way has led to an address, and dropped when it is decided and said.
-    waiting: Option<Sender<(Target, Failure)>>,
+    /// Told how it was decided, once that was said.
+    waiting: Option<Waiting>,
+}
+
+/// Whoever waits until the first addresses of targets are decided.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Which of the targets it is.
+    pub(crate) index: usize,
+    /// Hears of each target once, and why no way has led to an address if that is so.
+    pub(crate) answers: Sender<(usize, Option<Failure>)>,
+}
+
+impl Waiting {
+    fn tell(self, failure: Option<Failure>) {
+        // Whoever waits may have lost patience.
+        let _ = self.answers.send((self.index, failure));
+    }
 }
 
 /// A target has another address.
@@ -54,39 +70,40 @@ pub(crate) struct Change {
 }
 
 impl Claim {
-    /// `address` is the one that it had before, if it was known before.
-    pub(crate) fn new(target: Target, address: Option<IpAddr>, waiting: Sender<(Target, Failure)>) -> Self {
-        Self {
+    /// `address` is the one that it had before, if it was known before: with one, nothing is left to decide.
+    pub(crate) fn new(target: Target, address: Option<IpAddr>, waiting: Waiting) -> Self {
+        let mut claim = Self {
             init: target.init.iter().copied().collect(),
             target,
             address,
             is_told: address.is_some(),
             waiting: Some(waiting),
+        };
+        if address.is_some() {
+            claim.decide();
+        } else {
+            claim.begin(None);
+            claim.is_told = claim.address.is_some();
         }
+        claim
     }
 
     /// Tries ways to the first address until one needs a lookup, which `failed` if it was made.
-    fn begin(&mut self, mut failed: Option<Failure>) {
+    fn begin(&mut self, failed: Option<Failure>) {
         while let Some(init) = self.init.front() {
             match init {
-                Init::Last if self.address.is_some() => return self.decide(),
                 Init::System if failed.is_none() => return,
                 Init::Last | Init::System => {}
                 Init::Address(address) => {
                     self.address = Some(*address);
                     return self.decide();
                 }
-                Init::None => {
-                    self.address = None;
-                    return self.decide();
-                }
+                Init::None => return self.decide(),
             }
             self.init.pop_front();
         }
         if let Some(waiting) = self.waiting.take() {
-            let failure = failed.take().unwrap_or(Failure::Other);
-            // Whoever waits may have lost patience.
-            let _ = waiting.send((self.target.clone(), failure));
+            waiting.tell(Some(failed.unwrap_or(Failure::Other)));
         }
     }
 
@@ -120,9 +137,7 @@ impl Subject {
         std::mem::take(&mut self.claims)
     }
 
-    pub(crate) fn add(&mut self, mut claim: Claim) {
-        claim.begin(None);
-        claim.is_told |= claim.address.is_some();
+    pub(crate) fn add(&mut self, claim: Claim) {
         self.claims.push(claim);
     }
 
@@ -180,7 +195,9 @@ impl Subject {
     /// What is decided was said: whoever waits for that need not any longer.
     pub(crate) fn release(&mut self) {
         for claim in self.claims.iter_mut().filter(|claim| claim.init.is_empty()) {
-            claim.waiting = None;
+            if let Some(waiting) = claim.waiting.take() {
+                waiting.tell(None);
+            }
         }
     }
 
@@ -210,5 +227,73 @@ impl Subject {
                 Some(_) => claim.begin(failure),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::settings::Family;
+
+    fn target(init: &[Init]) -> Target {
+        Target {
+            group: "b".to_owned(),
+            name: "s".to_owned(),
+            host: "db.example".parse().unwrap_or_else(|error| panic!("{error}")),
+            netns: None,
+            source: Source::System,
+            prefer: Family::V4,
+            networks: Vec::new(),
+            shares_address: false,
+            init: init.to_vec(),
+        }
+    }
+
+    fn claim(init: &[Init], address: Option<IpAddr>) -> Claim {
+        let (answers, _) = channel();
+        Claim::new(target(init), address, Waiting { index: 0, answers })
+    }
+
+    fn ip(last: u8) -> IpAddr {
+        [10, 0, 0, last].into()
+    }
+
+    #[test]
+    fn an_address_from_before_is_kept_whatever_way_there_is_to_a_first_one() {
+        for init in [Init::Last, Init::System, Init::Address(ip(9)), Init::None] {
+            let claim = claim(&[init], Some(ip(1)));
+            assert_eq!(claim.address, Some(ip(1)), "{init:?}");
+            assert!(claim.init.is_empty(), "{init:?}");
+        }
+        assert_eq!(
+            claim(&[Init::Last, Init::Address(ip(9))], None).address,
+            Some(ip(9))
+        );
+    }
+
+    #[test]
+    fn without_servers_of_its_own_a_name_keeps_its_address_until_it_is_said_not_to_exist() {
+        let begin = Instant::now();
+        let target = target(&[Init::System]);
+        let (host, netns) = (target.host, target.netns);
+        let mut subject = Subject::new(Question { host, netns }, target.source, begin);
+        subject.add(claim(&[Init::System], None));
+        let later = begin + Duration::from_secs(3600);
+        subject.learn(&Ok(vec![ip(1)]), begin);
+        for failure in [
+            Failure::Timeout,
+            Failure::Refused,
+            Failure::Other,
+            Failure::NoSocket,
+        ] {
+            let (changes, _) = subject.learn(&Err(failure), later);
+            assert!(changes.is_empty(), "{failure:?}");
+            assert_eq!(subject.claims()[0].address, Some(ip(1)), "{failure:?}");
+        }
+        let (changes, _) = subject.learn(&Err(Failure::NoSuchName), later);
+        assert_eq!(changes.len(), 1);
+        assert_eq!(subject.claims()[0].address, None);
     }
 }

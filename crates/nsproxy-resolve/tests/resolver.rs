@@ -4,12 +4,14 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use netns_core::NetnsSpec;
 use nsproxy_resolve::{
-    Failure, Family, First, Holds, Init, Resolver, Servers, SocketKind, Sockets, Source, Target, Transport,
+    Failure, Family, First, Holds, Init, Missing, Resolver, Servers, SocketKind, Sockets, Source, Target,
+    Transport,
 };
 use nsproxy_testkit::{DEFAULT_DEADLINE, DnsAnswer, DnsServer, eventually};
 use socket2::Socket;
@@ -33,6 +35,16 @@ struct Nowhere;
 
 impl Sockets for Nowhere {
     fn open(&mut self, _: Option<&NetnsSpec>, _: SocketKind) -> io::Result<Socket> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}
+
+/// A namespace that nobody gets into until the other end is dropped.
+struct Stuck(Receiver<()>);
+
+impl Sockets for Stuck {
+    fn open(&mut self, _: Option<&NetnsSpec>, _: SocketKind) -> io::Result<Socket> {
+        let _ = self.0.recv();
         Err(io::ErrorKind::NotFound.into())
     }
 }
@@ -88,6 +100,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+/// They are asked often, and what they have said is kept for long.
 fn servers(of: &[&DnsServer]) -> Servers {
     Servers {
         name: "test".to_owned(),
@@ -101,13 +114,7 @@ fn servers(of: &[&DnsServer]) -> Servers {
         again_found: Duration::from_millis(50),
         again_failed: Duration::from_millis(50),
         payload: 512,
-        holds: Holds {
-            no_such_name: Duration::ZERO,
-            refused: Duration::ZERO,
-            timeout: Duration::ZERO,
-            other: Duration::ZERO,
-            obsolete: Duration::ZERO,
-        },
+        holds: Holds::default(),
     }
 }
 
@@ -137,7 +144,7 @@ fn server(answer: DnsAnswer) -> DnsServer {
 }
 
 #[test]
-fn an_address_is_told_once_and_again_when_it_changes_or_is_lost_and_comes_back() {
+fn an_address_is_told_once_and_again_when_it_changes() {
     let server = server(only("10.0.0.1"));
     let (watched, _) = Watched::of(servers(&[&server]));
     watched.expect("s", Some(ip("10.0.0.1")));
@@ -148,13 +155,37 @@ fn an_address_is_told_once_and_again_when_it_changes_or_is_lost_and_comes_back()
     assert_eq!(watched.told.lock().unwrap()["s"].2, 1, "told again");
     server.set("db.example", only("10.0.0.2"));
     watched.expect("s", Some(ip("10.0.0.2")));
-    for (answer, failure) in [
-        (DnsAnswer::Error(3), Failure::NoSuchName),
-        (DnsAnswer::Error(5), Failure::Refused),
-        (DnsAnswer::Error(2), Failure::Other),
-        (DnsAnswer::Addresses(Vec::new()), Failure::Other),
-        (DnsAnswer::Silence, Failure::Timeout),
+}
+
+#[test]
+fn an_address_is_lost_when_the_hold_of_the_failure_is_over_and_comes_back() {
+    let (holds, over) = (Holds::default(), Duration::ZERO);
+    let refused = Holds {
+        refused: over,
+        ..holds
+    };
+    let no_such_name = Holds {
+        no_such_name: over,
+        ..holds
+    };
+    let timeout = Holds {
+        timeout: over,
+        ..holds
+    };
+    let other = Holds { other: over, ..holds };
+    for (answer, failure, holds) in [
+        (DnsAnswer::Error(3), Failure::NoSuchName, no_such_name),
+        (DnsAnswer::Error(5), Failure::Refused, refused),
+        (DnsAnswer::Error(2), Failure::Other, other),
+        (DnsAnswer::Addresses(Vec::new()), Failure::Other, other),
+        (DnsAnswer::Silence, Failure::Timeout, timeout),
     ] {
+        let server = server(only("10.0.0.2"));
+        let (watched, _) = Watched::of(Servers {
+            holds,
+            ..servers(&[&server])
+        });
+        watched.expect("s", Some(ip("10.0.0.2")));
         server.set("db.example", answer);
         watched.expect("s", None);
         assert_eq!(watched.told.lock().unwrap()["s"].1, Some(failure));
@@ -230,6 +261,31 @@ fn a_lost_question_is_asked_again() {
 }
 
 #[test]
+fn a_lost_question_for_one_family_is_asked_again_though_the_other_has_an_address() {
+    let silent = DnsAnswer::SilentAboutV6(vec![ip("127.0.0.9")]);
+    let server = server(silent);
+    let patient = Servers {
+        attempts: 1000,
+        ..servers(&[&server])
+    };
+    let watched = Watched::start(Here);
+    watched.resolver.watch(vec![Target {
+        prefer: Family::V6,
+        ..target("s", "db.example", patient)
+    }]);
+    eventually(DEFAULT_DEADLINE, "three attempts", || {
+        (server.asked("db.example") >= 4).then_some(())
+    });
+    assert_eq!(watched.address("s"), None);
+    server.set(
+        "db.example",
+        DnsAnswer::Addresses(vec![ip("127.0.0.9"), ip("::1")]),
+    );
+    watched.expect("s", Some(ip("::1")));
+    assert_eq!(watched.told.lock().unwrap()["s"].2, 1, "told of the other one");
+}
+
+#[test]
 fn two_targets_of_one_host_have_two_addresses_and_one_of_another_group_any() {
     let server = server(DnsAnswer::Addresses(vec![ip("10.0.0.1"), ip("10.0.0.2")]));
     let watched = Watched::start(Here);
@@ -281,30 +337,59 @@ fn who_waits_for_the_first_addresses_is_told_which_targets_have_none() {
         // The C library's way has `localhost` in its file.
         target("listed", "localhost", &[Init::System]),
     ]);
-    let (failed, is_all) = first.wait(DEFAULT_DEADLINE);
+    let Missing { failed, undecided } = first.wait(DEFAULT_DEADLINE);
     let failed: Vec<_> = failed.iter().map(|(target, _)| target.name.as_str()).collect();
-    assert_eq!((failed, is_all), (vec!["strict"], true));
+    assert_eq!((failed, undecided), (vec!["strict"], vec![]));
     assert_eq!(watched.address("none"), None);
 }
 
 #[test]
-fn another_list_keeps_what_is_known_of_targets_that_stay() {
-    let server = server(only("10.0.0.1"));
-    let (watched, _) = Watched::of(servers(&[&server]));
-    watched.expect("s", Some(ip("10.0.0.1")));
-    server.set("db.example", DnsAnswer::Silence);
-    server.set("other.example", only("10.0.0.2"));
-    let long = Servers {
-        holds: Holds::default(),
-        ..servers(&[&server])
+fn who_has_no_patience_is_told_which_targets_are_not_decided() {
+    // One that never begins to look anything up.
+    let (enter, entered) = channel::<()>();
+    let watched = Watched::start(Stuck(entered));
+    let asked = servers(&[]);
+    let target = |name, init| Target {
+        source: Source::System,
+        init: vec![init],
+        ..target(name, "no-such-host.example", asked.clone())
     };
-    watched.resolver.watch(vec![
-        target("s", "db.example", long.clone()),
-        target("t", "other.example", long),
+    let given = ip("10.0.0.9");
+    let first = watched.resolver.watch(vec![
+        target("decided", Init::Address(given)),
+        target("open", Init::System),
     ]);
-    watched.expect("t", Some(ip("10.0.0.2")));
-    assert_eq!(watched.told.lock().unwrap()["s"].2, 1);
-    assert_eq!(watched.address("s"), Some(ip("10.0.0.1")));
+    watched.expect("decided", Some(given));
+    let missing = first.wait(Duration::from_millis(200));
+    assert_eq!(missing.failed, []);
+    let undecided: Vec<_> = missing.undecided.iter().map(|target| &target.name).collect();
+    assert_eq!(undecided, ["open"]);
+    drop(enter);
+}
+
+#[test]
+fn another_list_keeps_what_is_known_of_targets_that_stay() {
+    for init in [Init::Last, Init::None, Init::Address(ip("10.0.0.9"))] {
+        let server = server(only("10.0.0.1"));
+        let (watched, _) = Watched::of(servers(&[&server]));
+        watched.expect("s", Some(ip("10.0.0.1")));
+        server.set("db.example", DnsAnswer::Silence);
+        server.set("other.example", only("10.0.0.2"));
+        // Nothing is known of what these have answered.
+        let others = Servers {
+            name: "others".to_owned(),
+            ..servers(&[&server])
+        };
+        let stays = Target {
+            init: vec![init],
+            ..target("s", "db.example", others.clone())
+        };
+        let comes = target("t", "other.example", others);
+        watched.resolver.watch(vec![stays, comes]);
+        watched.expect("t", Some(ip("10.0.0.2")));
+        assert_eq!(watched.told.lock().unwrap()["s"].2, 1, "{init:?}");
+        assert_eq!(watched.address("s"), Some(ip("10.0.0.1")), "{init:?}");
+    }
 }
 
 #[test]
@@ -314,6 +399,10 @@ fn without_a_namespace_there_is_no_address_and_the_thread_goes_on() {
     let asked = Servers {
         servers: vec![(SocketAddr::from(([127, 0, 0, 1], 53)), Transport::Udp)],
         attempts: 1,
+        holds: Holds {
+            other: Duration::ZERO,
+            ..never.holds
+        },
         ..never
     };
     let given = Target {
@@ -321,7 +410,9 @@ fn without_a_namespace_there_is_no_address_and_the_thread_goes_on() {
         ..target("s", "db.example", asked)
     };
     watched.resolver.watch(vec![given]);
-    watched.expect("s", Some(ip("10.0.0.9")));
-    watched.expect("s", None);
-    assert_eq!(watched.told.lock().unwrap()["s"].1, Some(Failure::NoSocket));
+    // First the one that is given, then none.
+    eventually(DEFAULT_DEADLINE, "no socket", || {
+        let told = watched.told.lock().unwrap().get("s").copied();
+        (told == Some((None, Some(Failure::NoSocket), 2))).then_some(())
+    });
 }
