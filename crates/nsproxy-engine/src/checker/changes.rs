@@ -82,6 +82,11 @@ impl Announcer {
         }
     }
 
+    /// Nothing is known of a server any more: it counts as up.
+    pub(super) fn release(&mut self, member: &Member) {
+        self.set(member, true);
+    }
+
     fn set(&mut self, Member { pool, server }: &Member, is_up: bool) {
         pool.set_down(server, Down::UNHEALTHY, !is_up, &mut self.called);
         inbox::call(&self.mailboxes, self.called.drain(..));

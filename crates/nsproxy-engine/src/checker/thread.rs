@@ -1,6 +1,6 @@
 //! The loop of the thread that makes checks: which one is due, which one has taken too long, which one can go on.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::ControlFlow;
@@ -123,6 +123,7 @@ impl CheckerThread {
 
     fn adopt(&mut self, watched: Vec<Watched>, spread: Spread) {
         self.spread = spread;
+        self.let_go(&watched);
         let intervals: Vec<_> = watched
             .iter()
             .map(|watched| watched.plan.rules.interval)
@@ -156,6 +157,20 @@ impl CheckerThread {
             self.disarm(slot);
             self.due.retain(|due| *due != slot);
             self.targets.remove(slot);
+        }
+    }
+
+    /// Servers that go by no check any more count as up. Whoever applied the plan has seen to that, but a check that failed
+    /// since then, before this thread heard of the plan, has set them down again.
+    fn let_go(&mut self, watched: &[Watched]) {
+        let members = watched.iter().flat_map(|watched| &watched.members);
+        let stay: HashSet<_> = members.map(|member| Arc::as_ptr(&member.server.load)).collect();
+        for (_, target) in &self.targets {
+            for member in &target.watched.members {
+                if !stay.contains(&Arc::as_ptr(&member.server.load)) {
+                    self.announcer.release(member);
+                }
+            }
         }
     }
 
@@ -373,3 +388,6 @@ fn draw(random: &mut u64) -> u32 {
     *random ^= *random << 17;
     u32::try_from(*random >> 32).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

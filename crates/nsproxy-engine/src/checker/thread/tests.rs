@@ -1,0 +1,169 @@
+//! What the thread makes of a plan, without running it: the moments between two messages.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::mpsc::channel;
+
+use super::*;
+use crate::core::balance::Down;
+use crate::core::health::{Connect, Destination, OnError, Rules, Script};
+use crate::observer::Silent;
+use crate::opener::InProcess;
+use crate::plan::{CheckPlan, Endpoint, HealthPlan, HealthSource, ListenerPlan, Plan, PoolPlan};
+use crate::plan::{ServerPlan, Target as Place, UpstreamNetns};
+use crate::pool::Pool;
+use crate::servers::{Server, ServerRegistry};
+
+fn address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 1))
+}
+
+fn thread() -> CheckerThread {
+    let (_messages, received) = channel();
+    let poll = Poll::new().unwrap();
+    CheckerThread::new(poll, received, &InProcess, Arc::new(Silent), Arc::new([])).unwrap()
+}
+
+fn checked() -> HealthSource {
+    let connect = Connect {
+        to: Destination::At(Endpoint::Ip(address())),
+        send_header: None,
+        names_port: false,
+        linger: false,
+    };
+    HealthSource::Checked(Box::new(CheckPlan {
+        netns: None,
+        source: None,
+        script: Script::connect(connect),
+        rules: Rules {
+            rise: NonZeroU32::MIN,
+            fall: NonZeroU32::MIN,
+            interval: Span::from_millis(60_000).unwrap(),
+            fast_interval: None,
+            down_interval: None,
+            on_error: OnError::FailCheck,
+        },
+        connect_timeout: None,
+        answer_timeout: None,
+        observe: None,
+        reports: false,
+    }))
+}
+
+fn tracks(server: &str) -> HealthSource {
+    HealthSource::Tracked {
+        pool: "forward".to_owned(),
+        server: server.to_owned(),
+    }
+}
+
+fn pools(servers: impl IntoIterator<Item = (String, HealthSource)>) -> Vec<PoolPlan> {
+    let server = |(name, source)| ServerPlan {
+        name,
+        target: Place::Ip {
+            address: address().ip(),
+            port: Some(address().port()),
+        },
+        netns: UpstreamNetns::Default,
+        send_header: None,
+        share: crate::core::balance::Share::default(),
+        health: HealthPlan {
+            source,
+            ..HealthPlan::default()
+        },
+    };
+    let servers: Vec<_> = servers.into_iter().map(server).collect();
+    let mut plan = Plan::forward(
+        ListenerPlan::at(Endpoint::Ip(address())),
+        servers[0].clone(),
+        None,
+    );
+    plan.pools[0].servers = servers;
+    plan.pools
+}
+
+fn named(name: &str, source: HealthSource) -> (String, HealthSource) {
+    (name.to_owned(), source)
+}
+
+/// What [`Handle::apply`](crate::Handle::apply) does of a plan; the thread has not heard of it yet.
+fn apply(registry: &mut ServerRegistry, plans: &[PoolPlan]) -> (Arc<Pool>, Vec<Watched>) {
+    let pools = registry.adopt(plans, None, &mut Vec::new());
+    let watched = ServerRegistry::watched(plans, &pools);
+    (Arc::clone(&pools[0]), watched)
+}
+
+/// The check of the server in this slot fails.
+fn fail(thread: &mut CheckerThread, slot: usize) {
+    let report = CheckReport {
+        result: CheckResult::Layer4Failed,
+        info: String::new(),
+        duration: None,
+    };
+    thread.finish(slot, Some(&report));
+}
+
+fn down(server: &Server) -> Down {
+    server.load.down()
+}
+
+#[test]
+fn a_server_that_is_not_checked_any_more_is_up_whatever_was_found_in_between() {
+    let (mut thread, mut registry) = (thread(), ServerRegistry::default());
+    let (_, watched) = apply(
+        &mut registry,
+        &pools([named("a", checked()), named("b", tracks("a"))]),
+    );
+    thread.adopt(watched, Spread::default());
+    let (pool, watched) = apply(
+        &mut registry,
+        &pools([
+            named("a", HealthSource::Assumed),
+            named("b", HealthSource::Assumed),
+        ]),
+    );
+    fail(&mut thread, 0);
+    assert_eq!(down(&pool.servers()[0]), Down::UNHEALTHY);
+    thread.adopt(watched, Spread::default());
+    assert_eq!(down(&pool.servers()[0]), Down::empty());
+    assert_eq!(down(&pool.servers()[1]), Down::empty());
+    assert!(thread.targets.is_empty());
+}
+
+#[test]
+fn a_server_that_tracks_none_any_more_is_up_and_the_one_that_it_tracked_is_down() {
+    let (mut thread, mut registry) = (thread(), ServerRegistry::default());
+    let (_, watched) = apply(
+        &mut registry,
+        &pools([named("a", checked()), named("b", tracks("a"))]),
+    );
+    thread.adopt(watched, Spread::default());
+    let (pool, watched) = apply(
+        &mut registry,
+        &pools([named("a", checked()), named("b", HealthSource::Assumed)]),
+    );
+    fail(&mut thread, 0);
+    thread.adopt(watched, Spread::default());
+    assert_eq!(down(&pool.servers()[0]), Down::UNHEALTHY);
+    assert_eq!(down(&pool.servers()[1]), Down::empty());
+}
+
+#[test]
+fn a_server_that_tracks_another_one_goes_by_that() {
+    let (mut thread, mut registry) = (thread(), ServerRegistry::default());
+    let plan = |tracked| {
+        pools([
+            named("a", checked()),
+            named("b", checked()),
+            named("c", tracks(tracked)),
+        ])
+    };
+    let (_, watched) = apply(&mut registry, &plan("a"));
+    thread.adopt(watched, Spread::default());
+    let (pool, watched) = apply(&mut registry, &plan("b"));
+    fail(&mut thread, 0);
+    assert_eq!(down(&pool.servers()[2]), Down::UNHEALTHY);
+    thread.adopt(watched, Spread::default());
+    assert_eq!(down(&pool.servers()[0]), Down::UNHEALTHY);
+    assert_eq!(down(&pool.servers()[2]), Down::empty());
+}
