@@ -41,6 +41,7 @@ pub(crate) struct Listener {
     pub(crate) bound: Endpoint,
     pub(crate) transparent: bool,
     only_v6: Option<bool>,
+    is_dual: bool,
     _file: Option<SocketFile>,
 }
 
@@ -57,12 +58,18 @@ impl Listener {
             // In a process that has left its root directory since, the file cannot be found, and stays.
             Endpoint::Unix(path) => (plan.address.clone(), SocketFile::at(path).ok()),
         };
+        // What the plan leaves open is up to the namespace (`net.ipv6.bindv6only`).
+        let is_dual = match &bound {
+            Endpoint::Ip(address) => address.is_ipv6() && !socket.only_v6()?,
+            Endpoint::Unix(_) => false,
+        };
         Ok(Self {
             id,
             socket,
             bound,
             transparent: plan.transparent,
             only_v6: plan.only_v6,
+            is_dual,
             _file: file,
         })
     }
@@ -74,7 +81,7 @@ impl Listener {
 
     /// Whether it takes connections to addresses of IPv4 when it is at all addresses of IPv6.
     pub(crate) fn is_dual(&self) -> bool {
-        self.only_v6 != Some(true)
+        self.is_dual
     }
 
     pub(crate) fn socket(&self) -> &Socket {

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::fs;
+
 use common::{Relay, listener_at, server};
 use nsproxy_engine::{CloseReason, Endpoint, ListenerPlan, Plan, ServerPlan, Target, UpstreamNetns};
 use nsproxy_testkit::{Address, Netns, Service, World, world};
@@ -145,5 +147,25 @@ fn a_circle_of_fixed_servers_ends_with_its_first_round() {
         relay.expect_idle();
         assert_eq!(relay.stats().loops_refused, 1);
         assert_eq!(relay.record.ends().len(), 2);
+    });
+}
+
+#[test]
+fn a_listener_that_the_namespace_keeps_to_ipv6_takes_no_connection_to_an_address_of_ipv4() {
+    world("v6only-by-default", |w| {
+        let [one] = alike(w, ["one"]);
+        one.run(|| fs::write("/proc/sys/net/ipv6/bindv6only", "1").unwrap());
+        let service = Service::reply(one.listen("10.0.0.1:80"), "arrived");
+        let to = ServerPlan {
+            netns: UpstreamNetns::Named("one".parse().unwrap()),
+            ..server(service.address())
+        };
+        let relay = Relay::start(&Plan::forward(listener_in("one", "[::]:80", false), to, None));
+        let client = one.connect("[2001:db8::1]:80");
+        client.expect("arrived");
+        client.expect_eof();
+        client.close();
+        relay.expect_idle();
+        assert_eq!(relay.stats().loops_refused, 0);
     });
 }
