@@ -20,6 +20,8 @@ use crate::{Netns, NetnsSpec, Registry};
 const PROC: &str = "/proc";
 /// How many symbolic links to the links of /proc are followed, one to the other.
 const MOST_LINKS: usize = 8;
+/// How often a lookup is made that something moved under.
+const MOST_LOOKUPS: usize = 128;
 
 /// A root directory that was the process's own when this was made.
 ///
@@ -109,6 +111,14 @@ impl Root {
     /// Opens the file at `path`, with all symbolic links on the way beginning at this root.
     fn open_kept(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
         let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        for _ in 1..MOST_LOOKUPS {
+            match openat2(&self.0, beneath(path), how) {
+                // A rename or a mount anywhere while the kernel was at a `..`: it cannot tell whether that led out
+                // (openat2(2)).
+                Err(nix::Error::EAGAIN) => {}
+                result => return result,
+            }
+        }
         openat2(&self.0, beneath(path), how)
     }
 

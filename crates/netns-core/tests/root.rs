@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use netns_core::{Netns, NetnsId, NetnsSpec, Root, SocketPool};
@@ -97,6 +98,31 @@ fn a_name_a_path_a_link_and_a_process_lead_where_they_led_before() {
         in_a_jail(jail, || {
             let netns = root.open(&spec("blue")).unwrap();
             assert_eq!(netns.id().unwrap(), new);
+        });
+    });
+}
+
+#[test]
+fn a_path_with_steps_back_is_found_while_something_is_renamed() {
+    in_private_namespaces(|| {
+        let (there, back) = ("/run/there", "/run/back");
+        fs::create_dir("/run/dir").unwrap();
+        fs::write("/run/dir/file", "").unwrap();
+        fs::write(there, "").unwrap();
+        let root = Root::current().unwrap();
+        let path = format!("/run/dir{}/file", "/../dir".repeat(8));
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let renames = scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    fs::rename(there, back).unwrap();
+                    fs::rename(back, there).unwrap();
+                }
+            });
+            let failed = (0..20_000).find_map(|_| root.open_file(Path::new(&path)).err());
+            is_over.store(true, Ordering::Relaxed);
+            renames.join().unwrap();
+            assert!(failed.is_none(), "{failed:?}");
         });
     });
 }
