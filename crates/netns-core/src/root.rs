@@ -67,7 +67,9 @@ impl Root {
         Netns::open_file_with(|flags| self.open_at(&spec.file(), flags), target)
     }
 
-    /// Opens a file for reading, by its absolute path from this root. Symbolic links do not lead out of it.
+    /// Opens a file for reading, by its absolute path from this root. Symbolic links on the way begin at this root, too, and
+    /// do not lead out of it. The exception is `/proc`: its links lead to what they stand for, wherever that is, and so do
+    /// links to them.
     ///
     /// # Errors
     ///

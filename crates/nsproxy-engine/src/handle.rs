@@ -108,8 +108,8 @@ impl Handle {
     /// # Errors
     ///
     /// Nothing has changed: the plan does not hold together, a listener cannot be opened, or the engine is ending. With one
-    /// exception: where only `transparent` differs from the plan before, the old socket has to make way; if the new one is
-    /// then refused, that listener is gone.
+    /// exception: where a listener stays at its address and its `transparent` or `only_v6` differs from the plan before, the
+    /// old socket has to make way; if the new one is then refused, that listener is gone.
     pub fn apply(&self, plan: &Plan) -> Result<Vec<ListenerStatus>, ApplyError> {
         plan.check()?;
         let mut state = self.state();
@@ -158,8 +158,8 @@ impl Handle {
         is_there
     }
 
-    /// Has the engine's opener make a socket for something beside sessions, such as a lookup of a name. Waits for it, for some
-    /// seconds at most.
+    /// Has the engine's opener make a socket for something beside sessions, such as a lookup of a name. Waits for its turn
+    /// behind plans and other such requests, and then for the answer: each of these may take the opener up to 10 seconds.
     ///
     /// # Errors
     ///
