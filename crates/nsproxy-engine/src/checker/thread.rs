@@ -1,6 +1,6 @@
 //! The loop of the thread that makes checks: which one is due, which one has taken too long, which one can go on.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::ControlFlow;
@@ -124,38 +124,31 @@ impl CheckerThread {
     fn adopt(&mut self, watched: Vec<Watched>, spread: Spread) {
         self.spread = spread;
         self.let_go(&watched);
-        let intervals: Vec<_> = watched
-            .iter()
-            .map(|watched| watched.plan.rules.interval)
+        let first_checks = spread.first_checks(watched.iter().map(|watched| watched.plan.rules.interval));
+        // By the health, of which each server that is checked has its own.
+        let known = self.targets.iter();
+        let mut known: HashMap<_, _> = known
+            .map(|(slot, target)| (Arc::as_ptr(&target.watched.health), slot))
             .collect();
-        let mut gone: BTreeSet<usize> = self.targets.iter().map(|(slot, _)| slot).collect();
         for (place, watched) in watched.into_iter().enumerate() {
-            let known = self
-                .targets
-                .iter()
-                .find(|(slot, target)| {
-                    gone.contains(slot) && Arc::ptr_eq(&target.watched.health, &watched.health)
-                })
-                .map(|(slot, _)| slot);
-            let (slot, changes) = match known {
-                Some(slot) => {
-                    gone.remove(&slot);
-                    (slot, self.targets[slot].adopt(watched))
-                }
+            let interval = watched.plan.rules.interval;
+            let (slot, changes) = match known.remove(&Arc::as_ptr(&watched.health)) {
+                Some(slot) => (slot, self.targets[slot].adopt(watched)),
                 None => (self.targets.insert(Target::new(watched)), true),
             };
             if changes {
                 self.abandon(slot);
-                let first = self.spread.first(place, intervals[place], &intervals);
+                let first = first_checks.millis(place, interval);
                 self.arm(slot, self.now.as_millis() + first);
             }
             // The pools may have been set up with what was true a moment before.
             self.announcer.settle(&self.targets[slot]);
         }
+        let gone: HashSet<_> = known.into_values().collect();
+        self.due.retain(|slot| !gone.contains(slot));
         for slot in gone {
             self.abandon(slot);
             self.disarm(slot);
-            self.due.retain(|due| *due != slot);
             self.targets.remove(slot);
         }
     }

@@ -167,3 +167,19 @@ fn a_server_that_tracks_another_one_goes_by_that() {
     assert_eq!(down(&pool.servers()[0]), Down::UNHEALTHY);
     assert_eq!(down(&pool.servers()[2]), Down::empty());
 }
+
+#[test]
+fn many_servers_are_adopted_again_in_proportion_to_them() {
+    const SERVERS: usize = 20_000;
+    let (mut thread, mut registry) = (thread(), ServerRegistry::default());
+    let plans = pools((0..SERVERS).map(|number| (number.to_string(), checked())));
+    let mut adopt = || {
+        let (_, watched) = apply(&mut registry, &plans);
+        let begun = Instant::now();
+        thread.adopt(watched, Spread::default());
+        begun.elapsed()
+    };
+    let took = adopt() + adopt();
+    assert_eq!(thread.targets.len(), SERVERS);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}

@@ -15,29 +15,51 @@ pub struct Spread {
 const SHORT_MILLIS: u64 = 1_000;
 
 impl Spread {
-    /// When the check of the server at `place` of `count` is made first, in milliseconds from the start. `intervals` are
-    /// those of all: the first checks are spread over the shortest that is not very short, or over the server's own.
-    pub fn first(&self, place: usize, interval: Span, intervals: &[Span]) -> u64 {
-        let millis = |span: &Span| u64::try_from(span.as_duration().as_millis()).unwrap_or(u64::MAX);
-        let shortest = intervals
-            .iter()
-            .map(millis)
-            .filter(|millis| *millis >= SHORT_MILLIS)
-            .min();
-        let mut over = millis(&interval).max(shortest.unwrap_or(0));
-        if let Some(longest) = &self.longest {
-            over = over.min(millis(longest));
+    /// When first checks are made of servers that are checked in these intervals: spread over the shortest that is not
+    /// very short, or over the server's own.
+    pub(crate) fn first_checks(self, intervals: impl IntoIterator<Item = Span>) -> FirstChecks {
+        let (mut count, mut shortest) = (0, None);
+        for interval in intervals {
+            count += 1;
+            let millis = millis(interval);
+            if millis >= SHORT_MILLIS {
+                shortest = Some(shortest.map_or(millis, |shortest: u64| shortest.min(millis)));
+            }
         }
-        over.saturating_mul(place as u64) / (intervals.len() as u64).max(1)
+        FirstChecks {
+            count,
+            shortest: shortest.unwrap_or(0),
+            longest: self.longest.map_or(u64::MAX, millis),
+        }
     }
 
     /// An interval in milliseconds, moved by the lot that `draw` stands for.
     pub fn moved(&self, interval: Span, draw: u32) -> u64 {
-        let millis = u64::try_from(interval.as_duration().as_millis()).unwrap_or(u64::MAX);
+        let millis = millis(interval);
         let most = millis.saturating_mul(u64::from(self.percent.min(50))) / 100;
         let by = most.saturating_mul(2).saturating_mul(u64::from(draw)) / u64::from(u32::MAX);
         (millis - most + by).max(1)
     }
+}
+
+/// When the first checks of so many servers are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstChecks {
+    count: u64,
+    shortest: u64,
+    longest: u64,
+}
+
+impl FirstChecks {
+    /// When the check of the server at `place` is made first, in milliseconds from the start.
+    pub(crate) fn millis(&self, place: usize, interval: Span) -> u64 {
+        let over = millis(interval).max(self.shortest).min(self.longest);
+        over.saturating_mul(place as u64) / self.count.max(1)
+    }
+}
+
+fn millis(span: Span) -> u64 {
+    u64::try_from(span.as_duration().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -51,8 +73,10 @@ mod tests {
     #[test]
     fn first_checks_are_spread_over_the_shortest_interval_that_is_not_very_short() {
         let intervals = [span(2000), span(4000), span(500), span(2000)];
-        let first =
-            |spread: Spread| [0, 1, 2, 3].map(|place| spread.first(place, intervals[place], &intervals));
+        let first = |spread: Spread| {
+            let first_checks = spread.first_checks(intervals);
+            [0, 1, 2, 3].map(|place| first_checks.millis(place, intervals[place]))
+        };
         assert_eq!(first(Spread::default()), [0, 1000, 1000, 1500]);
         let within = Spread {
             longest: Some(span(400)),
