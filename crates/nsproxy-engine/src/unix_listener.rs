@@ -40,6 +40,8 @@ pub(crate) struct SocketFile {
     path: PathBuf,
     /// Device and inode: a path that names another file by then is left alone.
     identity: (u64, u64),
+    /// Whether it is for somebody else to remove.
+    is_left: bool,
 }
 
 impl SocketFile {
@@ -48,13 +50,19 @@ impl SocketFile {
         Ok(Self {
             path: path.to_owned(),
             identity,
+            is_left: false,
         })
+    }
+
+    /// Lets go of the file, and leaves it where it is.
+    pub(crate) fn leave(mut self) {
+        self.is_left = true;
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+        if !self.is_left && identity(&self.path).is_ok_and(|now| now == self.identity) {
             // Whether it goes or not, nothing listens there any more; the next start replaces it.
             let _ = std::fs::remove_file(&self.path);
         }

@@ -9,7 +9,7 @@ use std::{io, thread};
 
 use common::{Relay, listener, plan, settings, unix_listener};
 use nsproxy_engine::{ApplyError, InProcess, OpenerFactory, PrepareError, Prepared, SocketOpener};
-use nsproxy_testkit::{Address, Listener, Peer, Service, world};
+use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, Service, eventually, world};
 
 /// Knows which threads have asked for an opener.
 #[derive(Debug, Default)]
@@ -80,5 +80,27 @@ fn when_one_listener_fails_none_is_left_open() {
             common::whole(&error)
         );
         assert!(!path.exists());
+    });
+}
+
+#[test]
+fn the_file_of_a_listener_that_no_engine_has_asked_for_goes_with_it() {
+    world("prepared-unused", |w| {
+        let path = w.path("prepared.sock");
+        let mut plan = plan(&Address::Inet("127.0.0.1:1".parse().unwrap()));
+        plan.relays[0].listeners = vec![unix_listener(&path)];
+        let prepared = Prepared::open(&plan, Arc::new(InProcess)).unwrap();
+        assert!(path.exists());
+        drop(prepared);
+        assert!(!path.exists());
+        // Nor does it outlive an engine that was given another plan.
+        let prepared = Prepared::open(&plan, Arc::new(InProcess)).unwrap();
+        plan.relays[0].listeners = vec![listener()];
+        let relay = Relay::start_with(&settings(1), Arc::new(prepared), &plan);
+        assert!(path.exists());
+        drop(relay);
+        eventually(DEFAULT_DEADLINE, "the file to go", || {
+            (!path.exists()).then_some(())
+        });
     });
 }

@@ -17,14 +17,22 @@ use crate::plan::{Endpoint, ListenerPlan, Plan, RelayPlan};
 use crate::reconcile;
 use crate::unix_listener::SocketFile;
 
-/// The listeners of a plan, opened, for the engine that will apply it.
+/// The listeners of a plan, opened, for the engine that will apply it. What the engine has not asked for goes with this or
+/// with the engine: sockets, and the files of those at a path.
 pub struct Prepared {
     behind: Arc<dyn OpenerFactory>,
     /// For the first opener, which is that of listeners.
     sockets: Mutex<Sockets>,
 }
 
-type Sockets = HashMap<SocketRequest, Vec<Socket>>;
+type Sockets = HashMap<SocketRequest, Vec<Waiting>>;
+
+/// A socket that nobody has asked for yet.
+struct Waiting {
+    socket: Socket,
+    /// Of a listener at a path.
+    file: Option<SocketFile>,
+}
 
 /// There are no listeners.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +67,10 @@ impl Prepared {
         let mut failed = None;
         for ((request, relay, listener), opened) in wanted.into_iter().zip(opened) {
             match opened {
-                Some(Ok(socket)) => sockets.entry(request).or_default().push(socket),
+                Some(Ok(socket)) => {
+                    let waiting = Waiting::new(socket, &request);
+                    sockets.entry(request).or_default().push(waiting);
+                }
                 Some(Err(error)) => {
                     failed.get_or_insert_with(|| control::refused(relay, listener, error));
                 }
@@ -73,10 +84,7 @@ impl Prepared {
                 behind: factory,
                 sockets: Mutex::new(sockets),
             }),
-            Some(error) => {
-                remove_files(&sockets);
-                Err(error.into())
-            }
+            Some(error) => Err(error.into()),
         }
     }
 }
@@ -97,16 +105,24 @@ fn requests<'p>(
     probes.chain(listeners).collect()
 }
 
-/// The files of unix listeners that will not be used.
-fn remove_files(sockets: &Sockets) {
-    for request in sockets.keys() {
-        if let SocketKind::Listener {
-            address: Endpoint::Unix(path),
-            ..
-        } = &request.kind
-        {
-            drop(SocketFile::at(path));
+impl Waiting {
+    fn new(socket: Socket, request: &SocketRequest) -> Self {
+        let file = match &request.kind {
+            SocketKind::Listener {
+                address: Endpoint::Unix(path),
+                ..
+            } => SocketFile::at(path).ok(),
+            _ => None,
+        };
+        Self { socket, file }
+    }
+
+    /// For a listener that takes care of its file.
+    fn hand_over(self) -> Socket {
+        if let Some(file) = self.file {
+            file.leave();
         }
+        self.socket
     }
 }
 
@@ -146,9 +162,9 @@ impl SocketOpener for PreparedOpener {
 
     fn request(&mut self, token: OpenToken, request: SocketRequest) {
         match self.sockets.get_mut(&request).and_then(Vec::pop) {
-            Some(socket) => self.answers.push(OpenAnswer {
+            Some(waiting) => self.answers.push(OpenAnswer {
                 token,
-                result: Ok(socket),
+                result: Ok(waiting.hand_over()),
             }),
             None => self.behind.request(token, request),
         }
