@@ -28,6 +28,9 @@ pub struct Settings {
     pub workers: Option<NonZeroUsize>,
     /// Most sessions at a time; `None` is as many as the limit of open files allows.
     pub max_sessions: Option<usize>,
+    /// Whether servers will be checked: descriptors are set aside for the checks that are made at a time, which leaves room
+    /// for fewer sessions. See [`Plan::has_checks`](crate::Plan::has_checks).
+    pub checks: bool,
 }
 
 /// A running engine.
@@ -81,7 +84,7 @@ impl Engine {
             .or_else(|| thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN)
             .get();
-        let room = Room::divide(settings.max_sessions, count)?;
+        let room = Room::divide(settings, count)?;
         let control = Control::start(Arc::clone(&factory)).map_err(StartError::Opener)?;
         let gate = Gate::new(room.sessions);
         let stats: Vec<_> = (0..count).map(|_| Arc::<WorkerStats>::default()).collect();

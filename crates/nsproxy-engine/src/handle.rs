@@ -17,7 +17,7 @@ use crate::listeners::{Listener, ListenerRegistry};
 use crate::observer::Observer;
 use crate::opener::{OpenError, OpenerFactory, Operation, SocketRequest};
 use crate::places::OwnPlaces;
-use crate::plan::{Endpoint, HealthSource, Plan};
+use crate::plan::{Endpoint, Plan};
 use crate::pool::Pool;
 use crate::reconcile::{self, Wanted};
 use crate::route::{Limits, PlanWide, Route, Selectable};
@@ -225,9 +225,7 @@ impl Handle {
     }
 
     fn start_checker(&self, plan: &Plan, state: &mut State) -> Result<(), ApplyError> {
-        let servers = || plan.pools.iter().flat_map(|pool| &pool.servers);
-        let is_checked = |source: &HealthSource| matches!(source, HealthSource::Checked(_));
-        if state.checker.is_none() && servers().any(|server| is_checked(&server.health.source)) {
+        if state.checker.is_none() && plan.has_checks() {
             let ForChecks { factory, observer } = &self.shared.for_checks;
             let mailboxes = Arc::clone(&self.shared.mailboxes);
             let checker = Checker::start(Arc::clone(factory), Arc::clone(observer), mailboxes);

@@ -137,6 +137,21 @@ pub enum Notice<'a> {
         /// Sessions that wait in the pool.
         waiting: usize,
     },
+    /// A check could not be made: descriptors or memory have run out. The server stays as it is, and the check is made again
+    /// after its interval. Told at most once in a second, of whichever server it is.
+    CheckPrevented {
+        /// The pool's name.
+        pool: &'a str,
+        /// The server's name.
+        server: &'a str,
+        /// The system's answer.
+        error: &'a std::io::Error,
+    },
+    /// The thread that makes checks has failed. From now on no server is checked, and each stays as it is.
+    ChecksEnded {
+        /// The system's answer; `None` is a panic, which is a bug: the message went to standard error.
+        error: Option<&'a std::io::Error>,
+    },
     /// Accepting failed: descriptors or memory have run out. It is tried again after a short pause.
     AcceptFailed {
         /// The relay's name.

@@ -2,9 +2,11 @@
 
 use nix::sys::resource::{Resource, getrlimit};
 
+use crate::checker::MOST_AT_A_TIME;
+use crate::engine::Settings;
 use crate::error::StartError;
 
-/// Descriptors for everything but those: standard streams, pollers, listeners, logs.
+/// Descriptors for everything but those: standard streams, pollers, listeners, logs. Checks come on top.
 const RESERVED_DESCRIPTORS: u64 = 256;
 /// Receivers that do not read keep what their pipes hold: at most 256 MiB for each worker. Flows beyond go on by copying.
 const PIPES_PER_WORKER: usize = 256;
@@ -23,15 +25,19 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn divide(max_sessions: Option<usize>, workers: usize) -> Result<Self, StartError> {
+    pub(crate) fn divide(settings: &Settings, workers: usize) -> Result<Self, StartError> {
         let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
-        let free = limit.saturating_sub(RESERVED_DESCRIPTORS);
+        let checks = if settings.checks { MOST_AT_A_TIME } else { 0 };
+        let reserved = RESERVED_DESCRIPTORS + checks as u64;
+        let free = limit.saturating_sub(reserved);
         let most = (free - free / SPARE_SHARE) / 2;
         if most == 0 {
             return Err(StartError::NoDescriptors { limit });
         }
-        let sessions = max_sessions.unwrap_or_else(|| usize::try_from(most).unwrap_or(usize::MAX));
-        let needed = RESERVED_DESCRIPTORS.saturating_add((sessions as u64).saturating_mul(2));
+        let sessions = settings
+            .max_sessions
+            .unwrap_or_else(|| usize::try_from(most).unwrap_or(usize::MAX));
+        let needed = reserved.saturating_add((sessions as u64).saturating_mul(2));
         if needed > limit {
             return Err(StartError::TooManySessions {
                 max_sessions: sessions,
@@ -51,5 +57,25 @@ impl Room {
             pipes_per_worker: (pipes / workers).min(PIPES_PER_WORKER),
             stock_per_worker: (stock / workers).min(STOCK_PER_WORKER),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_servers_are_checked_sessions_leave_room_for_the_checks() {
+        let room = |checks| {
+            let settings = Settings {
+                checks,
+                ..Settings::default()
+            };
+            Room::divide(&settings, 1).unwrap()
+        };
+        let (without, with) = (room(false), room(true));
+        // A session takes two descriptors, and some are left to what only makes things faster.
+        let left = (without.sessions - with.sessions) * 2;
+        assert!(left.abs_diff(MOST_AT_A_TIME - MOST_AT_A_TIME / 8) <= 2, "{left}");
     }
 }

@@ -62,6 +62,7 @@ pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Re
             .and_then(|count| NonZeroUsize::new(count as usize))
             .or_else(|| thread::available_parallelism().ok()),
         max_sessions: config.global.maxconn.map(|count| count as usize),
+        checks: plan.has_checks(),
     };
     let level = if is_verbose {
         Level::Sessions

@@ -201,6 +201,14 @@ impl Observer for Log {
                 );
                 self.event(relay, Severity::Alert, line);
             }
+            Notice::CheckPrevented { pool, server, error } => {
+                let line = format_args!("check-prevented pool={pool} server={server} error=\"{error}\"");
+                self.pool_event(pool, Severity::Alert, line);
+            }
+            Notice::ChecksEnded { error } => match error {
+                Some(error) => self.put(format_args!("checks-ended error=\"{error}\"")),
+                None => self.put("checks-ended error=\"a bug\""),
+            },
             Notice::CheckEnded { pool, .. } => {
                 self.pool_event(pool, Severity::Notice, format_args!("{}", HealthLine(notice)));
             }

@@ -57,8 +57,10 @@ pub(super) enum Progress {
     NeedsSocket(SocketRequest),
     /// It has found something out.
     Over(CheckResult, String),
+    /// It is not made: the server has no address, and is down for that.
+    Pointless,
     /// It could not be made, for a want of this host that says nothing about the server.
-    Inconclusive,
+    Prevented(Errno),
 }
 
 impl Attempt {
@@ -101,7 +103,7 @@ impl Attempt {
     ) -> Progress {
         let socket = match result {
             Ok(socket) => socket,
-            Err(error) if is_want(error.errno()) => return Progress::Inconclusive,
+            Err(error) if is_want(error.errno()) => return Progress::Prevented(error.errno()),
             Err(error) => {
                 let cause = system_error(&error).and_then(std::io::Error::raw_os_error);
                 let cause = cause.map_or_else(|| error.source.to_string(), words);
@@ -194,9 +196,8 @@ impl Attempt {
             match self.run.next_step() {
                 Next::Over(result, info) => return Progress::Over(result, info),
                 Next::Connect(connect) => {
-                    // A server without an address is down for that reason, whatever a check would say.
                     let Some(to) = destination(&connect.to, watched) else {
-                        return Progress::Inconclusive;
+                        return Progress::Pointless;
                     };
                     let request = request(&to, watched);
                     self.close();
@@ -237,7 +238,7 @@ impl Attempt {
     fn failed(&self, error: &std::io::Error) -> Progress {
         let errno = Errno::from(error);
         if is_want(errno) {
-            return Progress::Inconclusive;
+            return Progress::Prevented(errno);
         }
         let place = self.run.place();
         Progress::Over(CheckResult::Layer4Failed, format!("{}{place}", words(errno.0)))

@@ -1,20 +1,28 @@
 //! What follows when a server goes down or up: the pools learn of it, sessions end or begin, the observer is told.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Member;
 use super::target::Target;
 use crate::core::balance::{Down, Load};
-use crate::core::close::CloseReason;
+use crate::core::close::{CloseReason, Errno};
 use crate::core::health::{Change, CheckReport};
+use crate::core::moment::Moment;
 use crate::inbox::{self, Command, Mailbox};
 use crate::observer::{Cause, Notice, Observer};
 use crate::pool::Waiter;
+
+/// What prevents one check prevents others: notices of it are this far apart at least.
+const BETWEEN_PREVENTED: Duration = Duration::from_secs(1);
 
 /// Tells everybody.
 pub(super) struct Announcer {
     observer: Arc<dyn Observer>,
     mailboxes: Arc<[Mailbox]>,
+    /// When it was last told that a check could not be made.
+    prevented: Option<Moment>,
     /// Sessions to be called; empty but within a call.
     called: Vec<Waiter>,
 }
@@ -24,6 +32,7 @@ impl Announcer {
         Self {
             observer,
             mailboxes,
+            prevented: None,
             called: Vec::new(),
         }
     }
@@ -40,6 +49,23 @@ impl Announcer {
             report,
             is_up: target.monitor.is_up(),
             progress: target.monitor.progress(),
+        });
+    }
+
+    /// A check could not be made, for a want of this host.
+    pub(super) fn check_prevented(&mut self, target: &Target, Errno(errno): Errno, now: Moment) {
+        let is_soon = |told: Moment| now.since(told) < BETWEEN_PREVENTED;
+        let Some(Member { pool, server }) = target.watched.members.first() else {
+            return;
+        };
+        if self.prevented.is_some_and(is_soon) {
+            return;
+        }
+        self.prevented = Some(now);
+        self.observer.notice(&Notice::CheckPrevented {
+            pool: &pool.name,
+            server: &server.name,
+            error: &io::Error::from_raw_os_error(errno),
         });
     }
 

@@ -16,6 +16,7 @@ mod target;
 mod thread;
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -23,10 +24,11 @@ use std::thread::JoinHandle;
 use mio::{Poll, Waker};
 
 use self::thread::CheckerThread;
+pub(crate) use self::thread::MOST_AT_A_TIME;
 use crate::core::health::Spread;
 use crate::health::Health;
 use crate::inbox::Mailbox;
-use crate::observer::Observer;
+use crate::observer::{Notice, Observer};
 use crate::opener::OpenerFactory;
 use crate::plan::{CheckPlan, NetnsRef};
 use crate::pool::Pool;
@@ -104,13 +106,14 @@ impl Checker {
         let thread = std::thread::Builder::new()
             .name("nsproxy-checks".to_owned())
             .spawn(move || {
-                let made = CheckerThread::new(poll, received, &*factory, observer, mailboxes);
+                let told = Arc::clone(&observer);
+                let made = CheckerThread::new(poll, received, &*factory, told, mailboxes);
                 drop(factory);
                 match made {
                     Ok(thread) => {
                         // Whoever started this thread waits for the word.
                         let _ = ready.send(Ok(()));
-                        thread.run();
+                        run(thread, &*observer);
                     }
                     Err(error) => drop(ready.send(Err(error))),
                 }
@@ -135,6 +138,19 @@ impl Checker {
     pub(crate) fn adopt(&self, watched: Vec<Watched>, spread: Spread) {
         self.reporter.send(Message::Adopt(watched, spread));
     }
+}
+
+/// Runs the thread, and tells when it ends although nobody has asked for that. Servers stay as they are then.
+fn run(thread: CheckerThread, observer: &dyn Observer) {
+    // Nothing of the thread is used after a panic.
+    let error = match catch_unwind(AssertUnwindSafe(|| thread.run())) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => Some(error),
+        Err(_) => None,
+    };
+    observer.notice(&Notice::ChecksEnded {
+        error: error.as_ref(),
+    });
 }
 
 impl Drop for Checker {

@@ -25,8 +25,9 @@ use crate::opener::{OpenAnswer, OpenToken, OpenerFactory, SocketOpener};
 /// The token of the waker.
 pub(super) const WAKER: Token = Token(usize::MAX);
 const OPENER: Token = Token(usize::MAX - 1);
-/// Checks on their way at a time: the descriptors that are set aside do for them. Others wait for their turn.
-const MOST_AT_A_TIME: usize = 128;
+/// Checks on their way at a time; others wait for their turn. Descriptors are set aside for so many, see
+/// [`Settings::checks`](crate::Settings::checks).
+pub(crate) const MOST_AT_A_TIME: usize = 128;
 const EVENTS: usize = 128;
 
 /// What the thread owns.
@@ -76,7 +77,8 @@ impl CheckerThread {
         })
     }
 
-    pub(super) fn run(mut self) {
+    /// Checks until told to end.
+    pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         loop {
             let patience = self
@@ -86,8 +88,7 @@ impl CheckerThread {
             if let Err(error) = self.poll.poll(&mut events, patience)
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                // Without checks, servers stay as they are.
-                return;
+                return Err(error);
             }
             self.tick();
             for event in &events {
@@ -97,7 +98,7 @@ impl CheckerThread {
                 }
             }
             if self.read_messages().is_break() {
-                return;
+                return Ok(());
             }
             self.on_time();
             self.begin_due();
@@ -270,7 +271,12 @@ impl CheckerThread {
                 };
                 return self.finish(slot, Some(&report));
             }
-            Progress::Inconclusive => return self.finish(slot, None),
+            Progress::Pointless => return self.finish(slot, None),
+            Progress::Prevented(errno) => {
+                self.announcer
+                    .check_prevented(&self.targets[slot], errno, self.now);
+                return self.finish(slot, None);
+            }
         }
         let deadline = attempt.deadline();
         self.arm(slot, deadline.as_millis());

@@ -314,6 +314,12 @@ pub enum SourcePlan {
 }
 
 impl Plan {
+    /// Whether a server is checked.
+    pub fn has_checks(&self) -> bool {
+        let mut servers = self.pools.iter().flat_map(|pool| &pool.servers);
+        servers.any(|server| matches!(server.health.source, HealthSource::Checked(_)))
+    }
+
     /// A plan of one relay from one listener to one server, with no timeout but one minute to connect, and a single
     /// attempt.
     pub fn forward(listener: ListenerPlan, server: ServerPlan, source: Option<SourcePlan>) -> Self {
