@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
+use proxy_proto::Tlvs;
+
 use super::View;
-use super::hello::Hello;
+use super::hello::{Hello, Protocols};
 
 /// Something that can be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,35 +140,62 @@ pub struct PoolLoad {
 
 /// What a fetch has brought.
 #[derive(Debug)]
-pub(super) struct Fetched<'a> {
-    pub(super) value: Option<Value<'a>>,
+pub(super) struct Fetched<'v> {
+    pub(super) values: Values<'v>,
     /// A later answer may be another.
     pub(super) may_change: bool,
-    /// There is another value behind this one.
-    pub(super) has_more: bool,
 }
 
-impl<'a> Fetched<'a> {
-    const fn settled(value: Option<Value<'a>>) -> Self {
+/// Values of a connection, one after the other. A client says how many there are: each is come to once.
+#[derive(Debug)]
+pub(super) enum Values<'v> {
+    /// One, or none.
+    One(Option<Value<'v>>),
+    /// Those of the TLVs of this type.
+    Tlvs(u8, Tlvs<'v>),
+    Protocols(Protocols<'v>),
+}
+
+impl<'v> Iterator for Values<'v> {
+    type Item = Value<'v>;
+
+    fn next(&mut self) -> Option<Value<'v>> {
+        match self {
+            Self::One(value) => value.take(),
+            Self::Tlvs(kind, tlvs) => tlvs
+                .find(|tlv| tlv.kind().0 == *kind)
+                .map(|tlv| bytes(tlv.value())),
+            Self::Protocols(names) => names.next().map(bytes),
+        }
+    }
+}
+
+impl<'v> Fetched<'v> {
+    const fn settled(value: Option<Value<'v>>) -> Self {
         Self {
-            value,
+            values: Values::One(value),
             may_change: false,
-            has_more: false,
         }
     }
 
-    const fn changing(value: Option<Value<'a>>) -> Self {
+    const fn changing(value: Option<Value<'v>>) -> Self {
         Self {
-            value,
+            values: Values::One(value),
             may_change: true,
-            has_more: false,
+        }
+    }
+
+    const fn several(values: Values<'v>) -> Self {
+        Self {
+            values,
+            may_change: false,
         }
     }
 }
 
-impl<'a> View<'a> {
-    /// The value with the number `nth`, from 0.
-    pub(super) fn fetch(&self, fetch: &Fetch, nth: usize) -> Fetched<'a> {
+impl View<'_> {
+    /// What there is of this.
+    pub(super) fn fetch(&self, fetch: &Fetch) -> Fetched<'_> {
         let facts = self.facts;
         let ip = |address: Option<SocketAddr>| address.map(|address| Value::Address(address.ip()));
         let port = |address: Option<SocketAddr>| address.map(|address| Value::Number(address.port().into()));
@@ -179,13 +208,13 @@ impl<'a> View<'a> {
             Fetch::Destination => ip(facts.destination()),
             Fetch::DestinationPort => port(facts.destination()),
             Fetch::HeaderReceived => Some(Value::Bool(facts.has_header())),
-            Fetch::Tlv(kind) => return tlv(facts, *kind, nth),
-            Fetch::Relay => Some(Value::Bytes(Cow::Borrowed(facts.relay().as_bytes()))),
+            Fetch::Tlv(kind) => return self.tlvs(*kind),
+            Fetch::Relay => Some(bytes(facts.relay().as_bytes())),
             Fetch::Netns => facts
                 .netns()
                 .map(|name| Value::Bytes(Cow::Owned(name.into_bytes()))),
             Fetch::ServerName | Fetch::HelloType | Fetch::HelloVersion | Fetch::Alpn => {
-                return self.hello(fetch, nth);
+                return self.hello(fetch);
             }
             Fetch::Length => {
                 return Fetched::changing(facts.contents().and_then(|bytes| number(bytes.len())));
@@ -213,12 +242,11 @@ impl<'a> View<'a> {
         })
     }
 
-    fn hello(&self, fetch: &Fetch, nth: usize) -> Fetched<'a> {
-        let Some(bytes) = self.facts.contents() else {
+    fn hello(&self, fetch: &Fetch) -> Fetched<'_> {
+        let Some(contents) = self.facts.contents() else {
             return Fetched::settled(None);
         };
-        let text = |bytes: &[u8]| Value::Bytes(Cow::Owned(bytes.to_vec()));
-        let message = match self.hello.get_or_init(|| Hello::read(bytes)) {
+        let message = match self.hello.get_or_init(|| Hello::read(contents)) {
             Hello::NotTls => return Fetched::settled(None),
             Hello::Incomplete => return Fetched::changing(None),
             Hello::Message(message) => message,
@@ -228,50 +256,38 @@ impl<'a> View<'a> {
             Fetch::HelloVersion => {
                 Fetched::settled(message.version().map(|version| Value::Number(version.into())))
             }
-            Fetch::Alpn => {
-                let mut names = message.protocols().skip(nth).map(text);
-                Fetched {
-                    value: names.next(),
-                    may_change: false,
-                    has_more: names.next().is_some(),
-                }
-            }
-            _ => Fetched::settled(message.server_name().map(text)),
+            Fetch::Alpn => Fetched::several(Values::Protocols(message.protocols())),
+            _ => Fetched::settled(message.server_name().map(bytes)),
+        }
+    }
+
+    fn tlvs(&self, kind: u8) -> Fetched<'_> {
+        let header = self.header.get_or_init(|| {
+            let parsed = proxy_proto::parse(self.facts.header()?).ok()?;
+            Some(parsed.header)
+        });
+        match header {
+            Some(header) => Fetched::several(Values::Tlvs(kind, header.tlvs())),
+            None => Fetched::settled(None),
         }
     }
 }
 
-fn tlv(facts: &dyn Facts, kind: u8, nth: usize) -> Fetched<'_> {
-    let parsed = facts.header().and_then(|header| proxy_proto::parse(header).ok());
-    let Some(parsed) = parsed else {
-        return Fetched::settled(None);
-    };
-    let values = parsed
-        .header
-        .tlvs()
-        .filter(|tlv| tlv.kind().0 == kind)
-        .map(|tlv| Value::Bytes(Cow::Owned(tlv.value().to_vec())));
-    let mut values = values.skip(nth);
-    let value = values.next();
-    let has_more = values.next().is_some();
-    Fetched {
-        value,
-        may_change: false,
-        has_more,
-    }
+const fn bytes(bytes: &[u8]) -> Value<'_> {
+    Value::Bytes(Cow::Borrowed(bytes))
 }
 
 fn payload(facts: &dyn Facts, offset: usize, length: usize) -> Fetched<'_> {
-    let Some(bytes) = facts.contents() else {
+    let Some(contents) = facts.contents() else {
         return Fetched::settled(None);
     };
-    let rest = bytes.get(offset..);
+    let rest = contents.get(offset..);
     let wanted = if length == 0 {
         rest
     } else {
         rest.and_then(|rest| rest.get(..length))
     };
-    let value = wanted.map(|bytes| Value::Bytes(Cow::Borrowed(bytes)));
+    let value = wanted.map(bytes);
     // As many as were asked for stay what they are.
     if length > 0 && value.is_some() || facts.has_ended() {
         Fetched::settled(value)

@@ -145,13 +145,13 @@ impl Message<'_> {
         (kind == 0).then_some(name)
     }
 
-    /// The application protocols that the client offers, the preferred one first. They end where the list is malformed.
-    pub fn protocols(&self) -> impl Iterator<Item = &[u8]> {
+    /// The application protocols that the client offers, the preferred one first. They end where the list is malformed; a
+    /// name without a byte is (RFC 7301 section 3.1).
+    pub fn protocols(&self) -> Protocols<'_> {
         let list = self
             .extension(ALPN)
             .and_then(|extension| Reader(extension).prefixed_by_two());
-        let mut names = Reader(list.unwrap_or_default());
-        std::iter::from_fn(move || names.prefixed_by_one())
+        Protocols(Reader(list.unwrap_or_default()))
     }
 
     /// The contents of an extension of a `ClientHello`.
@@ -179,7 +179,24 @@ impl Message<'_> {
     }
 }
 
+/// Names of application protocols, one after the other.
+#[derive(Debug, Clone)]
+pub struct Protocols<'a>(Reader<'a>);
+
+impl<'a> Iterator for Protocols<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let name = self.0.prefixed_by_one().filter(|name| !name.is_empty());
+        if name.is_none() {
+            self.0 = Reader(&[]);
+        }
+        name
+    }
+}
+
 /// Bytes, taken from the front. What is not there is `None`.
+#[derive(Debug, Clone)]
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -84,6 +84,15 @@ fn a_hello_without_the_extensions_has_no_name_and_no_protocols() {
 }
 
 #[test]
+fn the_protocols_end_at_a_name_without_a_byte() {
+    let bytes = records(&client_hello(&[alpn(&["h2", "", "http/1.1"])]), 1000);
+    let message = message(&bytes);
+    let mut protocols = message.protocols();
+    assert_eq!(protocols.next(), Some(&b"h2"[..]));
+    assert_eq!((protocols.next(), protocols.next()), (None, None));
+}
+
+#[test]
 fn another_handshake_message_is_no_client_hello() {
     let bytes = records(&[2, 0, 0, 2, 3, 3], 1000);
     let message = message(&bytes);

@@ -30,12 +30,14 @@ mod tests;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
+use proxy_proto::Header;
+
 use super::moment::Span;
 
 pub use convert::Converter;
 pub use expressions::{Expressions, InvalidExpression};
 pub use fetch::{Facts, Fetch, PoolLoad, Value};
-pub use hello::{Hello, LONGEST_HELLO, Message};
+pub use hello::{Hello, LONGEST_HELLO, Message, Protocols};
 pub use matcher::Matcher;
 pub use networks::Networks;
 pub use ranges::Ranges;
@@ -199,6 +201,8 @@ pub struct View<'a> {
     is_last: bool,
     /// Read once, however many rules ask.
     hello: OnceCell<Hello<'a>>,
+    /// Read once as well; `None`: there is no header, or it was not kept.
+    header: OnceCell<Option<Header<'a>>>,
 }
 
 impl std::fmt::Debug for View<'_> {
@@ -216,6 +220,7 @@ impl<'a> View<'a> {
             facts,
             is_last,
             hello: OnceCell::new(),
+            header: OnceCell::new(),
         }
     }
 
@@ -273,21 +278,17 @@ impl<'a> View<'a> {
             expression: Expression { fetch, converters },
             matcher,
         } = test;
-        for nth in 0.. {
-            let fetched = self.fetch(fetch, nth);
-            let value = fetched.value.and_then(|value| convert::all(value, converters));
-            if value.is_some_and(|value| matcher.matches(&value)) {
-                return Answer::Yes;
-            }
-            if !fetched.has_more {
-                return if fetched.may_change && !self.is_last {
-                    Answer::NotYet
-                } else {
-                    Answer::No
-                };
-            }
+        let mut fetched = self.fetch(fetch);
+        let found = fetched
+            .values
+            .any(|value| convert::all(value, converters).is_some_and(|value| matcher.matches(&value)));
+        if found {
+            Answer::Yes
+        } else if fetched.may_change && !self.is_last {
+            Answer::NotYet
+        } else {
+            Answer::No
         }
-        Answer::No
     }
 
     /// What it looks at.
@@ -295,11 +296,12 @@ impl<'a> View<'a> {
         self.facts
     }
 
-    /// The value of an expression, if there is one.
-    pub fn value(&self, expression: &Expression) -> Option<Value<'a>> {
-        let fetched = self.fetch(&expression.fetch, 0);
+    /// The value of an expression, the first if there are several.
+    pub fn value(&self, expression: &Expression) -> Option<Value<'_>> {
+        let mut fetched = self.fetch(&expression.fetch);
         fetched
-            .value
+            .values
+            .next()
             .and_then(|value| convert::all(value, &expression.converters))
     }
 }

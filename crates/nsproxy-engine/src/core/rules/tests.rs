@@ -1,6 +1,7 @@
 //! Tables of conditions over facts.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
 use super::*;
@@ -12,6 +13,8 @@ struct Made {
     contents: Option<Vec<u8>>,
     has_ended: bool,
     header: Option<Vec<u8>>,
+    /// How often the header was asked for.
+    header_reads: Cell<usize>,
 }
 
 impl Facts for Made {
@@ -22,6 +25,7 @@ impl Facts for Made {
         None
     }
     fn header(&self) -> Option<&[u8]> {
+        self.header_reads.set(self.header_reads.get() + 1);
         self.header.as_deref()
     }
     fn has_header(&self) -> bool {
@@ -267,6 +271,31 @@ fn bytes_that_may_still_come_are_waited_for() {
         holds(&with(&[22, 3], false), Fetch::ServerName, Matcher::Found),
         Answer::NotYet
     );
+}
+
+#[test]
+fn each_of_many_values_is_come_to_once() {
+    let mut header = vec![0; 16 * 1024];
+    let mut builder = proxy_proto::v2::Builder::local(&mut header);
+    for number in 0..3000_u16 {
+        builder.tlv(proxy_proto::TlvType(0xe0), &number.to_be_bytes());
+    }
+    let length = builder.finish().unwrap();
+    header.truncate(length);
+    let facts = Made {
+        header: Some(header),
+        ..Made::default()
+    };
+    let is = |value: &[u8]| Matcher::Text(Texts::new(Place::Whole, false, [Cow::Owned(value.to_vec())]));
+    let last = 2999_u16.to_be_bytes();
+    let condition = |matcher| Condition {
+        unless: false,
+        any: vec![vec![term(false, &[(Fetch::Tlv(0xe0), matcher)])]],
+    };
+    let view = View::new(&facts, true);
+    assert_eq!(view.check(Some(&condition(is(b"none")))), Answer::No);
+    assert_eq!(view.check(Some(&condition(is(&last)))), Answer::Yes);
+    assert_eq!(facts.header_reads.get(), 1, "it is read once for all rules");
 }
 
 #[test]
