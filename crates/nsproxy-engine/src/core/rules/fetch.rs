@@ -58,7 +58,7 @@ pub enum Fetch {
     PoolSessions(usize),
     /// How many of them wait.
     PoolWaiting(usize),
-    /// How many of them wait for each server that can be used.
+    /// How many of them wait for each server that can be used; twice as many as wait when none can.
     PoolAverageWaiting(usize),
 }
 
@@ -233,8 +233,8 @@ impl View<'_> {
             Fetch::PoolAverageWaiting(pool) => {
                 let PoolLoad { usable, waiting, .. } = load(*pool);
                 number(if usable == 0 {
-                    // Nobody will serve those that wait: as if it were a very long line.
-                    waiting.saturating_mul(9_999)
+                    // As HAProxy has it: they wait for longer than they would for one server.
+                    waiting.saturating_mul(2)
                 } else {
                     waiting.div_ceil(usable)
                 })

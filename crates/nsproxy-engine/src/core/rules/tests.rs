@@ -341,7 +341,7 @@ fn pools_and_relays_can_be_asked_about() {
         (Fetch::PoolSessions(2), 15),
         (Fetch::PoolWaiting(2), 5),
         (Fetch::PoolAverageWaiting(2), 3),
-        (Fetch::PoolAverageWaiting(0), 49_995),
+        (Fetch::PoolAverageWaiting(0), 10),
         (Fetch::RelaySessions, 3),
         (Fetch::Random(4), 3),
         (Fetch::Random(0), 0),
