@@ -174,10 +174,14 @@ impl Pool {
     /// How many servers can be used: those that are no backups, and the backups.
     pub(crate) fn available(&self) -> (usize, usize) {
         let servers = self.servers.iter();
-        let (backups, active): (Vec<_>, Vec<_>) = servers
-            .filter(|server| server.share.is_usable() && server.is_up())
-            .partition(|server| server.share.backup);
-        (active.len(), backups.len())
+        let available = servers.filter(|server| server.share.is_usable() && server.is_up());
+        available.fold((0, 0), |(active, backups), server| {
+            if server.share.backup {
+                (active, backups + 1)
+            } else {
+                (active + 1, backups)
+            }
+        })
     }
 
     /// The server of a session that has waited, and how it has; `None` while it has to wait on.
@@ -211,16 +215,10 @@ impl Pool {
 
     /// How it stands, for rules.
     pub(crate) fn standing(&self) -> PoolLoad {
-        let usable = |backup: bool| {
-            let servers = self.servers.iter().map(|server| &server.share);
-            servers
-                .filter(|share| share.is_usable() && share.backup == backup)
-                .count()
-        };
-        let usable = match usable(false) {
-            0 if self.all_backups => usable(true),
-            0 => usable(true).min(1),
-            others => others,
+        let usable = match self.available() {
+            (0, backups) if self.all_backups => backups,
+            (0, backups) => backups.min(1),
+            (active, _) => active,
         };
         PoolLoad {
             usable,

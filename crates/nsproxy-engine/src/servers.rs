@@ -398,6 +398,24 @@ mod tests {
     }
 
     #[test]
+    fn rules_count_the_servers_that_a_session_may_get() {
+        let mut plan = pool(&[("a", 0), ("b", 0), ("c", 0), ("d", 0)]);
+        plan.servers[2].share.backup = true;
+        plan.servers[3].share.backup = true;
+        for (all_backups, expected) in [(false, [2, 1, 1, 1, 0]), (true, [2, 1, 2, 1, 0])] {
+            plan.balance.all_backups = all_backups;
+            let pools = ServerRegistry::default().adopt(&[plan.clone()], None, &mut Vec::new());
+            let usable = || pools[0].standing().usable;
+            assert_eq!(usable(), expected[0]);
+            for (server, expected) in pools[0].servers().iter().zip(&expected[1..]) {
+                pools[0].set_down(server, Down::UNHEALTHY, true, &mut Vec::new());
+                assert_eq!(usable(), *expected, "without {}", server.name);
+            }
+            assert_eq!(place(&pools[0]), Placed::NoServer);
+        }
+    }
+
+    #[test]
     fn a_place_without_a_lock_counts_under_the_plan_that_limits_it() {
         let mut registry = ServerRegistry::default();
         let first = registry.adopt(&[pool(&[("a", 0)])], None, &mut Vec::new());
