@@ -5,7 +5,7 @@
 use std::cell::OnceCell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{ErrorKind, Read as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::entry::{Entry, Holding, Received};
@@ -14,9 +14,7 @@ use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno, RuleStage};
 use crate::core::moment::Moment;
 use crate::core::policy::ClientNetns;
-use crate::core::rules::{
-    Action, Expression, Facts, LONGEST_HELLO, Next, PoolLoad, Rule, Subject, Value, View,
-};
+use crate::core::rules::{Action, Facts, LONGEST_HELLO, Next, PoolLoad, Rule, Subject, View};
 use crate::core::session::{Inspected, Session};
 use crate::core::side::{Direction, Side};
 use crate::judge::Judge;
@@ -152,7 +150,7 @@ fn run(entry: &mut Entry, judge: &Judge, rules: &[Rule], is_last: bool) -> Resul
                 from = next;
             }
             Next::Do(Action::Set(subject, expression), next) => {
-                let changed = changed(&view, *subject, expression);
+                let changed = view.changed(*subject, expression);
                 if let Some(address) = changed {
                     set(entry, *subject, address);
                 }
@@ -162,26 +160,6 @@ fn run(entry: &mut Entry, judge: &Judge, rules: &[Rule], is_last: bool) -> Resul
     }
     verdict.is_complete = true;
     Ok(verdict)
-}
-
-/// The address of a session as a rule wants it; `None` when the rule has no such value.
-fn changed(view: &View<'_>, subject: Subject, expression: &Expression) -> Option<SocketAddr> {
-    let before = match subject {
-        Subject::Source | Subject::SourcePort => view.facts().source(),
-        Subject::Destination | Subject::DestinationPort => view.facts().destination(),
-    };
-    match (subject, view.value(expression)?) {
-        (Subject::Source | Subject::Destination, Value::Address(ip)) => {
-            // The port stays where the family does.
-            let same = before.filter(|before| before.is_ipv4() == ip.is_ipv4());
-            Some(SocketAddr::new(ip, same.map_or(0, |same| same.port())))
-        }
-        (Subject::SourcePort | Subject::DestinationPort, Value::Number(port)) => {
-            let ip = before.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |before| before.ip());
-            Some(SocketAddr::new(ip, u16::try_from(port).ok()?))
-        }
-        _ => None,
-    }
 }
 
 fn set(entry: &mut Entry, subject: Subject, address: SocketAddr) {

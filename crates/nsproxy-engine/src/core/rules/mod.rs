@@ -8,11 +8,13 @@
 //! |---|---|
 //! | `fetch.rs` | what can be asked of a connection |
 //! | `convert.rs` | changes of a value before it is compared |
+//! | `change.rs` | what a rule makes of an address |
 //! | `matcher.rs` | what a value is compared with |
 //! | `texts.rs`, `networks.rs`, `ranges.rs` | sets of texts, networks and numbers |
 //! | `expressions.rs` | regular expressions |
 //! | `hello.rs` | a TLS `ClientHello` |
 
+mod change;
 mod convert;
 mod expressions;
 mod fetch;

@@ -327,6 +327,41 @@ fn values_are_changed_before_they_are_compared() {
 }
 
 #[test]
+fn a_port_stays_when_the_address_becomes_one_of_another_family() {
+    let ip = |ip: &str| Fetch::Constant(Value::Address(ip.parse().unwrap()));
+    let changed = |source: Option<&str>, subject, fetch| {
+        let facts = Made {
+            source: source.map(|source| source.parse().unwrap()),
+            ..Made::default()
+        };
+        let expression = Expression {
+            fetch,
+            converters: Vec::new(),
+        };
+        let changed = View::new(&facts, true).changed(subject, &expression);
+        changed.map(|address| address.to_string())
+    };
+    let mapped = Some("[::ffff:192.0.2.1]:70");
+    for (before, set, after) in [
+        (Some("192.0.2.1:70"), "192.0.2.9", "192.0.2.9:70"),
+        (mapped, "192.0.2.9", "192.0.2.9:70"),
+        (Some("192.0.2.1:70"), "2001:db8::9", "[2001:db8::9]:70"),
+        (None, "192.0.2.9", "192.0.2.9:0"),
+    ] {
+        assert_eq!(changed(before, Subject::Source, ip(set)).as_deref(), Some(after));
+    }
+    let port = |port| Fetch::Constant(Value::Number(port));
+    for (before, set, after) in [
+        (mapped, 80, Some("[::ffff:192.0.2.1]:80")),
+        (None, 80, Some("0.0.0.0:80")),
+        (mapped, 65_536, None),
+    ] {
+        assert_eq!(changed(before, Subject::SourcePort, port(set)).as_deref(), after);
+    }
+    assert_eq!(changed(mapped, Subject::SourcePort, ip("192.0.2.9")), None);
+}
+
+#[test]
 fn pools_and_relays_can_be_asked_about() {
     let facts = Made::default();
     let view = View::new(&facts, true);
