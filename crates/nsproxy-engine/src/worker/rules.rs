@@ -82,7 +82,6 @@ pub(super) fn inspect(entry: &mut Entry, is_last: bool, resources: &mut Resource
     match read(entry, resources) {
         Ok(Some(has_ended)) => entry.has_ended = has_ended,
         Ok(None) => blocked = true,
-        Err(error) if error.kind() == ErrorKind::Interrupted => return Inspected::Incomplete,
         Err(error) => return Inspected::Refused(reset_or_failed(Errno::from(&error))),
     }
     let is_last = is_last || entry.has_ended;
@@ -108,10 +107,13 @@ fn read(entry: &mut Entry, resources: &mut Resources) -> std::io::Result<Option<
     if room == 0 {
         return Ok(Some(true));
     }
-    let received = match socket.read(&mut resources.scratch[..room]) {
-        Ok(received) => &resources.scratch[..received],
-        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
-        Err(error) => return Err(error),
+    let received = loop {
+        match socket.read(&mut resources.scratch[..room]) {
+            Ok(received) => break &resources.scratch[..received],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) => return Err(error),
+        }
     };
     if received.is_empty() {
         return Ok(Some(true));

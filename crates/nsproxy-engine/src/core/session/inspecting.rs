@@ -3,6 +3,7 @@
 #[cfg(doc)]
 use super::Step;
 use super::{Inspected, Retries, Session, State, Timeouts};
+use crate::core::close::{CloseReason, RuleStage};
 use crate::core::moment::{Moment, Span};
 use crate::core::readiness::Readiness;
 use crate::core::side::Side;
@@ -29,8 +30,10 @@ impl Session {
         };
         match inspected {
             Inspected::Decided => self.await_socket(now),
-            // Who asks for more when there is no more to come would be asked for ever.
-            Inspected::Incomplete | Inspected::WouldBlock if until.is_none() => self.await_socket(now),
+            // Who asks for more when there is no more to come would be asked for ever. Nobody has let the session pass.
+            Inspected::Incomplete | Inspected::WouldBlock if until.is_none() => {
+                self.close(CloseReason::Rejected(RuleStage::Content));
+            }
             Inspected::Incomplete => {}
             Inspected::WouldBlock => self.readiness[Side::Downstream.index()].read_exhausted(),
             Inspected::Refused(reason) => self.close(reason),
@@ -41,5 +44,31 @@ impl Session {
     pub fn set_limits(&mut self, timeouts: Timeouts, retries: Retries) {
         self.timeouts = timeouts;
         self.retries = retries;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Step;
+    use super::*;
+
+    #[test]
+    fn who_is_undecided_when_nothing_is_awaited_any_more_is_rejected() {
+        let start = Moment::from_millis(0);
+        for inspected in [Inspected::Incomplete, Inspected::WouldBlock] {
+            for patience in [None, Span::from_millis(10)] {
+                let mut session = Session::new(false, Timeouts::default(), start);
+                session.inspect(patience, start);
+                if patience.is_some() {
+                    session.on_inspected(inspected, start);
+                    assert!(!matches!(session.next_step(), Step::Close(_)), "there is time");
+                    session.on_time(Moment::from_millis(10));
+                }
+                assert_eq!(session.next_step(), Step::Inspect { last: true });
+                session.on_inspected(inspected, start);
+                let rejected = CloseReason::Rejected(RuleStage::Content);
+                assert_eq!(session.next_step(), Step::Close(rejected));
+            }
+        }
     }
 }
