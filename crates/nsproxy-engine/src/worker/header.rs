@@ -59,8 +59,13 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
     } else {
         match proxy_proto::parse(bytes) {
             Ok(parsed) => match judge(&parsed, &bytes[..parsed.consumed], &entry.route) {
-                Ok(received) => {
+                Ok(mut received) => {
                     let lacking = lacking(&received, &entry.route);
+                    // What a rule has set before stands where the header says nothing.
+                    if let Some(before) = &entry.received {
+                        received.source = received.source.or(before.source);
+                        received.destination = received.destination.or(before.destination);
+                    }
                     entry.received = Some(Box::new(received));
                     match lacking {
                         None => (HeaderRead::Complete, parsed.consumed),
