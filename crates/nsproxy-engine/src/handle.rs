@@ -13,6 +13,7 @@ use crate::checker::Checker;
 use crate::control::Control;
 use crate::error::ApplyError;
 use crate::inbox::{self, Command, Mailbox};
+use crate::judge::count_sessions;
 use crate::listeners::{Listener, ListenerRegistry};
 use crate::observer::Observer;
 use crate::opener::{OpenError, OpenerFactory, Operation, SocketRequest};
@@ -265,6 +266,9 @@ impl Handle {
             selectable: Arc::new(selectable),
             places: Arc::new(places),
         };
+        // Once for all relays: there may be as many of them as pools.
+        let mut of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
+        let pools_count = of_pools.any(count_sessions);
         let mut limits = HashMap::new();
         let statuses = wanted.iter().zip(opened).map(
             |(
@@ -279,7 +283,7 @@ impl Handle {
                 // The same for all listeners of a relay.
                 let limits: &Limits = limits
                     .entry(&relay.name)
-                    .or_insert_with(|| Limits::of(relay, pools));
+                    .or_insert_with(|| Limits::of(relay, pools_count));
                 let pool = Arc::clone(&pools[relay.pool]);
                 let route = Route::new(relay, place, listener, pool, limits.clone(), &plan_wide);
                 let route = Arc::new(route.with_rules(relay.rules.as_ref(), pools));

@@ -61,12 +61,14 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn of(relay: &RelayPlan, pools: &[Arc<Pool>]) -> Self {
+    /// `pools_count`: a rule of some pool asks for the sessions of the relay that it is reached by.
+    pub(crate) fn of(relay: &RelayPlan, pools_count: bool) -> Self {
         let limit = relay.max_sessions.map(|limit| limit as usize);
         // One that never closes, for its count, where somebody wants to know it.
-        let of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
-        let mut rules = relay.rules.as_deref().into_iter().chain(of_pools);
-        let counted = relay.followed || relay.unique_id.is_some() || rules.any(count_sessions);
+        let counted = relay.followed
+            || relay.unique_id.is_some()
+            || pools_count
+            || relay.rules.as_deref().is_some_and(count_sessions);
         let limit = limit.or_else(|| counted.then_some(usize::MAX));
         Self {
             gate: limit.map(Gate::new),

@@ -18,6 +18,14 @@ pub enum PlanError {
         /// The index.
         pool: usize,
     },
+    /// A rule of a pool asks about a pool that is not there.
+    #[error("a rule of pool `{pool}` asks about pool {asked}, which is not in the plan")]
+    AsksNoSuchPool {
+        /// The name of the pool with the rule.
+        pool: String,
+        /// The index.
+        asked: usize,
+    },
     /// A relay that listens nowhere.
     #[error("relay `{relay}` has no listener")]
     NoListener {
@@ -69,7 +77,7 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Checks what the types leave open.
+    /// Checks what the types leave open, in a time in proportion to the plan.
     ///
     /// # Errors
     ///
@@ -82,13 +90,7 @@ impl Plan {
                 .iter()
                 .flat_map(|rules| &rules.choices)
                 .map(|choice| choice.pool);
-            let of_pools = self.pools.iter().filter_map(|pool| pool.rules.as_deref());
-            let asked = rules
-                .into_iter()
-                .chain(of_pools)
-                .flat_map(Rules::expressions)
-                .filter_map(|expression| expression.fetch.pool());
-            let mut pools = iter::once(relay.pool).chain(chosen).chain(asked);
+            let mut pools = iter::once(relay.pool).chain(chosen).chain(asked(rules));
             if let Some(pool) = pools.find(|pool| *pool >= self.pools.len()) {
                 return Err(PlanError::NoSuchPool {
                     relay: relay.name.clone(),
@@ -106,6 +108,13 @@ impl Plan {
             if !pools.insert(&pool.name) {
                 return Err(PlanError::DuplicatePool {
                     pool: pool.name.clone(),
+                });
+            }
+            let rules = pool.rules.as_deref();
+            if let Some(asked) = asked(rules).find(|asked| *asked >= self.pools.len()) {
+                return Err(PlanError::AsksNoSuchPool {
+                    pool: pool.name.clone(),
+                    asked,
                 });
             }
             let mut servers = BTreeSet::new();
@@ -153,10 +162,19 @@ impl Plan {
     }
 }
 
+/// The pools that rules ask about.
+fn asked(rules: Option<&Rules>) -> impl Iterator<Item = usize> {
+    let expressions = rules.into_iter().flat_map(Rules::expressions);
+    expressions.filter_map(|expression| expression.fetch.pool())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::core::balance::Share;
+    use crate::core::rules::{Action, Expression, Fetch, Rule, Subject};
     use crate::plan::{HealthPlan, ListenerPlan, Target, UpstreamNetns};
 
     fn plan() -> Plan {
@@ -177,6 +195,34 @@ mod tests {
         let mut plan = plan();
         plan.relays[0].pool = 1;
         assert!(matches!(plan.check(), Err(PlanError::NoSuchPool { pool: 1, .. })));
+    }
+
+    #[test]
+    fn a_rule_that_asks_about_a_missing_pool_is_refused() {
+        let expression = Expression {
+            fetch: Fetch::UsableServers(1),
+            converters: Vec::new(),
+        };
+        let rule = Rule {
+            condition: None,
+            action: Action::Set(Subject::SourcePort, expression),
+        };
+        let rules = Some(Arc::new(Rules {
+            content: vec![rule],
+            ..Rules::default()
+        }));
+        let mut of_relay = plan();
+        of_relay.relays[0].rules.clone_from(&rules);
+        assert!(matches!(
+            of_relay.check(),
+            Err(PlanError::NoSuchPool { pool: 1, .. })
+        ));
+        let mut of_pool = plan();
+        of_pool.pools[0].rules = rules;
+        assert!(matches!(
+            of_pool.check(),
+            Err(PlanError::AsksNoSuchPool { asked: 1, .. })
+        ));
     }
 
     #[test]
