@@ -130,7 +130,7 @@ impl Handle {
         let mut called = Vec::new();
         let State { servers, checker, .. } = &mut *state;
         let reporter = checker.as_ref().map(Checker::reporter);
-        let pools = servers.adopt(&plan.pools, reporter, &mut called);
+        let pools: Arc<[_]> = servers.adopt(&plan.pools, reporter, &mut called).into();
         inbox::call(&self.shared.mailboxes, called);
         if let Some(checker) = checker {
             checker.adopt(ServerRegistry::watched(&plan.pools, &pools), plan.spread);
@@ -251,7 +251,7 @@ impl Handle {
         plan: &Plan,
         wanted: &[Wanted<'_>],
         opened: &[Arc<Listener>],
-        pools: &[Arc<Pool>],
+        pools: &Arc<[Arc<Pool>]>,
     ) -> Vec<ListenerStatus> {
         let selectable: Selectable = plan
             .selectable

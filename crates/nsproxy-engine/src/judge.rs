@@ -16,8 +16,8 @@ pub(crate) struct Judge {
     targets: Vec<Arc<Route>>,
     /// The same route with its own pool, where that has rules too.
     otherwise: Option<Arc<Route>>,
-    /// Of the plan; none when no rule asks about one.
-    pub(crate) pools: Vec<Arc<Pool>>,
+    /// Of the plan; `None` when no rule asks about one.
+    pub(crate) pools: Option<Arc<[Arc<Pool>]>>,
 }
 
 impl Judge {
@@ -25,7 +25,7 @@ impl Judge {
     pub(crate) fn of_relay(
         rules: Option<&Arc<Rules>>,
         route: &Route,
-        pools: &[Arc<Pool>],
+        pools: &Arc<[Arc<Pool>]>,
     ) -> Option<Arc<Self>> {
         let otherwise = route
             .pool
@@ -53,7 +53,7 @@ impl Judge {
     }
 
     /// What decides about the sessions that have come to a pool.
-    pub(crate) fn of_pool(pool: &Pool, pools: &[Arc<Pool>]) -> Option<Arc<Self>> {
+    pub(crate) fn of_pool(pool: &Pool, pools: &Arc<[Arc<Pool>]>) -> Option<Arc<Self>> {
         let rules = pool.rules.as_ref()?;
         Some(Arc::new(Self {
             pools: asked(rules, pools),
@@ -90,9 +90,9 @@ pub(crate) fn count_sessions(rules: &Rules) -> bool {
 }
 
 /// The pools of the plan, if a rule asks about one.
-fn asked(rules: &Rules, pools: &[Arc<Pool>]) -> Vec<Arc<Pool>> {
+fn asked(rules: &Rules, pools: &Arc<[Arc<Pool>]>) -> Option<Arc<[Arc<Pool>]>> {
     let asks = rules
         .expressions()
         .any(|expression| expression.fetch.pool().is_some());
-    if asks { pools.to_vec() } else { Vec::new() }
+    asks.then(|| Arc::clone(pools))
 }

@@ -112,14 +112,14 @@ impl Route {
     }
 
     /// The same with the relay's rules, which may lead to others of these pools, and with those of its pool.
-    pub(crate) fn with_rules(mut self, rules: Option<&Arc<Rules>>, pools: &[Arc<Pool>]) -> Self {
+    pub(crate) fn with_rules(mut self, rules: Option<&Arc<Rules>>, pools: &Arc<[Arc<Pool>]>) -> Self {
         self.judge = Judge::of_relay(rules, &self, pools);
         self.keeps_header |= self.judge.as_ref().is_some_and(|judge| judge.needs_header());
         self
     }
 
     /// The same, but to this pool, and with no more to decide than what its own rules say.
-    pub(crate) fn to_pool(&self, pool: &Arc<Pool>, pools: &[Arc<Pool>]) -> Self {
+    pub(crate) fn to_pool(&self, pool: &Arc<Pool>, pools: &Arc<[Arc<Pool>]>) -> Self {
         let judge = Judge::of_pool(pool, pools);
         Self {
             keeps_header: pool.passes_tlvs() || judge.as_ref().is_some_and(|judge| judge.needs_header()),

@@ -255,10 +255,7 @@ impl Facts for Known<'_> {
     }
 
     fn pool(&self, index: usize) -> PoolLoad {
-        self.judge
-            .pools
-            .get(index)
-            .map(|pool| pool.standing())
-            .unwrap_or_default()
+        let pools = self.judge.pools.as_deref().unwrap_or_default();
+        pools.get(index).map(|pool| pool.standing()).unwrap_or_default()
     }
 }
