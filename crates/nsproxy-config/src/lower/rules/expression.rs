@@ -212,13 +212,15 @@ impl<'w> Parts<'w> {
         let mut end = name_len;
         let mut args = Vec::new();
         if rest[name_len..].starts_with('(') {
-            let Some(close) = rest.find(')') else {
+            // One before the name's own parenthesis closes nothing.
+            let Some(args_len) = rest[name_len..].find(')') else {
                 let span = word.part(start + name_len..start + name_len + 1);
                 sink.push(
                     Diagnostic::error(span, "this parenthesis is never closed").with_label("opened here"),
                 );
                 return None;
             };
+            let close = name_len + args_len;
             let inner = &rest[name_len + 1..close];
             if !inner.is_empty() {
                 args = inner.split(',').map(str::trim).collect();
