@@ -110,6 +110,23 @@ fn a_hundred_thousand_lines_about_host_names() {
 }
 
 #[test]
+fn a_hundred_thousand_servers_that_track_each_other() {
+    let head = "defaults\n timeout client 1s\n timeout connect 1s\n timeout server 1s\nlisten l\n bind :80\n";
+    let servers = |last: &str| {
+        let chain = |n| format!(" server s{n} 10.0.0.1:80 track s{}", n + 1);
+        format!(
+            "{head}{} server s25000 10.0.0.1:80 {last}\n",
+            lines(25_000, chain)
+        )
+    };
+    let report = read(servers("check"));
+    assert!(report.is_empty(), "{report}");
+    assert_eq!(read(servers("")).count(Severity::Error), 25_000);
+    assert_eq!(read(servers("track nobody")).count(Severity::Error), 1);
+    assert_eq!(read(servers("track s12500")).count(Severity::Error), 25_001);
+}
+
+#[test]
 fn a_hundred_thousand_blocks_in_each_other() {
     let begin = lines(100_000, |_| ".if 1".to_owned());
     let end = lines(100_000, |_| ".endif".to_owned());

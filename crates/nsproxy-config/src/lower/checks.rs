@@ -19,13 +19,13 @@ pub(super) fn resolve(drafts: &[Draft], sink: &mut Sink<'_>) -> Vec<Vec<Health>>
     for draft in drafts.iter().filter(|draft| draft.is_backend()) {
         warn_about_unused_steps(draft, &mut warned, sink);
     }
-    let known = Known::of(drafts);
+    let mut known = Known::of(drafts);
     drafts
         .iter()
         .map(|draft| {
             let servers = draft.servers.iter().zip(&draft.healths);
             servers
-                .map(|(server, (line, name))| health(draft, server, (line, *name), &known, sink))
+                .map(|(server, (line, name))| health(draft, server, (line, *name), &mut known, sink))
                 .collect()
         })
         .collect()
@@ -52,7 +52,7 @@ fn health(
     draft: &Draft,
     server: &Server,
     (line, name): (&server_checks::Health, Span),
-    known: &Known<'_>,
+    known: &mut Known<'_>,
     sink: &mut Sink<'_>,
 ) -> Health {
     let source = match (line.check, &line.track) {
@@ -71,7 +71,7 @@ fn health(
             check_destination(draft, server, line, name, check, sink);
             HealthSource::Check(of_line(line))
         }
-        (None, Some(track)) => known.tracked(draft, server, track, sink),
+        (None, Some(track)) => known.tracked(draft, track, sink),
         (None, None) => HealthSource::Assumed,
     };
     Health {
@@ -154,7 +154,25 @@ fn check_destination(
 
 /// What can be tracked.
 struct Known<'d> {
-    servers: HashMap<(&'d str, &'d str), (&'d Draft, usize)>,
+    servers: HashMap<(&'d str, &'d str), Place<'d>>,
+    /// Where the lines of those lead that were followed.
+    ends: HashMap<(&'d str, &'d str), End<'d>>,
+}
+
+/// A server: which one of its backend.
+type Place<'d> = (&'d Draft, usize);
+
+/// How a chain of `track` ends.
+#[derive(Clone, Copy)]
+enum End<'d> {
+    /// At a server that is checked.
+    Checked(Place<'d>),
+    /// At one that is not.
+    Unchecked(Place<'d>),
+    /// At a line that names none.
+    Lost,
+    /// Nowhere.
+    Circle,
 }
 
 impl<'d> Known<'d> {
@@ -166,52 +184,77 @@ impl<'d> Known<'d> {
         });
         Self {
             servers: servers.collect(),
+            ends: HashMap::new(),
         }
     }
 
     /// The server that is checked in the end.
-    fn tracked(&self, draft: &Draft, server: &Server, track: &Track, sink: &mut Sink<'_>) -> HealthSource {
-        let mut seen = HashSet::from([(draft.name.clone(), server.name.clone())]);
-        let (mut home, mut next) = (draft, track);
-        loop {
-            let backend = next.backend.as_deref().unwrap_or(&home.name);
-            let Some(&(found, index)) = self.servers.get(&(backend, &*next.server)) else {
-                let shown = format!("{}/{}", shorten(backend), shorten(&next.server));
-                // Of a chain, the line that is wrong is reported itself.
-                if seen.len() == 1 {
-                    sink.error(track.span, format!("there is no server `{shown}` to track"));
-                }
-                return HealthSource::Assumed;
-            };
-            let (line, _) = &found.healths[index];
-            let server = &found.servers[index];
-            if !seen.insert((found.name.clone(), server.name.clone())) {
-                sink.error(track.span, "this server would track itself in the end");
-                return HealthSource::Assumed;
+    fn tracked(&mut self, draft: &Draft, track: &Track, sink: &mut Sink<'_>) -> HealthSource {
+        let Some(place) = self.find(draft, track) else {
+            let backend = track.backend.as_deref().unwrap_or(&draft.name);
+            let shown = format!("{}/{}", shorten(backend), shorten(&track.server));
+            sink.error(track.span, format!("there is no server `{shown}` to track"));
+            return HealthSource::Assumed;
+        };
+        match self.end(place) {
+            End::Checked((found, index)) => {
+                return HealthSource::Track {
+                    backend: found.name.clone(),
+                    server: found.servers[index].name.clone(),
+                };
             }
-            match &line.track {
-                _ if line.check.is_some() && !server.disabled => {
-                    return HealthSource::Track {
-                        backend: found.name.clone(),
-                        server: server.name.clone(),
-                    };
-                }
-                Some(track) => (home, next) = (found, track),
-                None => {
-                    let shown = format!("{}/{}", shorten(&found.name), shorten(&server.name));
-                    let (message, help) = if server.disabled {
-                        (
-                            "is disabled, and so it is not checked",
-                            "remove `track`, or enable that server",
-                        )
-                    } else {
-                        ("is not checked", "add `check` to that server")
-                    };
-                    let error = Diagnostic::error(track.span, format!("`{shown}` {message}"));
-                    sink.push(error.with_help(help));
-                    return HealthSource::Assumed;
-                }
+            End::Unchecked((found, index)) => {
+                let server = &found.servers[index];
+                let shown = format!("{}/{}", shorten(&found.name), shorten(&server.name));
+                let (message, help) = if server.disabled {
+                    (
+                        "is disabled, and so it is not checked",
+                        "remove `track`, or enable that server",
+                    )
+                } else {
+                    ("is not checked", "add `check` to that server")
+                };
+                let error = Diagnostic::error(track.span, format!("`{shown}` {message}"));
+                sink.push(error.with_help(help));
             }
+            // Of a chain, the line that is wrong is reported itself.
+            End::Lost => {}
+            End::Circle => sink.error(track.span, "this server would track itself in the end"),
         }
+        HealthSource::Assumed
+    }
+
+    fn find(&self, draft: &Draft, track: &Track) -> Option<Place<'d>> {
+        let backend = track.backend.as_deref().unwrap_or(&draft.name);
+        self.servers.get(&(backend, &*track.server)).copied()
+    }
+
+    /// Where the chain from this server on ends. Each server is passed once, however many chains lead over it.
+    fn end(&mut self, from: Place<'d>) -> End<'d> {
+        let mut passed = Vec::new();
+        let mut next = Some(from);
+        let end = loop {
+            let Some((draft, index)) = next else {
+                break End::Lost;
+            };
+            let server = &draft.servers[index];
+            let (line, _) = &draft.healths[index];
+            if line.check.is_some() && !server.disabled {
+                break End::Checked((draft, index));
+            }
+            let Some(track) = &line.track else {
+                break End::Unchecked((draft, index));
+            };
+            let name = (&*draft.name, &*server.name);
+            if let Some(&end) = self.ends.get(&name) {
+                break end;
+            }
+            // Who comes here again before the end is known goes in a circle.
+            self.ends.insert(name, End::Circle);
+            passed.push(name);
+            next = self.find(draft, track);
+        };
+        self.ends.extend(passed.into_iter().map(|name| (name, end)));
+        end
     }
 }
