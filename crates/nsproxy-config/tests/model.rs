@@ -300,3 +300,19 @@ fn conditions_refer_to_the_tests_that_they_name() {
     assert_eq!((used.backend.index(), config.frontends[0].backend), (0, None));
     assert!(used.condition.as_ref().unwrap().unless);
 }
+
+#[test]
+fn a_server_line_overrides_the_namespace_of_default_server() {
+    let config = read(
+        "listen l\n bind :80\n default_namespace d\n server a 10.0.0.1:80\n default-server namespace n\n \
+         server b 10.0.0.1:80\n server c 10.0.0.1:80 no-namespace\n server d 10.0.0.1:80 namespace *\n \
+         default-server no-namespace\n server e 10.0.0.1:80\n server f 10.0.0.1:80 namespace m\n",
+    )
+    .unwrap_or_else(|report| panic!("{report}"));
+    let servers = &config.backends[0].servers;
+    let netns: Vec<_> = servers.iter().map(|server| server.netns.clone()).collect();
+    let named = |name: &str| ServerNetns::Named(name.parse().unwrap());
+    let (home, client) = (ServerNetns::Home, ServerNetns::Client);
+    let expected = [named("d"), named("n"), home.clone(), client, home, named("m")];
+    assert_eq!(netns, expected);
+}

@@ -37,6 +37,8 @@ pub(in crate::lower) static ROW: Directive = Directive {
 #[derive(Debug, Clone, Default)]
 pub(in crate::lower) struct Options {
     netns: Chosen<ServerNetns>,
+    /// The line says so itself: only then is the other word a contradiction.
+    chose_netns: bool,
     header: HeaderOptions,
     weight: Option<u16>,
     backup: bool,
@@ -52,7 +54,9 @@ impl Options {
     /// What another line begins with that comes after this one.
     pub(super) fn inherited(&self) -> Self {
         Self {
+            chose_netns: false,
             header: self.header.inherited(),
+            names: self.names.inherited(),
             ..self.clone()
         }
     }
@@ -311,21 +315,30 @@ fn namespace<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a,
     let Some(word) = args.need("namespace", "a name or `*`", sink) else {
         return;
     };
-    if let Chosen::Home = options.netns {
+    if options.chose_netns
+        && let Chosen::Home = options.netns
+    {
         return namespaces::refuse_both(word.span, sink);
     }
-    if word.text == "*" {
-        options.netns = Chosen::Named(ServerNetns::Client);
-    } else if let Some(spec) = namespaces::spec(word, sink) {
-        options.netns = Chosen::Named(ServerNetns::Named(spec));
+    let netns = if word.text == "*" {
+        Some(ServerNetns::Client)
+    } else {
+        namespaces::spec(word, sink).map(ServerNetns::Named)
+    };
+    if let Some(netns) = netns {
+        options.netns = Chosen::Named(netns);
+        options.chose_netns = true;
     }
 }
 
 fn no_namespace(options: &mut Options, word: &Word<'_>, sink: &mut Sink<'_>) {
-    if let Chosen::Named(_) = options.netns {
+    if options.chose_netns
+        && let Chosen::Named(_) = options.netns
+    {
         return namespaces::refuse_both(word.span, sink);
     }
     options.netns = Chosen::Home;
+    options.chose_netns = true;
 }
 
 fn weight<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {

@@ -20,7 +20,7 @@ pub(super) struct Names {
     networks: Vec<Network>,
     allow_dup_ip: bool,
     init_addr: Vec<InitAddr>,
-    /// The first of them.
+    /// The first of them on the line itself.
     first: Option<(&'static str, Span)>,
 }
 
@@ -95,6 +95,14 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
 ];
 
 impl Names {
+    /// What another line begins with. What `default-server` says is for the servers that it suits.
+    pub(super) fn inherited(&self) -> Self {
+        Self {
+            first: None,
+            ..self.clone()
+        }
+    }
+
     fn note(&mut self, name: &'static str, span: Span) {
         self.first.get_or_insert((name, span));
     }
