@@ -12,8 +12,8 @@ use crate::worker::SessionFacts;
 
 /// Is told what happens. Called on the engine's threads: it must not block.
 pub trait Observer: Send + Sync {
-    /// A session of a relay that is [followed](crate::RelayPlan::followed) is about to look for a server: its PROXY header is
-    /// complete, or none was expected. Called once at most.
+    /// A session of a relay that is [followed](crate::RelayPlan::followed) has begun: its PROXY header is complete, or none was
+    /// expected, and no rule about the connection or the session has rejected it. Called once at most.
     fn session_began(&self, facts: &SessionFacts<'_>) {
         let _ = facts;
     }

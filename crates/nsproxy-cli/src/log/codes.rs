@@ -4,12 +4,18 @@
 
 use nsproxy_engine::{CloseReason, Side};
 
-/// Cause and state. A session that has not `connected` has a `C` for its state, except where HAProxy has not.
-pub(super) fn termination(reason: CloseReason, connected: bool) -> [u8; 2] {
+/// Cause and state. A session that has not `connected` has a `C` for its state, except where HAProxy has not; one that has
+/// not `asked` for a server was looked at by rules.
+pub(super) fn termination(reason: CloseReason, asked: bool, connected: bool) -> [u8; 2] {
     use CloseReason as R;
-    let state = if connected { b'D' } else { b'C' };
+    let state = match (asked, connected) {
+        (false, _) => b'R',
+        (true, false) => b'C',
+        (true, true) => b'D',
+    };
     match reason {
         R::Finished => *b"--",
+        R::Reset(Side::Downstream) | R::Failed(Side::Downstream, _) if !asked => *b"CR",
         R::Reset(Side::Downstream) | R::Failed(Side::Downstream, _) => *b"CD",
         R::Reset(Side::Upstream) | R::Failed(Side::Upstream, _) => [b'S', state],
         R::ConnectFailed(_) | R::NoServer => *b"SC",
@@ -27,14 +33,15 @@ pub(super) fn termination(reason: CloseReason, connected: bool) -> [u8; 2] {
         R::ServerUp => [b'U', state],
         // By the manual: the proxy refuses the connection. HAProxy knows none of these cases.
         R::NoDestination | R::NoPort | R::Loop | R::NoSource | R::HeaderUnwritable => *b"PC",
-        // By the manual: the proxy blocks it, for the namespace that its header names. Headers that are no good have a line
-        // of their own.
+        // The proxy blocks it: a rule does, or, by the manual, the namespace that its header names or lacks. Headers that are
+        // no good have a line of their own.
         _ => *b"PR",
     }
 }
 
-/// What HAProxy says of a client's PROXY header; `None` when the session did not end for one.
-pub(super) fn header_error(reason: CloseReason) -> Option<&'static str> {
+/// What HAProxy says of a client's PROXY header; `None` when the session did not end for one. One that `began` had its header,
+/// or needed none.
+pub(super) fn header_error(reason: CloseReason, began: bool) -> Option<&'static str> {
     use CloseReason as R;
     Some(match reason {
         R::HeaderAborted(0) => "Connection closed while waiting for PROXY protocol header",
@@ -46,12 +53,12 @@ pub(super) fn header_error(reason: CloseReason) -> Option<&'static str> {
         R::HeaderInvalid(_) | R::HeaderTooLong(_) | R::NetnsAmbiguous => {
             "Received an invalid PROXY protocol header"
         }
+        R::Reset(Side::Downstream) | R::Failed(Side::Downstream, _) if !began => {
+            "Connection error while waiting for PROXY protocol header"
+        }
         _ => return None,
     })
 }
-
-/// A reset before the end of a header.
-pub(super) const HEADER_RESET: &str = "Connection error while waiting for PROXY protocol header";
 
 /// What has no signature of either version.
 fn is_no_header(invalid: proxy_proto::Invalid) -> bool {
@@ -61,22 +68,40 @@ fn is_no_header(invalid: proxy_proto::Invalid) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nsproxy_engine::Errno;
+    use nsproxy_engine::{Errno, RuleStage};
 
     use super::*;
 
     #[test]
     fn the_state_is_that_of_the_connection_to_the_server() {
         let reset = CloseReason::Reset(Side::Upstream);
-        assert_eq!(termination(reset, true), *b"SD");
-        assert_eq!(termination(reset, false), *b"SC");
-        assert_eq!(termination(CloseReason::Stopped, true), *b"KD");
-        assert_eq!(termination(CloseReason::SocketFailed(Errno(0)), false), *b"RC");
+        assert_eq!(termination(reset, true, true), *b"SD");
+        assert_eq!(termination(reset, true, false), *b"SC");
+        assert_eq!(termination(CloseReason::Stopped, true, true), *b"KD");
+        assert_eq!(
+            termination(CloseReason::SocketFailed(Errno(0)), true, false),
+            *b"RC"
+        );
     }
 
     #[test]
     fn only_a_header_has_a_sentence() {
-        assert!(header_error(CloseReason::HeaderTimeout).is_some());
-        assert_eq!(header_error(CloseReason::Finished), None);
+        assert!(header_error(CloseReason::HeaderTimeout, false).is_some());
+        assert_eq!(header_error(CloseReason::Finished, true), None);
+        for reason in [
+            CloseReason::Stopped,
+            CloseReason::NetnsRefused,
+            CloseReason::NetnsMissing,
+            CloseReason::Rejected(RuleStage::Content),
+        ] {
+            assert_eq!(header_error(reason, false), None, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_reset_is_one_before_a_header_only_while_that_is_waited_for() {
+        let reset = CloseReason::Reset(Side::Downstream);
+        assert!(header_error(reset, false).is_some());
+        assert_eq!(header_error(reset, true), None);
     }
 }

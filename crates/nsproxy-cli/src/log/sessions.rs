@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use netns_core::NetnsSpec;
 use nsproxy_config::model::{Bind, Config, Frontend, HostName, LogTarget, Logging};
-use nsproxy_engine::{CloseReason, Endpoint, SessionFacts, SessionSummary, Side};
+use nsproxy_engine::{CloseReason, Endpoint, RuleStage, SessionFacts, SessionSummary, Side};
 use nsproxy_log::{Address, Clock, Framing, Identity, Level, Settings, Target};
 
 use super::codes;
@@ -167,12 +167,16 @@ impl SessionLogs {
             return;
         };
         let facts = &summary.facts;
-        if facts.handshake().is_none() {
-            return log.header_line(summary);
+        if let CloseReason::Rejected(RuleStage::Connection | RuleStage::Session) = summary.reason {
+            // Such a connection is no session, and has no line.
+            return;
+        }
+        if let Some(sentence) = codes::header_error(summary.reason, facts.handshake().is_some()) {
+            return log.header_line(summary, sentence);
         }
         let logging = &log.logging;
         let is_written = logging.as_soon_as_possible && facts.connect().is_some();
-        let is_null = logging.not_null && summary.bytes_up == 0;
+        let is_null = logging.not_null && facts.received() == 0;
         let is_normal = logging.not_normal && summary.reason == CloseReason::Finished;
         if !is_written && !is_null && !is_normal {
             self.line(log, facts, Some(summary.reason));
@@ -251,7 +255,7 @@ impl RelayLog {
     }
 
     /// A session that ended before its PROXY header was complete. The reason follows HAProxy's sentence where it says more.
-    fn header_line(&self, summary: &SessionSummary<'_>) {
+    fn header_line(&self, summary: &SessionSummary<'_>, sentence: &str) {
         let reason = summary.reason;
         let is_reset = matches!(
             reason,
@@ -261,7 +265,6 @@ impl RelayLog {
         if self.logging.not_null && is_null {
             return;
         }
-        let sentence = codes::header_error(reason).unwrap_or(codes::HEADER_RESET);
         let facts = &summary.facts;
         let (address, netns) = facts.listener();
         let bind = self

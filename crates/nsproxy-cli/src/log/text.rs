@@ -43,7 +43,7 @@ pub(super) fn fill_in(
     around: Around<'_>,
 ) {
     let connect = facts.connect();
-    let [bytes_up, bytes_down] = facts.bytes();
+    let [_, bytes_down] = facts.bytes();
     let [server_queue, backend_queue] = facts.queue_numbers();
     SCRATCH.with_borrow_mut(|scratch| {
         let Scratch {
@@ -53,9 +53,9 @@ pub(super) fn fill_in(
         } = scratch;
         let mut record = Record {
             frontend: facts.relay(),
-            // Without a backend, HAProxy names the frontend again.
+            // Without a backend, or before it is chosen, HAProxy names the frontend again.
             backend: Some(facts.pool())
-                .filter(|pool| *pool != NOWHERE)
+                .filter(|pool| *pool != NOWHERE && facts.has_pool())
                 .unwrap_or_else(|| facts.relay()),
             server: facts.server(),
             client: facts.client(),
@@ -69,11 +69,11 @@ pub(super) fn fill_in(
             queued: facts.queued(),
             connect,
             total: facts.elapsed(),
-            bytes_up,
+            bytes_up: facts.received(),
             bytes_down,
-            termination: around
-                .reason
-                .map_or(*b"--", |reason| codes::termination(reason, connect.is_some())),
+            termination: around.reason.map_or(*b"--", |reason| {
+                codes::termination(reason, facts.queued().is_some(), connect.is_some())
+            }),
             goes_on: around.reason.is_none(),
             process_sessions: facts.sessions(),
             frontend_sessions: facts.relay_sessions(),

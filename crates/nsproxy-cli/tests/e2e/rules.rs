@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use nsproxy_testkit::{DEFAULT_DEADLINE, Peer, Program, Service, World, require, world};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Netns, Peer, Program, Service, World, require, world};
 use socket2::{Domain, Socket, Type};
 
 use crate::common::{
@@ -25,7 +25,7 @@ fn fate(client: &Peer) -> String {
 }
 
 /// The same for a client with this address. A reset may come before the client knows that it is connected.
-fn fate_from(w: &World, ip: &str) -> String {
+pub(crate) fn fate_from(home: &Netns, ip: &str) -> String {
     let connect = || {
         let [source, to]: [SocketAddr; 2] =
             [&format!("{ip}:0"), PLACE].map(|text| text.parse().expect("an address with port"));
@@ -34,8 +34,7 @@ fn fate_from(w: &World, ip: &str) -> String {
         socket.connect_timeout(&to.into(), DEFAULT_DEADLINE)?;
         Ok::<_, std::io::Error>(Peer::new(socket))
     };
-    w.home()
-        .run(connect)
+    home.run(connect)
         .map_or_else(|error| format!("{:?}", error.kind()), |client| fate(&client))
 }
 
@@ -66,7 +65,7 @@ fn connections_are_rejected_and_sent_elsewhere_as_in_haproxy() {
     let both = require!(Proxy::both());
     world("rules-connection", |w| {
         let clients = |w: &World| {
-            let from = |ip: &str| fate_from(w, ip);
+            let from = |ip: &str| fate_from(w.home(), ip);
             ["127.0.0.2", "127.0.1.1", "127.0.2.7", "127.0.3.7", "127.9.0.1"]
                 .map(from)
                 .to_vec()
@@ -244,7 +243,7 @@ fn the_log_says_which_rules_have_rejected_a_connection() {
             ("127.0.0.3", "session"),
             ("127.0.0.4", "content"),
         ] {
-            fate_from(w, ip);
+            fate_from(w.home(), ip);
             line_with(
                 &running,
                 &[

@@ -49,11 +49,14 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
             Step::ReadHeader => {
                 let read = header::read(entry, resources);
                 entry.core.on_header(read, resources.now());
-                if read == HeaderRead::Complete && entry.route.judge.is_some() {
-                    rules::on_admitted(entry, resources.now());
+                if names_a_client(read)
+                    && (entry.route.judge.is_none() || rules::on_admitted(entry, resources.now()))
+                {
+                    begin(entry, key, resources);
                 }
             }
             Step::Inspect { last } => {
+                begin(entry, key, resources);
                 let inspected = rules::inspect(entry, last, resources);
                 entry.core.on_inspected(inspected, resources.now());
                 if inspected == Inspected::Decided {
@@ -61,11 +64,7 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 }
             }
             Step::OpenSocket => {
-                if let Some((milestones, now)) = resources.milestones(entry, key)
-                    && milestones.on_begin(now)
-                {
-                    resources.observer.session_began(&resources.facts(entry, key));
-                }
+                begin(entry, key, resources);
                 match connector::choose(entry, key, resources) {
                     Ok(Some(request)) => {
                         resources.request_socket(key, entry.generation, request);
@@ -93,6 +92,24 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
         }
     }
     Turn::Unfinished
+}
+
+/// Whether the client's header is complete: one whose namespace is refused is, too.
+fn names_a_client(read: HeaderRead) -> bool {
+    matches!(
+        read,
+        HeaderRead::Complete | HeaderRead::Refused(CloseReason::NetnsRefused | CloseReason::NetnsMissing)
+    )
+}
+
+/// Tells, the first time, that the session has begun.
+#[inline]
+fn begin(entry: &Entry, key: usize, resources: &mut Resources) {
+    if let Some((milestones, now)) = resources.milestones(entry, key)
+        && milestones.on_begin(now)
+    {
+        resources.observer.session_began(&resources.facts(entry, key));
+    }
 }
 
 /// The upstream socket is registered only now: an unconnected one would report a hang-up at once.

@@ -23,6 +23,10 @@ use crate::servers::Server;
 
 /// One session of a worker.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is about another part of a session"
+)]
 pub(super) struct Entry {
     pub(super) core: Session,
     downstream: Socket,
@@ -44,6 +48,8 @@ pub(super) struct Entry {
     pub(super) queued: bool,
     /// While the client's bytes are looked at: there will be no more of them.
     pub(super) has_ended: bool,
+    /// Whether the pool is decided; until then, a rule may choose another.
+    pub(super) has_pool: bool,
 }
 
 /// The server of a session, and where its connection goes.
@@ -129,6 +135,7 @@ impl Entry {
     pub(super) fn new(accepted: Accepted, generation: u32, now: Moment) -> Self {
         let Accepted { socket, peer, route } = accepted;
         Self {
+            has_pool: route.judge.is_none(),
             core: Session::new(route.accept_proxy, route.timeouts, now).with_retries(route.pool.retries),
             downstream: socket,
             upstream: None,
@@ -162,6 +169,14 @@ impl Entry {
     /// Whether it has a place at its server.
     pub(super) fn has_place(&self) -> bool {
         matches!(self.place, Place::Taken)
+    }
+
+    /// What the client has sent beyond its PROXY header, and nobody has taken.
+    pub(super) fn contents(&self) -> &[u8] {
+        match &self.holdings[Direction::Up.index()] {
+            Holding::Buffer(waiting) => waiting.bytes(),
+            _ => &[],
+        }
     }
 
     pub(super) fn take_upstream(&mut self) -> Option<Socket> {

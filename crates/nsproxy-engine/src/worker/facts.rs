@@ -67,6 +67,11 @@ impl<'a> SessionFacts<'a> {
         &self.entry.route.pool.name
     }
 
+    /// Whether it is decided that the session goes to that pool: not while a rule may still choose another.
+    pub fn has_pool(&self) -> bool {
+        self.entry.has_pool
+    }
+
     /// The server's name: of the one that was chosen last, or of the one that it has to wait for.
     pub fn server(&self) -> Option<&'a str> {
         self.server_or_awaited().map(|server| &*server.name)
@@ -105,6 +110,18 @@ impl<'a> SessionFacts<'a> {
     /// Bytes delivered to the server, without the PROXY header that it got, and bytes delivered to the client.
     pub fn bytes(&self) -> [u64; 2] {
         self.entry.core.bytes()
+    }
+
+    /// Bytes that the client has sent beyond its PROXY header, as far as they were read: those delivered to the server, and
+    /// those that rules have looked at while there was none.
+    pub fn received(&self) -> u64 {
+        let [delivered, _] = self.bytes();
+        // Before it has begun, what waits is a piece of its header; once it is connected, there may be one for the server.
+        if delivered == 0 && self.handshake().is_some() && self.connect().is_none() {
+            self.entry.contents().len() as u64
+        } else {
+            delivered
+        }
     }
 
     /// When the connection was accepted, by the clock on the wall. Asks the kernel.

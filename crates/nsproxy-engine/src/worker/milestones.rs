@@ -12,7 +12,7 @@ use crate::servers::Server;
 /// How far one session has come.
 #[derive(Debug, Default)]
 pub(super) struct Milestones {
-    /// It began to need a server: a PROXY header was complete, or none was expected.
+    /// It began: a PROXY header was complete, or none was expected.
     began: Option<After>,
     /// It got the server that was chosen last.
     assigned: Option<After>,

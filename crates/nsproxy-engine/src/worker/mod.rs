@@ -333,9 +333,6 @@ impl Worker {
     fn end(&mut self, key: usize, reason: CloseReason) {
         self.timers.cancel(key);
         let mut entry = self.sessions.remove(key);
-        for holding in &mut entry.holdings {
-            holding.release(false, &mut self.resources.buffers, &mut self.resources.pipes);
-        }
         if reason.aborts() {
             for socket in Side::BOTH.iter().filter_map(|side| entry.socket(*side)) {
                 // So that the close is a reset. Should it fail, the peer sees an end instead.
@@ -345,6 +342,9 @@ impl Worker {
         let summary = entry.summary(reason, self.resources.facts(&entry, key));
         self.resources.count(&summary);
         self.resources.observer.session_ended(&summary);
+        for holding in &mut entry.holdings {
+            holding.release(false, &mut self.resources.buffers, &mut self.resources.pipes);
+        }
         self.mailboxes[self.index].load().remove();
         let route = Arc::clone(&entry.route);
         if route.followed {

@@ -40,18 +40,20 @@ pub(super) fn on_accepted(entry: &mut Entry, now: Moment) {
     }
 }
 
-/// Its PROXY header was read, or there is to be none.
-pub(super) fn on_admitted(entry: &mut Entry, now: Moment) {
+/// Its PROXY header was read, or there is to be none. The answer is whether the session goes on.
+pub(super) fn on_admitted(entry: &mut Entry, now: Moment) -> bool {
     let Some(judge) = entry.route.judge.clone() else {
-        return;
+        return true;
     };
-    if run(entry, &judge, &judge.rules.session, true).is_err() {
+    let is_admitted = run(entry, &judge, &judge.rules.session, true).is_ok();
+    if !is_admitted {
         entry.core.close(CloseReason::Rejected(RuleStage::Session));
     } else if judge.rules.content.is_empty() {
         on_decided(entry, now);
     } else {
         entry.core.inspect(judge.rules.inspect, now);
     }
+    is_admitted
 }
 
 /// Nothing keeps a session from its pool: that of the first choice that applies, or its own. The pool may have rules, too.
@@ -63,6 +65,7 @@ pub(super) fn on_decided(entry: &mut Entry, now: Moment) {
         let known = Known::new(entry, &judge);
         judge.rules.choose(&View::new(&known, true))
     };
+    entry.has_pool = true;
     let Some(route) = judge.target(choice) else {
         return;
     };
@@ -99,7 +102,7 @@ pub(super) fn inspect(entry: &mut Entry, is_last: bool, resources: &mut Resource
 
 /// Reads once. `None`: the socket is exhausted; true: no more is to be looked at.
 fn read(entry: &mut Entry, resources: &mut Resources) -> std::io::Result<Option<bool>> {
-    let waiting = contents(entry).len();
+    let waiting = entry.contents().len();
     let Some(mut socket) = entry.socket(Side::Downstream) else {
         return Ok(Some(true));
     };
@@ -183,14 +186,6 @@ fn set(entry: &mut Entry, subject: Subject, address: SocketAddr) {
     }
 }
 
-/// What the client has sent and nobody has taken.
-fn contents(entry: &Entry) -> &[u8] {
-    match &entry.holdings[Direction::Up.index()] {
-        Holding::Buffer(waiting) => waiting.bytes(),
-        _ => &[],
-    }
-}
-
 /// A session, as rules see it.
 struct Known<'e> {
     entry: &'e Entry,
@@ -238,7 +233,7 @@ impl Facts for Known<'_> {
     }
 
     fn contents(&self) -> Option<&[u8]> {
-        Some(contents(self.entry))
+        Some(self.entry.contents())
     }
 
     fn has_ended(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod identifiers;
 mod queue;
+mod rules;
 mod targets;
 
 use std::net::{Shutdown, UdpSocket};
