@@ -11,16 +11,16 @@ use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Netns, Peer, World, require, w
 
 use crate::common::{Proxy, exchange, run, same};
 
-/// Frontends of all kinds. Each has one attempt: what becomes of others is in `queue`.
+/// Frontends of all kinds; only one of them is in a hurry. Each has one attempt: what becomes of others is in `queue`.
 const CONFIG: &str = "\
 global
   log 127.0.0.1:5140 format raw local0
 defaults
   mode tcp
   log global
-  timeout connect 300ms
-  timeout client 400ms
-  timeout server 400ms
+  timeout connect 10s
+  timeout client 10s
+  timeout server 10s
   retries 0
 listen plain
   bind 127.0.0.1:8000
@@ -29,9 +29,9 @@ defaults tcp
   mode tcp
   log global
   option tcplog
-  timeout connect 300ms
-  timeout client 400ms
-  timeout server 400ms
+  timeout connect 10s
+  timeout client 10s
+  timeout server 10s
   retries 0
 frontend main from tcp
   bind 127.0.0.1:8001
@@ -60,9 +60,14 @@ listen own from tcp
   server s 127.0.0.1:9000
 listen empty from tcp
   bind 127.0.0.1:8010
+listen hasty from tcp
+  bind 127.0.0.1:8011
+  timeout client 400ms
+  timeout server 400ms
+  server s 127.0.0.1:9000
 ";
 
-const PORTS: [&str; 9] = [
+const PORTS: [&str; 10] = [
     "127.0.0.1:8000",
     "127.0.0.1:8001",
     "127.0.0.1:8002",
@@ -72,6 +77,7 @@ const PORTS: [&str; 9] = [
     "127.0.0.1:8008",
     "127.0.0.1:8009",
     "127.0.0.1:8010",
+    "127.0.0.1:8011",
 ];
 
 /// A syslog server, and the server behind the relays.
@@ -209,8 +215,8 @@ fn who_broke_a_session_off_is_told_by_the_same_letters() {
     let expected = [
         "127.0.0.1:PORT [DATE] main b/s T/T/T 9 CD N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] main b/s T/T/T 9 SD N/N/N/N/0 0/0\n",
-        "127.0.0.1:PORT [DATE] main b/s T/T/T 9 cD N/N/N/N/0 0/0\n",
-        "127.0.0.1:PORT [DATE] main b/s T/T/T 9 sD N/N/N/N/0 0/0\n",
+        "127.0.0.1:PORT [DATE] hasty hasty/s T/T/T 9 cD N/N/N/N/0 0/0\n",
+        "127.0.0.1:PORT [DATE] hasty hasty/s T/T/T 9 sD N/N/N/N/0 0/0\n",
     ];
     both_write("log-broken", &expected, |scene| {
         let mut lines = Vec::new();
@@ -224,11 +230,11 @@ fn who_broke_a_session_off_is_told_by_the_same_letters() {
         accepted.reset();
         lines.push(scene.line());
         drop(client);
-        let (client, accepted) = scene.session("127.0.0.1:8001");
+        let (client, accepted) = scene.session("127.0.0.1:8011");
         exchange(&client, &accepted);
         lines.push(scene.line());
         drop((client, accepted));
-        let (client, accepted) = scene.session("127.0.0.1:8001");
+        let (client, accepted) = scene.session("127.0.0.1:8011");
         exchange(&client, &accepted);
         client.half_close();
         accepted.expect_eof();

@@ -16,10 +16,10 @@ defaults
   mode tcp
   log global
   option tcplog
-  timeout connect 300ms
-  timeout client 5s
-  timeout server 5s
-  timeout queue 400ms
+  timeout connect 10s
+  timeout client 10s
+  timeout server 10s
+  timeout queue 10s
   retries 0
 listen any
   bind 127.0.0.1:8001
@@ -31,7 +31,7 @@ listen one
 listen refused
   bind 127.0.0.1:8003
   retries 1
-  timeout connect 50ms
+  timeout connect 300ms
   server s 127.0.0.1:9001
 listen moved
   bind 127.0.0.1:8004
@@ -41,6 +41,7 @@ listen moved
   server t 127.0.0.1:9000
 listen silent
   bind 127.0.0.1:8005
+  timeout connect 300ms
   server s 10.9.9.9:80
 listen silents
   bind 127.0.0.1:8006
@@ -52,9 +53,18 @@ listen silents
 listen disabled
   bind 127.0.0.1:8007
   server s 127.0.0.1:9000 disabled
+listen hasty
+  bind 127.0.0.1:8008
+  timeout queue 400ms
+  server s 127.0.0.1:9000 maxconn 1
+listen hasty_one
+  bind 127.0.0.1:8009
+  balance source
+  timeout queue 400ms
+  server s 127.0.0.1:9000 maxconn 1
 ";
 
-const PORTS: [&str; 7] = [
+const PORTS: [&str; 9] = [
     "127.0.0.1:8001",
     "127.0.0.1:8002",
     "127.0.0.1:8003",
@@ -62,6 +72,8 @@ const PORTS: [&str; 7] = [
     "127.0.0.1:8005",
     "127.0.0.1:8006",
     "127.0.0.1:8007",
+    "127.0.0.1:8008",
+    "127.0.0.1:8009",
 ];
 
 #[track_caller]
@@ -79,20 +91,29 @@ fn ended(scene: &Scene<'_>, (client, accepted): (Peer, Peer)) -> String {
     scene.line()
 }
 
+/// Waits in vain for the one place of a server, and then ends the session that has it.
+#[track_caller]
+fn given_up(scene: &Scene<'_>, to: &str) -> Vec<String> {
+    let first = scene.session(to);
+    let waits = scene.home.connect(to);
+    let line = scene.line();
+    waits.expect_closed();
+    vec![line, ended(scene, first)]
+}
+
 #[test]
 fn who_waits_for_any_server_has_a_number_in_the_queue_of_the_backend() {
     let expected = [
-        "127.0.0.1:PORT [DATE] any any/<NOSRV> T/-1/T 0 sQ N/N/N/N/0 0/1\n",
+        "127.0.0.1:PORT [DATE] hasty hasty/<NOSRV> T/-1/T 0 sQ N/N/N/N/0 0/1\n",
+        "127.0.0.1:PORT [DATE] hasty hasty/s T/T/T 9 -- N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] any any/<NOSRV> T/-1/T 0 CD N/N/N/N/0 0/1\n",
         "127.0.0.1:PORT [DATE] any any/s T/T/T 9 -- N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] any any/s T/T/T 9 -- N/N/N/N/0 0/1\n",
         "127.0.0.1:PORT [DATE] any any/s T/T/T 9 -- N/N/N/N/0 0/2\n",
     ];
     both_write("log-queue-any", &expected, |scene| {
+        let mut lines = given_up(scene, "127.0.0.1:8008");
         let first = scene.session("127.0.0.1:8001");
-        let waits = scene.home.connect("127.0.0.1:8001");
-        let mut lines = vec![scene.line()];
-        waits.expect_closed();
         let waits = scene.home.connect("127.0.0.1:8001");
         waits.expect_silence(Duration::from_millis(50));
         waits.reset();
@@ -109,22 +130,20 @@ fn who_waits_for_any_server_has_a_number_in_the_queue_of_the_backend() {
 #[test]
 fn who_waits_for_one_server_has_a_number_in_its_queue_and_its_name() {
     let expected = [
+        "127.0.0.1:PORT [DATE] hasty_one hasty_one/s T/-1/T 0 sQ N/N/N/N/0 1/0\n",
+        "127.0.0.1:PORT [DATE] hasty_one hasty_one/s T/T/T 9 -- N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] one one/s -1/-1/T 0 SQ N/N/N/N/0 0/0\n",
-        "127.0.0.1:PORT [DATE] one one/s T/-1/T 0 sQ N/N/N/N/0 1/0\n",
         "127.0.0.1:PORT [DATE] one one/s T/T/T 9 -- N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] one one/s T/T/T 9 -- N/N/N/N/0 1/0\n",
     ];
     both_write("log-queue-one", &expected, |scene| {
+        let mut lines = given_up(scene, "127.0.0.1:8009");
         let first = scene.session("127.0.0.1:8002");
-        let waits = scene.home.connect("127.0.0.1:8002");
-        waits.expect_silence(Duration::from_millis(50));
-        let beyond = scene.home.connect("127.0.0.1:8002");
-        let mut lines = vec![scene.line()];
-        beyond.expect_closed();
-        lines.push(scene.line());
-        waits.expect_closed();
         let second = scene.home.connect("127.0.0.1:8002");
         second.expect_silence(Duration::from_millis(50));
+        let beyond = scene.home.connect("127.0.0.1:8002");
+        lines.push(scene.line());
+        beyond.expect_closed();
         lines.push(ended(scene, first));
         lines.push(ended(scene, (second, scene.server.accept())));
         lines
