@@ -62,14 +62,24 @@ impl Gate {
 /// A limit per second, shared by the workers.
 #[derive(Debug)]
 pub(crate) struct RateGate {
-    rate: Mutex<RateLimit>,
+    state: Mutex<RateState>,
     started: Instant,
+}
+
+#[derive(Debug)]
+struct RateState {
+    limit: RateLimit,
+    /// Somebody was turned away since a session was last taken back.
+    awaited: bool,
 }
 
 impl RateGate {
     pub(crate) fn new(limit: NonZeroU32) -> Arc<Self> {
         Arc::new(Self {
-            rate: Mutex::new(RateLimit::new(limit)),
+            state: Mutex::new(RateState {
+                limit: RateLimit::new(limit),
+                awaited: false,
+            }),
             started: Instant::now(),
         })
     }
@@ -77,19 +87,24 @@ impl RateGate {
     /// Counts a session, or tells when to try again.
     pub(crate) fn enter(&self) -> Result<(), Span> {
         // Under the lock, so that moments come in order.
-        let mut rate = self.lock();
+        let mut state = self.lock();
         let millis = self.started.elapsed().as_millis();
-        rate.count(Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)))
+        let now = Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        let counted = state.limit.count(now);
+        state.awaited |= counted.is_err();
+        counted
     }
 
-    /// The session that was counted did not come about.
-    pub(crate) fn take_back(&self) {
-        self.lock().take_back();
+    /// The session that was counted did not come about. The answer is whether somebody may wait for that.
+    pub(crate) fn take_back(&self) -> bool {
+        let mut state = self.lock();
+        state.limit.take_back();
+        std::mem::take(&mut state.awaited)
     }
 
-    fn lock(&self) -> MutexGuard<'_, RateLimit> {
-        // Three numbers that fit together whoever panics beside them.
-        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, RateState> {
+        // A few numbers that fit together whoever panics beside them.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -106,5 +121,15 @@ mod tests {
         assert!(gate.enter());
         assert!(!gate.leave(), "nobody waits any more");
         assert_eq!(gate.inside(), 0);
+    }
+
+    #[test]
+    fn a_session_that_is_taken_back_leaves_its_room_to_whoever_was_turned_away() {
+        let rate = RateGate::new(NonZeroU32::MIN);
+        assert!(rate.enter().is_ok());
+        assert!(rate.enter().is_err());
+        assert!(rate.take_back(), "somebody waits");
+        assert!(rate.enter().is_ok());
+        assert!(!rate.take_back(), "nobody waits any more");
     }
 }

@@ -18,7 +18,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use nsproxy_engine::{CloseReason, Notice, Observer, SessionFacts, SessionSummary};
+use nsproxy_engine::{CloseReason, Notice, Observer, RuleStage, SessionFacts, SessionSummary};
 use nsproxy_log::Level as Severity;
 
 use self::health::HealthLine;
@@ -33,7 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Which sessions are worth a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// Those that failed.
+    /// Those that failed, but for connections that a rule has rejected as such.
     Failures,
     /// All.
     Sessions,
@@ -167,7 +167,12 @@ impl Observer for Log {
         if let Some(sessions) = self.sessions.as_ref().filter(|logs| logs.has(summary.relay)) {
             return sessions.ended(summary);
         }
-        if self.level == Level::Sessions || summary.reason != CloseReason::Finished {
+        let is_usual = matches!(
+            summary.reason,
+            // Such rules are for floods.
+            CloseReason::Finished | CloseReason::Rejected(RuleStage::Connection)
+        );
+        if self.level == Level::Sessions || !is_usual {
             self.put(SessionLine(summary));
         }
     }

@@ -6,7 +6,7 @@ use nsproxy_testkit::{DEFAULT_DEADLINE, Netns, Peer, Program, Service, World, re
 use socket2::{Domain, Socket, Type};
 
 use crate::common::{
-    DEFAULTS, Proxy, SILENCE, connect_from, exchange, joined, line_with, run, same, v2_header,
+    DEFAULTS, Proxy, SILENCE, connect_from, exchange, joined, line_with, nsproxy, run, same, soon, v2_header,
 };
 
 const PLACE: &str = "127.0.0.1:8000";
@@ -252,6 +252,45 @@ fn the_log_says_which_rules_have_rejected_a_connection() {
                 ],
             );
         }
+    });
+}
+
+#[test]
+fn connections_that_rules_reject_are_said_only_when_all_are() {
+    world("rules-quiet", |w| {
+        let (_services, sections) = backends(w, &["one"]);
+        let config = format!(
+            "{DEFAULTS}frontend f\n  bind {PLACE}\n  tcp-request connection reject if {{ src 127.0.0.2 }}\n\
+             \x20 tcp-request session reject if {{ src 127.0.0.3 }}\n  default_backend one\n{sections}"
+        );
+        let path = w.write("nsproxy.cfg", &config);
+        let mut command = nsproxy(&["run", "-f"]);
+        command.arg(path);
+        let running = w.home().spawn(command);
+        w.home().wait_listening(PLACE, soon());
+        for ip in ["127.0.0.2", "127.0.0.3"] {
+            fate_from(w.home(), ip);
+        }
+        line_with(&running, &["rejected by a rule about the session"]);
+        let printed = running.stderr();
+        assert!(!printed.contains("about the connection"), "{printed}");
+    });
+}
+
+#[test]
+fn connections_that_rules_reject_do_not_count_against_the_rate_as_in_haproxy() {
+    let both = require!(Proxy::both());
+    world("rules-rate", |w| {
+        // As many seconds as there are of them would be longer than any test waits.
+        let rules = "  rate-limit sessions 1\n  tcp-request connection reject if { src 127.0.0.2 }\n";
+        let scene = |w: &World| {
+            for _ in 0..20 {
+                let rejected = fate_from(w.home(), "127.0.0.2");
+                assert_eq!(rejected, "ConnectionReset");
+            }
+            vec![fate_from(w.home(), "127.0.0.1")]
+        };
+        assert_eq!(fates(w, &both, rules, scene), ["one"]);
     });
 }
 

@@ -233,12 +233,11 @@ fn enter(gate: &Gate, route: &Route) -> Result<(), NoRoom> {
     }
 }
 
-/// Gives back everything that [`enter`] has taken: no connection came.
-fn give_back(gate: &Gate, route: &Route) -> bool {
-    if let Some(rate) = &route.rate {
-        rate.take_back();
-    }
-    leave(gate, route)
+/// Gives back everything that [`enter`] has taken: no connection came, or one that is no session. `true` when somebody waits
+/// for something of it.
+pub(super) fn give_back(gate: &Gate, route: &Route) -> bool {
+    let rate = route.rate.as_ref().is_some_and(|rate| rate.take_back());
+    leave(gate, route) || rate
 }
 
 /// Gives both places back; `true` when somebody waits for one.

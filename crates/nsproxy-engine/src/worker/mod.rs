@@ -55,7 +55,7 @@ use self::token::{About, edge};
 use crate::accepted::Accepted;
 use crate::admission::Gate;
 use crate::core::balance::Load;
-use crate::core::close::{CloseReason, Errno};
+use crate::core::close::{CloseReason, Errno, RuleStage};
 use crate::core::moment::Moment;
 use crate::core::side::Side;
 use crate::inbox::{Command, Mailbox};
@@ -354,7 +354,12 @@ impl Worker {
         connector::drop_upstream(&mut entry, &self.resources);
         connector::leave(&mut entry, &mut self.resources);
         drop(entry);
-        if acceptor::leave(&self.gate, &route) {
+        let leave = match reason {
+            // It does not count against the rate (HAProxy's manual, `tcp-request connection reject`).
+            CloseReason::Rejected(RuleStage::Connection) => acceptor::give_back,
+            _ => acceptor::leave,
+        };
+        if leave(&self.gate, &route) {
             self.announce_room();
         }
     }
