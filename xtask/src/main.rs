@@ -12,6 +12,7 @@
 mod bench;
 mod fuzz;
 mod packages;
+mod packaging;
 mod stages;
 mod test;
 mod tidy;

@@ -6,6 +6,7 @@
 use anyhow::ensure;
 
 use crate::packages;
+use crate::packaging;
 use crate::stages::Stages;
 use crate::tidy;
 use crate::workspace::Workspace;
@@ -45,7 +46,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool) -> anyhow::Result<()> {
             )
         });
         stages.run("fuzz", |stages| fuzz_targets(stages, workspace));
-        stages.run("package", |stages| package(stages, workspace));
+        stages.run("package", |stages| packaging::package(stages, workspace));
     }
     stages.finish()
 }
@@ -71,14 +72,4 @@ fn fuzz_targets(stages: &Stages, workspace: &Workspace) -> anyhow::Result<()> {
     stages.cargo(&["build", "--manifest-path", FUZZ_MANIFEST])?;
     // The seeds and what fuzzing has found once.
     stages.cargo(&["test", "--manifest-path", FUZZ_MANIFEST])
-}
-
-/// Packages what is published, all at once: that way they may depend on each other before any of them
-/// is on a registry. Each package is built from its own archive.
-fn package(stages: &Stages, workspace: &Workspace) -> anyhow::Result<()> {
-    let mut arguments = vec!["package", "--allow-dirty"];
-    for package in workspace.published() {
-        arguments.extend(["-p", &package.name]);
-    }
-    stages.cargo(&arguments)
 }
