@@ -131,15 +131,20 @@ impl Log {
 }
 
 impl Writer {
-    /// Writes what is left, and some last words. The log has to be dropped before.
+    /// Writes what is left, and some last words.
     pub(crate) fn finish(self, last_words: &str) {
         let Self { lines, dropped, done } = self;
         // A queue that is still full has a reader that will not read this either.
         let _ = lines.try_send(format!("{}{last_words}", lost(dropped.load(Ordering::Relaxed))));
+        // Whoever can control the engine may hold the log for as long as the process lives.
+        let _ = lines.try_send(END);
         drop(lines);
         let _ = done.recv_timeout(LAST_WORDS);
     }
 }
+
+/// No line is empty; this one is the last.
+const END: String = String::new();
 
 /// A line that says how many are missing, if any are.
 fn lost(dropped: u64) -> String {
@@ -237,7 +242,7 @@ impl Observer for Log {
 }
 
 fn write_lines(queue: &Receiver<String>, _busy: SyncSender<()>) {
-    for line in queue {
+    for line in queue.iter().take_while(|line| !line.is_empty()) {
         // A line that nobody can read is lost; the relay goes on.
         let _ = io::stderr().lock().write_all(line.as_bytes());
     }
