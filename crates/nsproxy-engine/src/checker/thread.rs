@@ -17,6 +17,7 @@ use super::target::{State, Target};
 use super::{Message, Watched};
 use crate::core::health::{Change, CheckReport, CheckResult, Judged, OnError, Spread};
 use crate::core::moment::{Moment, Span};
+use crate::core::random::xorshift;
 use crate::health::Health;
 use crate::inbox::Mailbox;
 use crate::observer::Observer;
@@ -382,9 +383,7 @@ fn split(OpenToken(token): OpenToken) -> (usize, u32) {
 
 /// An xorshift's next lot.
 fn draw(random: &mut u64) -> u32 {
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
+    *random = xorshift(*random);
     u32::try_from(*random >> 32).unwrap_or(u32::MAX)
 }
 

@@ -16,6 +16,7 @@
 //! | `balance/` | which server a session goes to, and who waits for one |
 //! | `health/` | whether a server can be reached, by its checks |
 //! | `policy.rs` | which namespace a connection belongs to |
+//! | `random.rs` | numbers that need not be foreseen |
 //! | `rate.rs` | how many events there may be in a second |
 //! | `rules/` | what the rules of a configuration say of a connection |
 
@@ -25,6 +26,7 @@ pub mod flow;
 pub mod health;
 pub mod moment;
 pub mod policy;
+pub(crate) mod random;
 pub mod rate;
 pub mod readiness;
 pub mod rules;

@@ -3,6 +3,7 @@
 use super::map::Map;
 use super::ring::Ring;
 use super::share::Share;
+use crate::core::random::xorshift;
 
 /// How a pool spreads its sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -214,9 +215,7 @@ impl Balancer {
     }
 
     fn next_random(&mut self) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
+        self.random = xorshift(self.random);
         // The upper bits are the better ones.
         self.random >> 16
     }
