@@ -96,6 +96,9 @@ impl<W: Write> Sections<'_, W> {
             self.statement(format_args!("pidfile {}", quote(&path.to_string_lossy())))?;
         }
         self.identity(&config.global)?;
+        if let Some(time) = config.global.hard_stop_after {
+            self.statement(format_args!("hard-stop-after {}", Time(time)))?;
+        }
         if config.global.spread_checks > 0 {
             self.statement(format_args!("spread-checks {}", config.global.spread_checks))?;
         }

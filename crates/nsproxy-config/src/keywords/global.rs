@@ -17,7 +17,6 @@ pub(crate) static GLOBAL: Table = Table(&[
             ("external-check", 0),
             ("fd-hard-limit", 0),
             ("grace", 0),
-            ("hard-stop-after", 0),
             ("harden.reject-privileged-ports.tcp", 0),
             ("localpeer", 0),
             ("master-worker", 0),

@@ -88,6 +88,20 @@ static STATEMENTS: &[GlobalDirective] = &[
         },
     },
     GlobalDirective {
+        name: "hard-stop-after",
+        repeats: false,
+        apply: |global, args, sink| {
+            server_checks::time(&mut global.hard_stop_after, "hard-stop-after", args, sink);
+            args.finish(sink);
+        },
+        doc: Doc {
+            syntax: "hard-stop-after TIME",
+            default: "30s behind SIGTERM and SIGINT; none behind SIGUSR1 and an upgrade",
+            meaning: "How long sessions may take to finish when the process is to end. What is left then is reset.",
+            example: "hard-stop-after 5m",
+        },
+    },
+    GlobalDirective {
         name: "log",
         repeats: true,
         apply: |global, args, sink| global.logs.extend(log_target::parse(args, sink)),
