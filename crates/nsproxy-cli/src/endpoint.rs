@@ -42,6 +42,7 @@ impl fmt::Display for Endpoint {
         match &self.address {
             nsproxy_engine::Endpoint::Ip(address) => address.fmt(f)?,
             nsproxy_engine::Endpoint::Unix(path) => write!(f, "unix:{}", path.display())?,
+            inherited @ nsproxy_engine::Endpoint::Inherited(_) => inherited.fmt(f)?,
         }
         match &self.netns {
             Some(netns) => write!(f, " in netns {netns}"),

@@ -84,6 +84,7 @@ pub(crate) fn endpoints(address: &BindAddress) -> Vec<Endpoint> {
         BindAddress::Ip { .. } => address.socket_addrs().map(Endpoint::Ip).collect(),
         BindAddress::Unix(path) => vec![Endpoint::Unix(path.clone())],
         BindAddress::Abstract(name) => vec![Endpoint::Unix(name.sun_path())],
+        BindAddress::Inherited(descriptor) => vec![Endpoint::Inherited(*descriptor)],
     }
 }
 

@@ -40,6 +40,7 @@ fn summary(config: &Config) -> String {
                 BindAddress::Ip { ip, ports } => format!("{ip} ports {} to {}", ports.first(), ports.last()),
                 BindAddress::Unix(path) => path.display().to_string(),
                 BindAddress::Abstract(name) => name.to_string(),
+                BindAddress::Inherited(descriptor) => format!("descriptor {descriptor}"),
             };
             let netns = bind
                 .netns

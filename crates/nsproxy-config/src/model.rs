@@ -167,6 +167,8 @@ pub enum BindAddress {
     Unix(PathBuf),
     /// A unix socket without a file.
     Abstract(AbstractName),
+    /// The socket that nsproxy was started with at this descriptor; never negative.
+    Inherited(i32),
 }
 
 impl BindAddress {
@@ -174,7 +176,7 @@ impl BindAddress {
     pub fn socket_addrs(&self) -> impl Iterator<Item = SocketAddr> + use<> {
         let (ip, ports) = match self {
             Self::Ip { ip, ports } => (*ip, Some(ports.iter())),
-            Self::Unix(_) | Self::Abstract(_) => (IpAddr::from([0, 0, 0, 0]), None),
+            Self::Unix(_) | Self::Abstract(_) | Self::Inherited(_) => (IpAddr::from([0, 0, 0, 0]), None),
         };
         ports
             .into_iter()

@@ -406,6 +406,7 @@ fn bind_address(address: &BindAddress) -> String {
     match address {
         BindAddress::Unix(path) => unix(path),
         BindAddress::Abstract(name) => quote(&name.to_string()).into_owned(),
+        BindAddress::Inherited(descriptor) => format!("fd@{descriptor}"),
         BindAddress::Ip { ip, ports } if ports.first() == ports.last() => {
             format!("{}:{}", Host(*ip), ports.first())
         }

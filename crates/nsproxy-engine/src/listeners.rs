@@ -8,9 +8,12 @@
 //! ends takes none with it.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use netns_core::NetnsId;
@@ -42,26 +45,23 @@ pub(crate) struct Listener {
     pub(crate) transparent: bool,
     only_v6: Option<bool>,
     is_dual: bool,
+    /// Another process may share it.
+    is_inherited: bool,
     _file: Option<SocketFile>,
 }
 
 impl Listener {
     pub(crate) fn new(id: ListenerId, socket: Socket, plan: &ListenerPlan) -> io::Result<Self> {
         let (bound, file) = match &plan.address {
-            Endpoint::Ip(_) => {
-                let bound = socket
-                    .local_addr()?
-                    .as_socket()
-                    .ok_or_else(|| io::Error::other("not an IP socket"))?;
-                (Endpoint::Ip(bound), None)
-            }
+            // The file of an inherited one at a path is for whoever has made it to remove.
+            Endpoint::Ip(_) | Endpoint::Inherited(_) => (bound(&socket)?, None),
             // In a process that has left its root directory since, the file cannot be found, and stays.
             Endpoint::Unix(path) => (plan.address.clone(), SocketFile::at(path).ok()),
         };
         // What the plan leaves open is up to the namespace (`net.ipv6.bindv6only`).
         let is_dual = match &bound {
             Endpoint::Ip(address) => address.is_ipv6() && !socket.only_v6()?,
-            Endpoint::Unix(_) => false,
+            Endpoint::Unix(_) | Endpoint::Inherited(_) => false,
         };
         Ok(Self {
             id,
@@ -70,6 +70,7 @@ impl Listener {
             transparent: plan.transparent,
             only_v6: plan.only_v6,
             is_dual,
+            is_inherited: matches!(plan.address, Endpoint::Inherited(_)),
             _file: file,
         })
     }
@@ -88,11 +89,29 @@ impl Listener {
         &self.socket
     }
 
-    /// Stops listening at once, whoever still holds the socket.
+    /// Stops listening at once, whoever of this process still holds the socket. One that other processes may share goes on
+    /// listening, for them: what is not accepted here any more waits for them in its backlog.
     pub(crate) fn shut(&self) {
-        // It can only fail on a socket that does not listen any more.
-        let _ = self.socket.shutdown(Shutdown::Both);
+        if !self.is_inherited {
+            // It can only fail on a socket that does not listen any more.
+            let _ = self.socket.shutdown(Shutdown::Both);
+        }
     }
+}
+
+/// The address that a socket is bound to.
+fn bound(socket: &Socket) -> io::Result<Endpoint> {
+    let address = socket.local_addr()?;
+    let path = || {
+        let name = address.as_abstract_namespace().map(|name| [&[0], name].concat());
+        let path = name.map(|name| PathBuf::from(OsString::from_vec(name)));
+        path.or_else(|| address.as_pathname().map(Path::to_owned))
+    };
+    address
+        .as_socket()
+        .map(Endpoint::Ip)
+        .or_else(|| path().map(Endpoint::Unix))
+        .ok_or_else(|| io::Error::other("the socket is bound to no address"))
 }
 
 impl AsFd for Listener {

@@ -45,6 +45,7 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
             port: Some(address.port()),
         },
         Endpoint::Unix(path) => Target::Unix(path.clone()),
+        Endpoint::Inherited(_) => anyhow::bail!("an inherited socket is no target"),
     };
     let listener = ListenerPlan {
         netns: args.listen.netns.clone(),

@@ -1,8 +1,12 @@
 //! Forms of addresses, as the kernel and HAProxy understand them.
 
-use nsproxy_testkit::{Program, Service, World, require, world};
+use std::os::fd::AsRawFd as _;
 
-use crate::common::{DEFAULTS, Proxy, line_with, run, soon};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nsproxy_testkit::{Program, Service, World, require, world};
+use socket2::{Domain, Socket, Type};
+
+use crate::common::{DEFAULTS, Proxy, line_with, run, run_command, soon};
 
 /// A service that says `name`, at an address in the home namespace.
 fn service(w: &World, address: &str, name: &str) -> Service {
@@ -117,5 +121,43 @@ fn all_addresses_of_ipv6_include_ipv4_or_not_as_haproxy_has_it() {
                 expect_reply(w, address, "reached");
             }
         }
+    });
+}
+
+#[test]
+fn an_inherited_socket_is_listened_at_as_in_haproxy() {
+    let proxies = require!(Proxy::both());
+    world("inherited", |w| {
+        let _service = service(w, "127.0.0.1:9000", "reached");
+        let socket = w
+            .home()
+            .run(|| Socket::new(Domain::IPV4, Type::STREAM, None))
+            .unwrap();
+        let address: std::net::SocketAddr = ([127, 0, 0, 1], 8000).into();
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        // A program that is started from here has it, at the same number.
+        fcntl(&socket, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+        let config = format!(
+            "{DEFAULTS}listen l\n  bind fd@{} name inherited\n  server s 127.0.0.1:9000\n",
+            socket.as_raw_fd()
+        );
+        for proxy in proxies {
+            let _running = proxy.start(w, w.home(), &config, &[(w.home(), "127.0.0.1:8000")]);
+            expect_reply(w, "127.0.0.1:8000", "reached");
+        }
+    });
+}
+
+#[test]
+fn a_descriptor_that_is_not_inherited_ends_the_start_with_the_reason() {
+    world("not-inherited", |w| {
+        let config = format!("{DEFAULTS}listen l\n  bind fd@99\n  server s 127.0.0.1:9000\n");
+        let output = w.home().output(run_command(w, &config));
+        let said = output.expect_code(1);
+        assert!(
+            said.contains("cannot use the inherited socket fd@99: Bad file descriptor"),
+            "{said}"
+        );
     });
 }

@@ -96,8 +96,7 @@ fn target_address(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Address> {
         _ => {}
     }
     if let Some(number) = text.strip_prefix("fd@") {
-        let fd = number::parse(number, &(0..=i32::MAX.unsigned_abs())).ok();
-        let fd = fd.and_then(|fd| i32::try_from(fd).ok());
+        let fd = address::parse_descriptor(number);
         if fd.is_none() {
             sink.error(
                 word.span,
@@ -136,7 +135,8 @@ fn target_address(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Address> {
             sink.error(word.span, "a syslog server has one port");
             None
         }
-        Ok(BindAddress::Abstract(_)) => {
+        // `fd@` was looked for before.
+        Ok(BindAddress::Abstract(_) | BindAddress::Inherited(_)) => {
             let error = Diagnostic::error(word.span, "an abstract unix socket cannot be a target");
             sink.push(error.with_help("write the path of a unix socket"));
             None

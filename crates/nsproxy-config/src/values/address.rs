@@ -21,9 +21,10 @@ const NAMESERVER_PORT: u16 = 53;
 /// Prefixes that HAProxy knows and nsproxy does not, and what to write instead.
 const OTHER_FAMILIES: &[(&[&str], &str)] = &[
     (
-        &["fd", "sockpair"],
+        &["sockpair"],
         "nsproxy opens its sockets itself, in the namespace that the line names; write an address",
     ),
+    (&["fd"], "`fd@N` is for `bind` and `log`; write an address"),
     (
         &["udp", "udp4", "udp6", "uxdg", "dgram"],
         "nsproxy relays streams, not datagrams; remove the line, or write `tcp@`",
@@ -83,6 +84,8 @@ pub(crate) enum Fault {
     LongPath(usize),
     #[error("the name of an abstract unix socket has at most {MAX_UNIX_PATH} bytes, this one has {0}")]
     LongName(usize),
+    #[error("`{0}` is not the number of a descriptor")]
+    Descriptor(String),
     #[error("`$` in an address is not replaced by a variable")]
     Variable,
 }
@@ -118,6 +121,7 @@ impl Fault {
             Self::NotAnIp(_)
             | Self::WrongFamily(..)
             | Self::OpenBracket
+            | Self::Descriptor(_)
             | Self::ReversedRange
             | Self::LongHostName
             | Self::LongPath(_)
@@ -139,6 +143,12 @@ type Parsed<T> = Result<T, AddressError>;
 
 /// One address of a `bind` line.
 pub(crate) fn parse_bind(text: &str) -> Parsed<BindAddress> {
+    if let Some(number) = text.strip_prefix("fd@") {
+        let fault = || error(Fault::Descriptor(shorten(number)), 0..text.len());
+        return parse_descriptor(number)
+            .map(BindAddress::Inherited)
+            .ok_or_else(fault);
+    }
     let parts = match split(text)? {
         Parts::Unix(path) => return Ok(BindAddress::Unix(path)),
         Parts::Abstract(name) => return Ok(BindAddress::Abstract(name)),
@@ -230,6 +240,12 @@ pub(crate) fn parse_source(text: &str) -> Parsed<SocketAddr> {
         Some((port, at)) => parse_one_port(port, at)?,
     };
     Ok(SocketAddr::new(ip, port))
+}
+
+/// What stands behind `fd@`.
+pub(crate) fn parse_descriptor(number: &str) -> Option<i32> {
+    let fd = number::parse(number, &(0..=i32::MAX.unsigned_abs())).ok()?;
+    i32::try_from(fd).ok()
 }
 
 enum Parts<'t> {

@@ -117,6 +117,8 @@ impl Attempt {
         let address = match to {
             Endpoint::Ip(address) => Ok(SockAddr::from(*address)),
             Endpoint::Unix(path) => SockAddr::unix(path),
+            // Nothing to connect to: only listeners are inherited.
+            Endpoint::Inherited(_) => Err(ErrorKind::InvalidInput.into()),
         };
         let connected = address.and_then(|address| socket.connect(&address));
         let is_established = match connected {
@@ -268,7 +270,7 @@ fn destination(to: &Destination, watched: &Watched) -> Option<Endpoint> {
 
 fn request(to: &Endpoint, watched: &Watched) -> SocketRequest {
     let kind = match to {
-        Endpoint::Unix(_) => SocketKind::Upstream {
+        Endpoint::Unix(_) | Endpoint::Inherited(_) => SocketKind::Upstream {
             family: Family::Unix,
             source: None,
         },

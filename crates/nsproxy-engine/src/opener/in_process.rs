@@ -8,18 +8,20 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use netns_core::{EnterError, NetnsSpec, PoolError, Root, SocketError, SocketPool};
+use netns_core::{EnterError, NetnsId, NetnsSpec, PoolError, Root, SocketError, SocketPool};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::{Family, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, SocketKind, SocketOpener};
-use super::{SocketRequest, SourceBind, system_error};
+use super::{SocketRequest, SourceBind, inherited, system_error};
+use crate::control;
 use crate::plan::Endpoint;
 
 /// The kernel clamps it to `net.core.somaxconn` of the namespace.
-const BACKLOG: i32 = 65_535;
+pub(super) const BACKLOG: i32 = 65_535;
 
 /// Makes openers that switch the calling thread between namespaces.
 ///
@@ -95,9 +97,16 @@ impl InProcessOpener {
     }
 
     fn open(&mut self, SocketRequest { netns, kind }: SocketRequest) -> Result<Socket, OpenError> {
-        let made = match &netns {
-            None => self.create_here(&kind),
-            Some(spec) => self.create_in(spec, &kind),
+        let made = match (&netns, &kind) {
+            (
+                _,
+                SocketKind::Listener {
+                    address: Endpoint::Inherited(descriptor),
+                    ..
+                },
+            ) => self.inherit(*descriptor, netns.as_deref()),
+            (None, _) => self.create_here(&kind),
+            (Some(spec), _) => self.create_in(spec, &kind),
         };
         made.and_then(|socket| prepare(socket, &kind))
             .map_err(|(operation, source)| OpenError {
@@ -105,6 +114,23 @@ impl InProcessOpener {
                 netns,
                 source,
             })
+    }
+
+    /// One that was there before. Where it is said to be in a namespace, it has to be in that one.
+    fn inherit(&mut self, descriptor: RawFd, netns: Option<&NetnsSpec>) -> Result<Socket, Failure> {
+        let of = |socket: &Socket| {
+            NetnsId::of_socket(socket).map_err(|error| (Operation::EnterNetns, io::Error::other(error)))
+        };
+        let socket = inherited::take(descriptor)?;
+        if let Some(spec) = netns {
+            let there = self.create_in(spec, &control::probe(None).kind)?;
+            if of(&there)? != of(&socket)? {
+                let cause =
+                    io::Error::new(io::ErrorKind::InvalidInput, "it is a socket of another namespace");
+                return Err((Operation::Inherit(descriptor), cause));
+            }
+        }
+        Ok(socket)
     }
 
     fn create_here(&mut self, kind: &SocketKind) -> Result<Socket, Failure> {
@@ -184,7 +210,8 @@ fn arguments(kind: &SocketKind) -> (Domain, Type, Option<Protocol>) {
             family: Family::Unix, ..
         }
         | SocketKind::Listener {
-            address: Endpoint::Unix(_),
+            // An inherited one is there already.
+            address: Endpoint::Unix(_) | Endpoint::Inherited(_),
             ..
         } => (Domain::UNIX, None),
         SocketKind::Listener {
@@ -203,7 +230,7 @@ fn arguments(kind: &SocketKind) -> (Domain, Type, Option<Protocol>) {
     (domain, Type::STREAM.nonblocking().cloexec(), protocol)
 }
 
-type Failure = (Operation, io::Error);
+pub(super) type Failure = (Operation, io::Error);
 
 /// Everything that may happen outside of the namespace.
 fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
@@ -229,12 +256,17 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
             address: Endpoint::Unix(path),
             ..
         } => crate::unix_listener::listen(&socket, path, BACKLOG)?,
+        SocketKind::Listener {
+            address: Endpoint::Inherited(descriptor),
+            transparent,
+            ..
+        } => inherited::listen(&socket, *descriptor, *transparent)?,
     }
     Ok(socket)
 }
 
 /// Options of every relayed TCP socket. Accepted sockets inherit them from their listener.
-fn tune(socket: &Socket) -> Result<(), Failure> {
+pub(super) fn tune(socket: &Socket) -> Result<(), Failure> {
     option("TCP_NODELAY", socket.set_tcp_nodelay(true))?;
     // Without it, the byte that an urgent mark points at would be lost to a relay.
     option("SO_OOBINLINE", socket.set_out_of_band_inline(true))
@@ -281,7 +313,7 @@ fn listen(
         .map_err(|error| (Operation::Listen(place()), error))
 }
 
-fn set_transparent(socket: &Socket, address: &SocketAddr) -> Result<(), Failure> {
+pub(super) fn set_transparent(socket: &Socket, address: &SocketAddr) -> Result<(), Failure> {
     if address.is_ipv4() {
         option("IP_TRANSPARENT", socket.set_ip_transparent_v4(true))
     } else {
@@ -289,6 +321,6 @@ fn set_transparent(socket: &Socket, address: &SocketAddr) -> Result<(), Failure>
     }
 }
 
-fn option(name: &'static str, result: io::Result<()>) -> Result<(), Failure> {
+pub(super) fn option(name: &'static str, result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| (Operation::SetOption(name), error))
 }

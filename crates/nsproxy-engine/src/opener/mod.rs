@@ -6,6 +6,7 @@
 //! passes sockets over a unix socket, or an embedding program's own way, fits in the same place.
 
 mod in_process;
+mod inherited;
 mod prepared;
 
 pub use in_process::{InProcess, InProcessFrom};
@@ -13,6 +14,7 @@ pub use prepared::{PrepareError, Prepared};
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
@@ -168,6 +170,8 @@ pub enum Operation {
     Bind(Endpoint),
     /// `listen(2)` at this address.
     Listen(Endpoint),
+    /// Making an inherited socket one of ours.
+    Inherit(RawFd),
 }
 
 impl fmt::Display for Operation {
@@ -178,6 +182,7 @@ impl fmt::Display for Operation {
             Self::SetOption(name) => write!(f, "set {name}"),
             Self::Bind(address) => write!(f, "bind {address}"),
             Self::Listen(address) => write!(f, "listen at {address}"),
+            Self::Inherit(descriptor) => write!(f, "use the inherited socket fd@{descriptor}"),
         }
     }
 }

@@ -10,6 +10,7 @@ pub use health::{CheckPlan, HealthPlan, HealthSource, ObservePlan};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroI16, NonZeroU32};
+use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,7 +70,8 @@ pub struct RelayPlan {
 pub struct ListenerPlan {
     /// Address to bind.
     pub address: Endpoint,
-    /// Namespace to bind it in; `None` is the one that the engine was started in.
+    /// Namespace to bind it in; `None` is the one that the engine was started in. Of an inherited socket, the namespace that it
+    /// is in already: its connections belong there.
     pub netns: Option<NetnsSpec>,
     /// Whether each connection starts with a PROXY header.
     pub accept_proxy: bool,
@@ -130,6 +132,10 @@ pub enum Endpoint {
     /// A unix stream socket in the file system; or, when it begins with a zero byte, one without a file, by all the bytes of
     /// its name (unix(7)).
     Unix(PathBuf),
+    /// Only of a listener: the stream socket that the process was started with at this descriptor, wherever it is bound. It
+    /// is duplicated, and never shut down, since other processes may share it. See [`ListenerStatus`](crate::ListenerStatus)
+    /// for its address.
+    Inherited(RawFd),
 }
 
 impl std::fmt::Display for Endpoint {
@@ -143,6 +149,7 @@ impl std::fmt::Display for Endpoint {
                 }
                 _ => path.display().fmt(f),
             },
+            Self::Inherited(descriptor) => write!(f, "fd@{descriptor}"),
         }
     }
 }

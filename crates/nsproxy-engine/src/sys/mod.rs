@@ -6,5 +6,7 @@
 )]
 
 mod epoll;
+mod inherited;
 
 pub(crate) use epoll::{add_exclusive, remove};
+pub(crate) use inherited::duplicate;

@@ -109,7 +109,7 @@ impl Relay {
     pub(crate) fn address_of(&self, listener: usize) -> SocketAddr {
         match &self.listeners[listener].address {
             Endpoint::Ip(address) => *address,
-            Endpoint::Unix(path) => panic!("{} is no address", path.display()),
+            other => panic!("{other} is no address"),
         }
     }
 

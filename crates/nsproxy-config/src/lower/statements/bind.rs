@@ -28,7 +28,9 @@ pub(in crate::lower) static ROW: Directive = Directive {
         meaning: "Listen there. An address is `IP:PORT`, `IP:FIRST-LAST` (a socket for each port), `*:PORT`, `:PORT`, \
                   `[IPv6]:PORT`, with `ipv4@` or `ipv6@` before it if wanted, the path of a unix socket (`unix@` before \
                   one that does not begin with `/`), or `abns@NAME` (filled up with zeros, as HAProxy has it) and `abnsz@NAME` for one \
-                  without a file, which is of the line's namespace.",
+                  without a file, which is of the line's namespace. `fd@N` is the bound socket that nsproxy was started with at that \
+                  descriptor, which it shares with whoever has it too: it is never shut down. Its namespace is its own; `namespace` tells \
+                  which one that is.",
         example: "bind 192.0.2.1:80,[2001:db8::1]:8000-8003 namespace blue",
     }),
     parts: || entries("bind", OPTIONS),

@@ -101,10 +101,12 @@ fn each_fault_is_named_and_placed() {
         ("example.org:80", Fault::HostName("example.org".into()), 0..11),
         ("abns@", Fault::Empty, 0..5),
         (
-            "stream+fd@3",
-            Fault::Family("stream+fd".into(), OTHER_FAMILIES[0].1),
-            0..10,
+            "stream+sockpair@3",
+            Fault::Family("stream+sockpair".into(), OTHER_FAMILIES[0].1),
+            0..16,
         ),
+        ("fd@x", Fault::Descriptor("x".into()), 0..4),
+        ("fd@", Fault::Descriptor(String::new()), 0..3),
         ("80@tenant1", Fault::UnknownFamily("80".into()), 0..3),
         ("ipv4@[::1]:80", Fault::WrongFamily("::1".into(), "IPv4"), 6..9),
         (

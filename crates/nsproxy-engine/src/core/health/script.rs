@@ -62,7 +62,7 @@ impl Destination {
     const fn port(&self) -> Option<u16> {
         match self {
             Self::At(Endpoint::Ip(address)) => Some(address.port()),
-            Self::At(Endpoint::Unix(_)) => None,
+            Self::At(Endpoint::Unix(_) | Endpoint::Inherited(_)) => None,
             Self::Host(port) => Some(*port),
         }
     }

@@ -1,0 +1,46 @@
+//! Listening sockets that the process was started with: they are bound, and may listen already. Another process may share
+//! them, so nothing is done to them that it would notice, but for what a relay cannot do without.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use socket2::{Domain, Socket, Type};
+
+use super::Operation;
+use super::in_process::{BACKLOG, Failure, option, set_transparent, tune};
+use crate::sys;
+
+/// A duplicate of the socket, which has to be one that a relay can listen at.
+pub(super) fn take(descriptor: RawFd) -> Result<Socket, Failure> {
+    let failed = |error| (Operation::Inherit(descriptor), error);
+    let socket = Socket::from(sys::duplicate(descriptor).map_err(failed)?);
+    let is_stream = socket.r#type().map_err(failed)? == Type::STREAM;
+    let domain = socket.domain().map_err(failed)?;
+    let is_known = matches!(domain, Domain::IPV4 | Domain::IPV6 | Domain::UNIX);
+    let wrong = |what| Err(failed(io::Error::new(io::ErrorKind::InvalidInput, what)));
+    if !is_stream || !is_known {
+        return wrong("it is no socket of TCP and no unix stream socket");
+    }
+    if socket.peer_addr().is_ok() {
+        return wrong("it is a connection");
+    }
+    Ok(socket)
+}
+
+/// Gives it the options that relayed connections have, and listens unless it does.
+pub(super) fn listen(socket: &Socket, descriptor: RawFd, transparent: bool) -> Result<(), Failure> {
+    let failed = |error| (Operation::Inherit(descriptor), error);
+    // Shared with whoever has the socket too; without it, one worker would wait for a connection that another one took.
+    option("O_NONBLOCK", socket.set_nonblocking(true))?;
+    if socket.domain().map_err(failed)? != Domain::UNIX {
+        tune(socket)?;
+        let address = socket.local_addr().map_err(failed)?.as_socket();
+        if let Some(address) = address.filter(|_| transparent) {
+            set_transparent(socket, &address)?;
+        }
+    }
+    if socket.is_listener().map_err(failed)? {
+        return Ok(());
+    }
+    socket.listen(BACKLOG).map_err(failed)
+}
