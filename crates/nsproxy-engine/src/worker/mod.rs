@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `acceptor.rs` | accepts, spreads connections over the workers, pauses when there is no room |
+//! | `commands.rs` | does what it is told by mailbox |
 //! | `driver.rs` | carries out the steps of one session |
 //! | `header.rs`, `composed.rs` | PROXY headers in and out, and the TLVs that are made for each session |
 //! | `rules.rs` | puts a session before the rules of its relay, and does what they say |
@@ -18,6 +19,7 @@
 
 mod acceptor;
 mod buffers;
+mod commands;
 mod composed;
 mod connector;
 mod driver;
@@ -54,7 +56,6 @@ use self::timers::Timers;
 use self::token::{About, edge};
 use crate::accepted::Accepted;
 use crate::admission::Gate;
-use crate::core::balance::Load;
 use crate::core::close::{CloseReason, Errno, RuleStage};
 use crate::core::moment::Moment;
 use crate::core::side::Side;
@@ -63,7 +64,6 @@ use crate::listeners::ListenerId;
 use crate::observer::{Notice, Observer};
 use crate::opener::{OpenAnswer, OpenerFactory};
 use crate::own::OwnConnections;
-use crate::pool::Waiter;
 use crate::stats::WorkerStats;
 
 /// Events taken from the poller at a time: few, so that new work is seen soon (HAProxy gained 18 % by the same step).
@@ -391,67 +391,6 @@ impl Worker {
             .is_some_and(|deadline| deadline <= Instant::now())
         {
             self.stop_sessions();
-        }
-    }
-
-    fn read_inbox(&mut self) {
-        while let Ok(command) = self.commands.try_recv() {
-            match command {
-                Command::Listen(listener, route) => {
-                    let relay = Arc::clone(&route);
-                    if let Err(error) = self.acceptor.listen(&self.poll, listener, route) {
-                        self.resources.observer.notice(&Notice::AcceptFailed {
-                            relay: &relay.relay,
-                            error: &error,
-                        });
-                    }
-                }
-                Command::Unlisten(id) => self.acceptor.unlisten(&self.poll, id),
-                Command::Adopt(accepted) => self.begin(*accepted),
-                Command::Called(waiter) => self.on_called(waiter),
-                Command::EndSessions(load, reason) => self.end_sessions_of(&load, reason),
-                Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
-                Command::Drain(deadline) => {
-                    self.acceptor.unlisten_all(&self.poll);
-                    self.drain_until =
-                        Some(self.drain_until.map_or(deadline, |earlier| earlier.min(deadline)));
-                }
-                Command::Stop => {
-                    self.acceptor.unlisten_all(&self.poll);
-                    self.drain_until = Some(Instant::now());
-                }
-            }
-        }
-    }
-
-    /// A session that has waited has a place, unless it has ended.
-    fn on_called(&mut self, Waiter { key, generation, .. }: Waiter) {
-        if let Some(entry) = self.sessions.get_mut(key)
-            && entry.generation == generation
-            && connector::collect(entry, key, &mut self.resources)
-        {
-            entry.core.on_called(self.resources.now());
-            self.drive(key);
-        }
-    }
-
-    /// Ends the sessions that have a place at the server with this load.
-    fn end_sessions_of(&mut self, load: &Arc<Load>, reason: CloseReason) {
-        let has_place = |entry: &Entry| {
-            let server = connector::holds_place(entry);
-            server.is_some_and(|server| Arc::ptr_eq(&server.load, load))
-        };
-        let sessions = self.sessions.iter().filter(|(_, entry)| has_place(entry));
-        let keys: Vec<_> = sessions.map(|(key, _)| key).collect();
-        for key in keys {
-            self.end(key, reason);
-        }
-    }
-
-    fn stop_sessions(&mut self) {
-        let keys: Vec<_> = self.sessions.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            self.end(key, CloseReason::Stopped);
         }
     }
 

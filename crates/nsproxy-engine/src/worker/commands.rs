@@ -1,0 +1,76 @@
+//! What a worker is told by mailbox, and what it does then.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Worker;
+use super::connector;
+use super::entry::Entry;
+use crate::core::balance::Load;
+use crate::core::close::CloseReason;
+use crate::inbox::Command;
+use crate::observer::Notice;
+use crate::pool::Waiter;
+
+impl Worker {
+    pub(super) fn read_inbox(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Listen(listener, route) => {
+                    let relay = Arc::clone(&route);
+                    if let Err(error) = self.acceptor.listen(&self.poll, listener, route) {
+                        self.resources.observer.notice(&Notice::AcceptFailed {
+                            relay: &relay.relay,
+                            error: &error,
+                        });
+                    }
+                }
+                Command::Unlisten(id) => self.acceptor.unlisten(&self.poll, id),
+                Command::Adopt(accepted) => self.begin(*accepted),
+                Command::Called(waiter) => self.on_called(waiter),
+                Command::EndSessions(load, reason) => self.end_sessions_of(&load, reason),
+                Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
+                Command::Drain(deadline) => {
+                    self.acceptor.unlisten_all(&self.poll);
+                    self.drain_until =
+                        Some(self.drain_until.map_or(deadline, |earlier| earlier.min(deadline)));
+                }
+                Command::Stop => {
+                    self.acceptor.unlisten_all(&self.poll);
+                    self.drain_until = Some(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// A session that has waited has a place, unless it has ended.
+    fn on_called(&mut self, Waiter { key, generation, .. }: Waiter) {
+        if let Some(entry) = self.sessions.get_mut(key)
+            && entry.generation == generation
+            && connector::collect(entry, key, &mut self.resources)
+        {
+            entry.core.on_called(self.resources.now());
+            self.drive(key);
+        }
+    }
+
+    /// Ends the sessions that have a place at the server with this load.
+    fn end_sessions_of(&mut self, load: &Arc<Load>, reason: CloseReason) {
+        let has_place = |entry: &Entry| {
+            let server = connector::holds_place(entry);
+            server.is_some_and(|server| Arc::ptr_eq(&server.load, load))
+        };
+        let sessions = self.sessions.iter().filter(|(_, entry)| has_place(entry));
+        let keys: Vec<_> = sessions.map(|(key, _)| key).collect();
+        for key in keys {
+            self.end(key, reason);
+        }
+    }
+
+    pub(super) fn stop_sessions(&mut self) {
+        let keys: Vec<_> = self.sessions.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.end(key, CloseReason::Stopped);
+        }
+    }
+}
