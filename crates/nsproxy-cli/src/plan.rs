@@ -40,6 +40,8 @@ pub(crate) fn plan(config: &Config) -> Plan {
             source: None,
             connect_timeout: Duration::ZERO,
             server_timeout: Duration::ZERO,
+            server_half_closed_timeout: None,
+            relaying_timeout: None,
             balance: Balancing::default(),
             rules: None,
         });
@@ -68,6 +70,7 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>
         listeners: frontend.binds.iter().flat_map(listeners).collect(),
         pool: frontend.backend.map_or(nowhere, model::BackendId::index),
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
+        client_half_closed_timeout: frontend.timeouts.client_fin,
         header_timeout: frontend.timeouts.client_hs,
         max_sessions: frontend.maxconn,
         max_session_rate: frontend.session_rate,
@@ -131,6 +134,8 @@ fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
         source: backend.source.and_then(source),
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
+        server_half_closed_timeout: backend.timeouts.server_fin,
+        relaying_timeout: backend.timeouts.tunnel,
         balance: balancing(backend),
         rules: rules(&backend.rules, pools),
     }

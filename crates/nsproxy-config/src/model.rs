@@ -127,6 +127,9 @@ pub struct ClientTimeouts {
     /// `timeout client-hs`: how long a PROXY header may take. That of `client` when none is written.
     #[serde(serialize_with = "json::milliseconds")]
     pub client_hs: Option<Duration>,
+    /// `timeout client-fin`: how long a client may be inactive once one direction has ended. `None`: as `client` says.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub client_fin: Option<Duration>,
 }
 
 /// One address of a `bind` line.
@@ -310,6 +313,12 @@ pub struct ServerTimeouts {
     /// `timeout server`: how long the server may be inactive.
     #[serde(serialize_with = "json::milliseconds")]
     pub server: Option<Duration>,
+    /// `timeout server-fin`: how long a server may be inactive once one direction has ended. `None`: as `server` says.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub server_fin: Option<Duration>,
+    /// `timeout tunnel`: how long either side may be inactive once bytes are relayed, whatever `client` and `server` say.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub tunnel: Option<Duration>,
     /// `timeout check`: how long a check may take once it is connected.
     #[serde(serialize_with = "json::milliseconds")]
     pub check: Option<Duration>,

@@ -175,6 +175,7 @@ impl<W: Write> Sections<'_, W> {
         // Without one it would be that of `client`.
         let none_of_its_own = timeouts.client.map(|_| Duration::ZERO);
         self.timeout("client-hs", timeouts.client_hs.or(none_of_its_own))?;
+        self.timeout("client-fin", timeouts.client_fin)?;
         self.logging(&frontend.logging)?;
         self.rules(&frontend.rules)?;
         for used in &frontend.rules.use_backends {
@@ -261,6 +262,8 @@ impl<W: Write> Sections<'_, W> {
         self.timeout("connect", backend.timeouts.connect)?;
         self.timeout("queue", backend.timeouts.queue)?;
         self.timeout("server", backend.timeouts.server)?;
+        self.timeout("server-fin", backend.timeouts.server_fin)?;
+        self.timeout("tunnel", backend.timeouts.tunnel)?;
         self.timeout("check", backend.timeouts.check)?;
         self.checks(backend)?;
         for server in &backend.servers {

@@ -98,6 +98,8 @@ impl Pool {
             timeouts: Timeouts {
                 connect: Span::from_duration(plan.connect_timeout),
                 server: Span::from_duration(plan.server_timeout),
+                server_half_closed: plan.server_half_closed_timeout.and_then(Span::from_duration),
+                relaying: plan.relaying_timeout.and_then(Span::from_duration),
                 queue: balance.queue_timeout.and_then(Span::from_duration),
                 ..Timeouts::default()
             },

@@ -89,6 +89,7 @@ impl Route {
         let timeouts = Timeouts {
             header: relay.header_timeout.and_then(Span::from_duration),
             client: Span::from_duration(relay.client_timeout),
+            client_half_closed: relay.client_half_closed_timeout.and_then(Span::from_duration),
             ..pool.timeouts
         };
         Self {
@@ -126,6 +127,7 @@ impl Route {
             timeouts: Timeouts {
                 header: self.timeouts.header,
                 client: self.timeouts.client,
+                client_half_closed: self.timeouts.client_half_closed,
                 ..pool.timeouts
             },
             pool: Arc::clone(pool),

@@ -337,6 +337,8 @@ mod tests {
             source: None,
             connect_timeout: Duration::ZERO,
             server_timeout: Duration::ZERO,
+            server_half_closed_timeout: None,
+            relaying_timeout: None,
             balance: Balancing::default(),
             rules: None,
         }

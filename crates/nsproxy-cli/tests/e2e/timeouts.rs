@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use nsproxy_testkit::world;
+use nsproxy_testkit::{Listener, Peer, World, require, world};
 
-use crate::common::{exchange, joined, line_with, run};
+use crate::common::{DEFAULTS, Proxy, exchange, joined, line_with, run};
 
 /// Long enough not to be met by accident.
 const LONG: &str = "20s";
@@ -84,4 +84,72 @@ fn a_server_that_does_not_answer_is_given_up_after_timeout_connect() {
             &["session relay=l", "connection to the server timed out"],
         );
     });
+}
+
+/// Plays `scene` with HAProxy and with nsproxy: a client and its server, behind these timeouts and 20 s else.
+#[track_caller]
+fn under_both(name: &str, timeouts: &str, scene: impl Fn(&Peer, &Peer) + Send + Sync) {
+    let proxies = require!(Proxy::both());
+    world(name, |w: &World| {
+        let listener: Listener = w.home().listen("127.0.0.1:9000");
+        let config =
+            format!("{DEFAULTS}{timeouts}listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n");
+        for proxy in proxies {
+            let _running = proxy.start(w, w.home(), &config, &[(w.home(), "127.0.0.1:8000")]);
+            let client = w.home().connect("127.0.0.1:8000");
+            let server = listener.accept();
+            exchange(&client, &server);
+            scene(&client, &server);
+        }
+    });
+}
+
+#[test]
+fn timeout_tunnel_takes_the_place_of_both_others() {
+    under_both("timeout-tunnel", "  timeout tunnel 300ms\n", |client, server| {
+        client.expect_closed();
+        server.expect_closed();
+    });
+    let shorter = "  timeout client 200ms\n  timeout server 200ms\n  timeout tunnel 20s\n";
+    under_both("timeout-tunnel-longer", shorter, |client, server| {
+        client.expect_silence(Duration::from_millis(600));
+        exchange(client, server);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_end_after_its_server_has_timeout_client_fin() {
+    under_both(
+        "timeout-client-fin",
+        "  timeout tunnel 20s\n  timeout client-fin 400ms\n",
+        |client, server| {
+            client.expect_silence(Duration::from_millis(600));
+            server.half_close();
+            client.expect_eof();
+            // It begins with the end, and not before.
+            let ended = Instant::now();
+            server.expect_closed();
+            assert!(
+                ended.elapsed() >= Duration::from_millis(300),
+                "{:?}",
+                ended.elapsed()
+            );
+        },
+    );
+}
+
+#[test]
+fn a_server_that_does_not_end_after_its_client_has_timeout_server_fin() {
+    under_both(
+        "timeout-server-fin",
+        "  timeout server-fin 400ms\n",
+        |client, server| {
+            client.expect_silence(Duration::from_millis(600));
+            client.half_close();
+            server.expect_eof();
+            server.send("late, but not too late");
+            client.expect("late, but not too late");
+            client.expect_closed();
+        },
+    );
 }

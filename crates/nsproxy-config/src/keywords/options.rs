@@ -212,16 +212,10 @@ pub(crate) static SOURCE_OPTIONS: Table = Table(&[Group {
 }]);
 
 /// Names of timeouts.
-pub(crate) static TIMEOUTS: Table = Table(&[
-    Group {
-        why: Why::NotYet,
-        words: &[("client-fin", 1), ("server-fin", 1), ("tunnel", 1)],
-    },
-    Group {
-        why: Why::HttpSetting,
-        words: &[("http-keep-alive", 1), ("http-request", 1), ("tarpit", 1)],
-    },
-]);
+pub(crate) static TIMEOUTS: Table = Table(&[Group {
+    why: Why::HttpSetting,
+    words: &[("http-keep-alive", 1), ("http-request", 1), ("tarpit", 1)],
+}]);
 
 /// Algorithms of `balance`.
 pub(crate) static BALANCE: Table = Table(&[

@@ -411,6 +411,7 @@ fn add(
             timeouts: ClientTimeouts {
                 client,
                 client_hs: settings.client_hs.as_ref().map_or(client, |set| limit(Some(set))),
+                client_fin: limit(settings.client_fin.as_ref()),
             },
             logging,
         });
@@ -440,6 +441,8 @@ fn add(
                 // 0 is that of `connect`, too.
                 queue: limit(settings.queue.as_ref()).or_else(|| limit(settings.connect.as_ref())),
                 server: limit(settings.server.as_ref()),
+                server_fin: limit(settings.server_fin.as_ref()),
+                tunnel: limit(settings.tunnel.as_ref()),
                 check: limit(settings.check.as_ref()),
             },
             name: draft.name,

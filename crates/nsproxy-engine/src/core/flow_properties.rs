@@ -6,7 +6,7 @@ use super::close::CloseReason;
 use super::flow::{Fill, Flow, FlowStep, Flush};
 use super::moment::Moment;
 use super::readiness::Readiness;
-use super::session::{Connect, Session, Step, Timeouts};
+use super::session::{Connect, Session, Step};
 use super::side::{Direction, Side};
 
 #[derive(Debug, Clone, Copy)]
@@ -107,7 +107,7 @@ proptest! {
         operations in prop::collection::vec((operation(), any::<bool>()), 1..100),
     ) {
         let now = Moment::default();
-        let mut session = Session::new(false, Timeouts::default(), now);
+        let mut session = Session::new(false, now);
         session.on_socket_requested();
         session.on_socket();
         session.on_connect(Connect::Established { preface: 0, payload: 0 }, now);

@@ -32,7 +32,6 @@ use super::side::{Direction, Side};
 pub struct Session {
     state: State,
     readiness: [Readiness; 2],
-    timeouts: Timeouts,
     retries: Retries,
     /// Retries that were made.
     retried: u16,
@@ -94,7 +93,7 @@ struct Relaying {
 
 impl Session {
     /// A session for a connection that was just accepted.
-    pub fn new(expects_header: bool, timeouts: Timeouts, now: Moment) -> Self {
+    pub fn new(expects_header: bool, now: Moment) -> Self {
         let (state, downstream) = if expects_header {
             // A header mostly comes along with the connection: it is looked for at once.
             (State::ExpectHeader { since: now }, Readiness::UNTRIED)
@@ -109,7 +108,6 @@ impl Session {
         Self {
             state,
             readiness: [downstream, Readiness::empty()],
-            timeouts,
             retries: Retries::default(),
             retried: 0,
         }
@@ -218,6 +216,10 @@ impl Session {
             }
             // The second end needs no `shutdown`: closing the socket sends it.
             Fill::Eof => {
+                if flow.has_eof() {
+                    // The other side is about to be told, and may have another time from then on: all of it.
+                    relaying.last_active[source.other().index()] = now;
+                }
                 let [flow, other] =
                     [direction, source.other().outgoing()].map(|flow| &relaying.flows[flow.index()]);
                 if flow.has_eof() && flow.in_flight() == 0 && other.is_done() {
@@ -294,15 +296,16 @@ impl Session {
         }
     }
 
-    /// When [`Session::on_time`] is due, if ever.
-    pub fn deadline(&self) -> Option<Moment> {
+    /// When [`Session::on_time`] is due, if ever. The timeouts are always those of the session's route.
+    pub fn deadline(&self, timeouts: &Timeouts) -> Option<Moment> {
         let Timeouts {
             header,
             connect,
             queue,
             client,
             server,
-        } = self.timeouts;
+            ..
+        } = *timeouts;
         match &self.state {
             State::ExpectHeader { since } => header.or(client).map(|span| since.after(span)),
             State::Queued { since } => queue.or(connect).map(|span| since.after(span)),
@@ -314,7 +317,7 @@ impl Session {
             State::SendPreface { since, .. } => server.map(|span| since.after(span)),
             State::Relaying(relaying) => {
                 let [downstream, upstream] =
-                    Side::BOTH.map(|side| relaying.idle_deadline(side, self.readiness, &self.timeouts));
+                    Side::BOTH.map(|side| relaying.idle_deadline(side, self.readiness, timeouts));
                 earlier(downstream, upstream)
             }
             State::Retrying { .. } | State::Closed { .. } => None,
@@ -322,8 +325,8 @@ impl Session {
     }
 
     /// Time has passed: closes the session when its deadline has, or tries again.
-    pub fn on_time(&mut self, now: Moment) {
-        if self.deadline().is_none_or(|deadline| deadline > now) {
+    pub fn on_time(&mut self, now: Moment, timeouts: &Timeouts) {
+        if self.deadline(timeouts).is_none_or(|deadline| deadline > now) {
             return;
         }
         let reason = match &mut self.state {
@@ -339,7 +342,7 @@ impl Session {
             }
             State::SendPreface { .. } => CloseReason::IdleTimeout(Side::Upstream),
             State::Relaying(relaying) => {
-                let client = relaying.idle_deadline(Side::Downstream, self.readiness, &self.timeouts);
+                let client = relaying.idle_deadline(Side::Downstream, self.readiness, timeouts);
                 CloseReason::IdleTimeout(if client.is_some_and(|deadline| deadline <= now) {
                     Side::Downstream
                 } else {
@@ -406,9 +409,12 @@ impl Relaying {
 
     /// When `side` has been idle for too long, provided that the session waits for it.
     fn idle_deadline(&self, side: Side, readiness: [Readiness; 2], timeouts: &Timeouts) -> Option<Moment> {
-        let span = timeouts.idle(side)?;
         let from_side = &self.flows[side.outgoing().index()];
         let into_side = &self.flows[side.other().outgoing().index()];
+        let half_closed = timeouts
+            .half_closed(side)
+            .filter(|_| from_side.has_eof() || into_side.is_done());
+        let span = half_closed.or_else(|| timeouts.idle(side))?;
         let other_takes = readiness[side.other().index()].contains(Readiness::WRITABLE);
         let awaited =
             (!from_side.has_eof() && from_side.in_flight() == 0 && other_takes) || into_side.in_flight() > 0;

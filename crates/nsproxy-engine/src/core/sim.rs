@@ -183,7 +183,7 @@ impl Sim {
         let now = Moment::from_millis(rng.between(0, 1_000) as u64);
         let retries = some_retries(&mut rng);
         let mut sim = Self {
-            session: Session::new(header > 0, timeouts, now).with_retries(retries),
+            session: Session::new(header > 0, now).with_retries(retries),
             inspects: some_inspection(&mut rng),
             retries,
             attempts: 0,
@@ -237,7 +237,7 @@ impl Sim {
         }
         let events = self.events();
         if events.is_empty() {
-            let deadline = self.session.deadline();
+            let deadline = self.session.deadline(&self.timeouts);
             let deadline = deadline.unwrap_or_else(|| panic!("the session has stalled: {:?}", self.session));
             assert!(deadline > self.now, "a deadline in the past");
             return self.pass_time(deadline);
@@ -351,11 +351,14 @@ impl Sim {
     fn pass_time(&mut self, now: Moment) {
         self.now = now;
         let paused = self.session.next_step() == Step::Wait;
-        self.session.on_time(now);
+        self.session.on_time(now, &self.timeouts);
         if paused && self.session.next_step() == Step::OpenSocket {
             self.began = now;
         }
-        let overdue = self.session.deadline().is_some_and(|deadline| deadline <= now);
+        let overdue = self
+            .session
+            .deadline(&self.timeouts)
+            .is_some_and(|deadline| deadline <= now);
         assert!(!overdue, "a deadline in the past after on_time");
         self.fruitless = 0;
         self.turn();
@@ -364,13 +367,24 @@ impl Sim {
 
 fn every_timeout(rng: &mut Rng) -> Timeouts {
     let mut span = || Span::from_duration(Duration::from_millis(rng.between(1, 2_000) as u64));
-    Timeouts {
+    let mut timeouts = Timeouts {
         header: span(),
         connect: span(),
         queue: span(),
         client: span(),
         server: span(),
+        relaying: span(),
+        client_half_closed: span(),
+        server_half_closed: span(),
+    };
+    for rare in [
+        &mut timeouts.relaying,
+        &mut timeouts.client_half_closed,
+        &mut timeouts.server_half_closed,
+    ] {
+        *rare = rare.filter(|_| rng.one_in(3));
     }
+    timeouts
 }
 
 fn some_inspection(rng: &mut Rng) -> Inspection {

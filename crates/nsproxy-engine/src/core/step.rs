@@ -20,13 +20,28 @@ pub struct Timeouts {
     pub client: Option<Span>,
     /// Inactivity of the server while the session waits for it.
     pub server: Option<Span>,
+    /// Of either one, in the place of both, once the session relays.
+    pub relaying: Option<Span>,
+    /// Inactivity of a client that has ended or was told of an end; that of others when not set.
+    pub client_half_closed: Option<Span>,
+    /// The same of a server.
+    pub server_half_closed: Option<Span>,
 }
 
 impl Timeouts {
-    pub(super) const fn idle(&self, side: Side) -> Option<Span> {
-        match side {
+    /// Of a side of a session that relays.
+    pub(super) fn idle(&self, side: Side) -> Option<Span> {
+        self.relaying.or(match side {
             Side::Downstream => self.client,
             Side::Upstream => self.server,
+        })
+    }
+
+    /// Of a side of which one direction has ended; `None`: as before.
+    pub(super) const fn half_closed(&self, side: Side) -> Option<Span> {
+        match side {
+            Side::Downstream => self.client_half_closed,
+            Side::Upstream => self.server_half_closed,
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct RelayPlan {
     pub pool: usize,
     /// Inactivity of the client; zero is "never".
     pub client_timeout: Duration,
+    /// Inactivity of a client that has ended, or was told that its server has; `None` is as before.
+    pub client_half_closed_timeout: Option<Duration>,
     /// For a complete PROXY header; `None` takes [`RelayPlan::client_timeout`].
     pub header_timeout: Option<Duration>,
     /// Most sessions of this relay at a time; more wait in the kernel's backlog.
@@ -167,6 +169,11 @@ pub struct PoolPlan {
     pub connect_timeout: Duration,
     /// Inactivity of the server; zero is "never".
     pub server_timeout: Duration,
+    /// Inactivity of a server that has ended, or was told that its client has; `None` is as before.
+    pub server_half_closed_timeout: Option<Duration>,
+    /// Inactivity of either side, in the place of [`RelayPlan::client_timeout`] and [`PoolPlan::server_timeout`], once bytes
+    /// are relayed.
+    pub relaying_timeout: Option<Duration>,
     /// How sessions are spread, wait and are tried again.
     pub balance: Balancing,
     /// What is decided of a session that has come to the pool by what its client sends: [`Rules::content`] and
@@ -337,6 +344,7 @@ impl Plan {
                 listeners: vec![listener],
                 pool: 0,
                 client_timeout: Duration::ZERO,
+                client_half_closed_timeout: None,
                 header_timeout: Some(Duration::from_secs(10)),
                 max_sessions: None,
                 max_session_rate: None,
@@ -350,6 +358,8 @@ impl Plan {
                 source,
                 connect_timeout: Duration::from_secs(60),
                 server_timeout: Duration::ZERO,
+                server_half_closed_timeout: None,
+                relaying_timeout: None,
                 balance: Balancing::default(),
                 rules: None,
             }],

@@ -77,7 +77,7 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
             }
             Step::Retry { redispatch } => {
                 connector::clear_away(entry, redispatch, resources);
-                entry.core.on_retry(resources.now());
+                entry.core.on_retry(resources.now(), &entry.route.timeouts);
             }
             Step::Connect => {
                 let connect = connector::connect(entry, key, resources);

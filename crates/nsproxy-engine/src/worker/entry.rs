@@ -136,7 +136,7 @@ impl Entry {
         let Accepted { socket, peer, route } = accepted;
         Self {
             has_pool: route.judge.is_none(),
-            core: Session::new(route.accept_proxy, route.timeouts, now).with_retries(route.pool.retries),
+            core: Session::new(route.accept_proxy, now).with_retries(route.pool.retries),
             downstream: socket,
             upstream: None,
             holdings: [Holding::Nothing, Holding::Nothing],
@@ -253,7 +253,7 @@ impl Entry {
 
 /// What an idle session costs is this, a timer and its two sockets: whoever adds to it should know.
 const _: () = assert!(
-    size_of::<Entry>() <= 256,
+    size_of::<Entry>() <= 240,
     "a session takes more memory than it did"
 );
 const _: () = assert!(

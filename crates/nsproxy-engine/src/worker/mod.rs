@@ -238,7 +238,7 @@ impl Worker {
             }
         }
         // A deadline that has moved to later, as it does with every byte, is looked at when the timer fires.
-        if let Some(deadline) = entry.core.deadline()
+        if let Some(deadline) = entry.core.deadline(&entry.route.timeouts)
             && self.timers.armed_at(key).is_none_or(|armed| deadline < armed)
         {
             self.timers.arm(key, deadline);
@@ -371,7 +371,7 @@ impl Worker {
         for key in due.drain(..) {
             if let Some(entry) = self.sessions.get_mut(key) {
                 let was_connecting = entry.core.is_connecting();
-                entry.core.on_time(now);
+                entry.core.on_time(now, &entry.route.timeouts);
                 if was_connecting && !entry.core.is_connecting() {
                     connector::testify(entry, false);
                 }

@@ -31,7 +31,7 @@ pub(super) fn on_accepted(entry: &mut Entry, now: Moment) {
         Ok(Verdict { expects_header, .. }) => {
             let route = &entry.route;
             if expects_header && !route.accept_proxy {
-                entry.core = Session::new(true, route.timeouts, now).with_retries(route.pool.retries);
+                entry.core = Session::new(true, now).with_retries(route.pool.retries);
             } else if !route.accept_proxy {
                 on_admitted(entry, now);
             }
@@ -69,7 +69,7 @@ pub(super) fn on_decided(entry: &mut Entry, now: Moment) {
     let Some(route) = judge.target(choice) else {
         return;
     };
-    entry.core.set_limits(route.timeouts, route.pool.retries);
+    entry.core.set_retries(route.pool.retries);
     entry.route = Arc::clone(route);
     if let Some(judge) = &entry.route.judge {
         entry.core.inspect(judge.rules.inspect, now);

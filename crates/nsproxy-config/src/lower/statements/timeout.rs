@@ -54,6 +54,17 @@ static TIMEOUTS: &[Timeout] = &[
         },
     },
     Timeout {
+        name: "timeout client-fin",
+        side: Side::Client,
+        slot: |settings| &mut settings.client_fin,
+        doc: Doc {
+            syntax: "timeout client-fin TIME",
+            default: "as before",
+            meaning: "How long the client may be inactive once one direction has ended: the client's own, or the server's, which the client was told of. It begins then.",
+            example: "timeout client-fin 30s",
+        },
+    },
+    Timeout {
         name: "timeout client-hs",
         side: Side::Client,
         slot: |settings| &mut settings.client_hs,
@@ -95,6 +106,28 @@ static TIMEOUTS: &[Timeout] = &[
             default: "never, with a warning",
             meaning: "How long the server may be inactive while the session waits for it.",
             example: "timeout server 1m",
+        },
+    },
+    Timeout {
+        name: "timeout server-fin",
+        side: Side::Server,
+        slot: |settings| &mut settings.server_fin,
+        doc: Doc {
+            syntax: "timeout server-fin TIME",
+            default: "as before",
+            meaning: "The same for the server.",
+            example: "timeout server-fin 30s",
+        },
+    },
+    Timeout {
+        name: "timeout tunnel",
+        side: Side::Server,
+        slot: |settings| &mut settings.tunnel,
+        doc: Doc {
+            syntax: "timeout tunnel TIME",
+            default: "none: `timeout client` and `timeout server` count",
+            meaning: "How long either side may be inactive once bytes are relayed, in the place of `timeout client` and `timeout server`. `client-fin` and `server-fin` come before it.",
+            example: "timeout tunnel 1h",
         },
     },
 ];

@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use super::Step;
-use super::{Inspected, Retries, Session, State, Timeouts};
+use super::{Inspected, Retries, Session, State};
 use crate::core::close::{CloseReason, RuleStage};
 use crate::core::moment::{Moment, Span};
 use crate::core::readiness::Readiness;
@@ -40,16 +40,15 @@ impl Session {
         }
     }
 
-    /// Another pool was chosen: its limits apply from now on.
-    pub fn set_limits(&mut self, timeouts: Timeouts, retries: Retries) {
-        self.timeouts = timeouts;
+    /// Another pool was chosen: this is what follows a failed connection from now on.
+    pub fn set_retries(&mut self, retries: Retries) {
         self.retries = retries;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Step;
+    use super::super::{Step, Timeouts};
     use super::*;
 
     #[test]
@@ -57,12 +56,12 @@ mod tests {
         let start = Moment::from_millis(0);
         for inspected in [Inspected::Incomplete, Inspected::WouldBlock] {
             for patience in [None, Span::from_millis(10)] {
-                let mut session = Session::new(false, Timeouts::default(), start);
+                let mut session = Session::new(false, start);
                 session.inspect(patience, start);
                 if patience.is_some() {
                     session.on_inspected(inspected, start);
                     assert!(!matches!(session.next_step(), Step::Close(_)), "there is time");
-                    session.on_time(Moment::from_millis(10));
+                    session.on_time(Moment::from_millis(10), &Timeouts::default());
                 }
                 assert_eq!(session.next_step(), Step::Inspect { last: true });
                 session.on_inspected(inspected, start);

@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use super::Step;
-use super::{Connect, Relaying, Session, State};
+use super::{Connect, Relaying, Session, State, Timeouts};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::moment::{Moment, Span};
 use crate::core::readiness::Readiness;
@@ -34,18 +34,16 @@ impl Session {
     }
 
     /// Outcome of [`Step::Retry`].
-    pub fn on_retry(&mut self, now: Moment) {
+    pub fn on_retry(&mut self, now: Moment, timeouts: &Timeouts) {
         let State::Retrying { pause, .. } = self.state else {
             return;
         };
         // Nothing that was reported of the socket before says anything of the next one.
         self.readiness[Side::Upstream.index()] = Readiness::empty();
         let longest = Span::from_millis(PAUSE_MILLIS);
-        let pause = longest.filter(|_| pause).map(|longest| {
-            self.timeouts
-                .connect
-                .map_or(longest, |connect| connect.min(longest))
-        });
+        let pause = longest
+            .filter(|_| pause)
+            .map(|longest| timeouts.connect.map_or(longest, |connect| connect.min(longest)));
         match pause {
             Some(pause) => {
                 self.state = State::Pausing {

@@ -16,15 +16,18 @@ impl Sim {
             CloseReason::Finished => self.check_finished(),
             CloseReason::Reset(side) => assert!(reset(side), "{side} did not reset"),
             CloseReason::IdleTimeout(side) => {
-                let span = if side == Side::Downstream {
-                    self.timeouts.client
+                let (since, span) = if self.relaying {
+                    let socket = &self.sockets[side.index()];
+                    let whole = self.timeouts.idle(side);
+                    let half_closed = self
+                        .timeouts
+                        .half_closed(side)
+                        .filter(|_| socket.fin || socket.shut);
+                    let span = half_closed.map_or(whole, |half| whole.map(|whole| whole.min(half)));
+                    (self.last_moved[side.index()], span)
                 } else {
-                    self.timeouts.server
-                };
-                let since = if self.relaying {
-                    self.last_moved[side.index()]
-                } else {
-                    self.began
+                    assert_eq!(side, Side::Upstream);
+                    (self.began, self.timeouts.server)
                 };
                 let idle = self.now.since(since);
                 assert!(
@@ -100,7 +103,7 @@ impl Sim {
         self.session.on_inspected(Inspected::Decided, late);
         self.session.on_queued(late);
         self.session.on_called(late);
-        self.session.on_retry(late);
+        self.session.on_retry(late, &self.timeouts);
         self.session.on_socket_failed(Errno(1));
         self.session.on_socket();
         self.session.on_connect(Connect::Failed(Errno(1)), late);
@@ -111,10 +114,10 @@ impl Sim {
             self.session.on_shutdown(direction);
             self.session.on_no_pipe(direction);
         }
-        self.session.on_time(late);
+        self.session.on_time(late, &self.timeouts);
         self.session.close(CloseReason::Stopped);
         assert_eq!(self.session.next_step(), Step::Close(reason));
         assert_eq!(self.session.bytes(), bytes);
-        assert_eq!(self.session.deadline(), None);
+        assert_eq!(self.session.deadline(&self.timeouts), None);
     }
 }

@@ -54,7 +54,7 @@ impl Sim {
     fn check_wait(&self) {
         if self.timeouts.client.is_some() {
             assert!(
-                self.session.deadline().is_some(),
+                self.session.deadline(&self.timeouts).is_some(),
                 "a session that may wait for ever: {:?}",
                 self.session
             );
@@ -115,7 +115,7 @@ impl Sim {
         self.watched = false;
         self.sockets[1].start_again();
         self.began = self.now;
-        self.session.on_retry(self.now);
+        self.session.on_retry(self.now, &self.timeouts);
     }
 
     fn connect(&mut self) {
