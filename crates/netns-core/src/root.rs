@@ -5,7 +5,7 @@
 //! new root, for whoever can make the process use it: such a process is confined by what it may do, not by where it is.
 
 use std::borrow::Cow;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -77,6 +77,17 @@ impl Root {
     pub fn open_file(&self, path: &Path) -> io::Result<File> {
         let fd = self.open_at(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC)?;
         Ok(File::from(fd))
+    }
+
+    /// What a file is, by its absolute path from this root as in [`Root::open_file`]. It is not opened for reading, so a pipe
+    /// without a writer does not make this wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::metadata`].
+    pub fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        let fd = self.open_at(path, OFlag::O_PATH | OFlag::O_CLOEXEC)?;
+        File::from(fd).metadata()
     }
 
     /// Opens the file at an absolute path.

@@ -30,7 +30,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use format::format;
-pub use load::{load, load_with_env};
+pub use load::{FileKind, Files, load, load_from, load_with_env};
 pub use model::Config;
 pub use report::{Diagnostic, RenderOptions, Report, Severity};
 pub use show::Show;
@@ -72,7 +72,7 @@ fn parse_after(
     mut diagnostics: Collector,
     mut sources: Vec<Source>,
     env: &dyn Fn(&str) -> Option<OsString>,
-    files: &lower::ReadFile,
+    files: &lower::ReadFile<'_>,
 ) -> Result<Loaded, Report> {
     sources.retain(|source| {
         let Some(error) = too_large(source) else {

@@ -42,7 +42,7 @@ use crate::syntax::{Section, SectionKind, Statement, Tree};
 pub(crate) fn lower(
     tree: &Tree<'_>,
     sources: &Sources,
-    files: &ReadFile,
+    files: &ReadFile<'_>,
     diagnostics: Collector,
 ) -> (Config, Collector) {
     let mut sink = Sink::new(sources, files, diagnostics);

@@ -12,11 +12,11 @@ use crate::values::address;
 use crate::values::number::shorten;
 
 /// Reads a file that a configuration names.
-pub(crate) type ReadFile = dyn Fn(&Path) -> io::Result<Vec<u8>>;
+pub(crate) type ReadFile<'f> = dyn Fn(&Path) -> io::Result<Vec<u8>> + 'f;
 
 pub(crate) struct Sink<'s> {
     sources: &'s Sources,
-    files: &'s ReadFile,
+    files: &'s ReadFile<'s>,
     diagnostics: Collector,
     suggester: Suggester,
     left_out: LeftOut,
@@ -38,7 +38,7 @@ struct LeftOut {
 const MOST_NAMED: usize = 12;
 
 impl<'s> Sink<'s> {
-    pub(crate) fn new(sources: &'s Sources, files: &'s ReadFile, diagnostics: Collector) -> Self {
+    pub(crate) fn new(sources: &'s Sources, files: &'s ReadFile<'s>, diagnostics: Collector) -> Self {
         Self {
             sources,
             files,
