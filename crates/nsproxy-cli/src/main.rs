@@ -5,6 +5,7 @@ mod command;
 mod daemon;
 mod demo;
 mod endpoint;
+mod files;
 mod header_dump;
 mod identity;
 mod limits;
@@ -13,6 +14,7 @@ mod names;
 mod namespaces;
 mod plan;
 mod rules;
+mod server;
 mod signals;
 mod sys;
 

@@ -34,10 +34,24 @@ pub(crate) struct Names {
     known: Arc<Mutex<Known>>,
     /// Started when there is the first name.
     resolver: Option<Resolver>,
+    /// Of the configuration in force.
+    targets: Hosts,
 }
 
-/// By backend and server.
-type Known = HashMap<(String, String), Option<IpAddr>>;
+/// The hosts that a configuration has.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hosts(Vec<Watched>);
+
+/// What is known of hosts, whichever configuration they are of.
+#[derive(Debug, Default)]
+struct Known {
+    addresses: HashMap<Key, Option<IpAddr>>,
+    /// Of the configuration in force: the engine knows only these.
+    in_force: HashSet<Key>,
+}
+
+/// By backend and server, host and namespace.
+type Key = (String, String, HostName, Option<NetnsSpec>);
 
 impl Names {
     pub(crate) fn new(handle: Handle, log: Arc<Log>, root: Option<Arc<Root>>) -> Self {
@@ -47,26 +61,22 @@ impl Names {
             root,
             known: Arc::default(),
             resolver: None,
+            targets: Hosts::default(),
         }
     }
 
-    /// Looks up the names of this configuration and watches them, instead of those before. Waits a while for the first
-    /// addresses.
+    /// Looks up the names of a configuration, and waits a while for the first addresses, or until `goes_on` says otherwise. The
+    /// engine is told nothing of them before [`Names::adopt`]; [`Names::restore`] goes back to those before.
     ///
     /// # Errors
     ///
-    /// A server that must not begin without an address has none.
-    pub(crate) fn watch(&mut self, config: &Config) -> anyhow::Result<()> {
-        let targets = targets(config)?;
-        if targets.is_empty() && self.resolver.is_none() {
-            return Ok(());
+    /// A server that must not begin without an address has none. Those before are watched again.
+    pub(crate) fn look_up(&mut self, config: &Config, goes_on: impl Fn() -> bool) -> anyhow::Result<Hosts> {
+        let hosts = Hosts(targets(config)?);
+        if hosts.0.is_empty() {
+            return Ok(hosts);
         }
-        let wanted: HashSet<_> = targets
-            .iter()
-            .map(|target| (&target.group, &target.name))
-            .collect();
-        lock(&self.known).retain(|(backend, server), _| wanted.contains(&(backend, server)));
-        let patience = if targets.iter().any(is_strict) {
+        let patience = if hosts.0.iter().any(is_strict) {
             LONG_PATIENCE
         } else {
             PATIENCE
@@ -77,26 +87,56 @@ impl Names {
                 .resolver
                 .insert(self.start().context("cannot look up host names")?),
         };
-        accept(&resolver.watch(targets).wait(patience))
+        let missing = resolver.watch(hosts.0.clone()).wait_while(patience, goes_on);
+        if let Err(error) = accept(&missing) {
+            self.restore();
+            return Err(error);
+        }
+        Ok(hosts)
     }
 
-    /// Puts what is known into a plan.
-    pub(crate) fn fill(&self, plan: &mut Plan) {
+    /// Puts what is known of the hosts into the plan of their configuration.
+    pub(crate) fn fill(&self, hosts: &Hosts, plan: &mut Plan) {
         let known = lock(&self.known);
+        let keys = hosts
+            .0
+            .iter()
+            .map(|host| ((&*host.group, &*host.name), key(host)));
+        let keys: HashMap<_, _> = keys.collect();
         for pool in &mut plan.pools {
             for server in &mut pool.servers {
                 if let Target::Host { address, .. } = &mut server.target {
-                    let key = (pool.name.clone(), server.name.clone());
-                    *address = known.get(&key).copied().flatten();
+                    let key = keys.get(&(&*pool.name, &*server.name));
+                    *address = key.and_then(|key| known.addresses.get(key).copied()).flatten();
                 }
             }
         }
     }
 
-    /// Tells the engine what has changed between filling a plan and applying it.
-    pub(crate) fn tell(&self) {
-        for ((backend, server), address) in &*lock(&self.known) {
+    /// The plan of these hosts is in force: the engine is told what has changed since it was filled, and what changes from
+    /// now on.
+    pub(crate) fn adopt(&mut self, hosts: Hosts) {
+        let mut known = lock(&self.known);
+        let Known { addresses, in_force } = &mut *known;
+        *in_force = hosts.0.iter().map(key).collect();
+        addresses.retain(|key, _| in_force.contains(key));
+        for ((backend, server, ..), address) in addresses {
             self.handle.set_address(backend, server, *address);
+        }
+        drop(known);
+        if hosts.0.is_empty() {
+            self.resolver = None;
+        }
+        self.targets = hosts;
+    }
+
+    /// The hosts of the configuration in force are watched, and no others.
+    pub(crate) fn restore(&mut self) {
+        if self.targets.0.is_empty() {
+            self.resolver = None;
+        } else if let Some(resolver) = &self.resolver {
+            // Nobody waits: what was known of them is in force.
+            drop(resolver.watch(self.targets.0.clone()));
         }
     }
 
@@ -111,11 +151,13 @@ impl Names {
             Box::new(sockets),
             self.root.clone(),
             move |target, address, failure| {
-                let key = (target.group.clone(), target.name.clone());
+                let key = key(target);
                 let mut known = lock(&known);
-                known.insert(key, address);
-                // Under the lock, so that the last word is the last one for the engine, too.
-                handle.set_address(&target.group, &target.name, address);
+                if known.in_force.contains(&key) {
+                    // Under the lock, so that the last word is the last one for the engine, too.
+                    handle.set_address(&target.group, &target.name, address);
+                }
+                known.addresses.insert(key, address);
                 drop(known);
                 report(&log, target, address, failure);
             },
@@ -125,6 +167,17 @@ impl Names {
 
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn key(target: &Watched) -> Key {
+    let Watched {
+        group,
+        name,
+        host,
+        netns,
+        ..
+    } = target;
+    (group.clone(), name.clone(), host.clone(), netns.clone())
 }
 
 /// Whether a server must not begin without an address.

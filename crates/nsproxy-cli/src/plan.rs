@@ -78,6 +78,7 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>
         followed: !frontend.logging.targets.is_empty(),
         rules: rules(&frontend.rules, pools),
         unique_id: unique_id.map(|format| SessionText::shared(format.clone(), Arc::clone(host))),
+        attachment: None,
     }
 }
 

@@ -1,33 +1,54 @@
-//! SIGTERM and SIGINT: the first drains, the second ends every session, a third the process.
+//! Signals, on a thread of their own. What they lead to is decided by whoever is told of them.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
-use nsproxy_engine::Handle;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-/// How long sessions may take to finish after the first signal.
-pub(crate) const DRAIN: Duration = Duration::from_secs(30);
+/// What a process is told by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// SIGTERM, SIGINT: to end soon; a second one, at once.
+    Stop,
+    /// SIGUSR1: to end when the last session has.
+    Retire,
+    /// SIGHUP: to read its configuration again.
+    Reload,
+}
 
-/// Watches for signals on a thread of its own, for as long as the process lives.
-pub(crate) fn drain_on_signal(engine: Handle) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+/// How often the process was told to stop: what waits for something can see that it need not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stops(Arc<AtomicUsize>);
+
+impl Stops {
+    pub(crate) fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// Watches for signals for as long as the process lives. A third signal to stop ends the process.
+pub(crate) fn watch(mut tell: impl FnMut(Signal) + Send + 'static) -> io::Result<Stops> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?;
+    let stops = Stops::default();
+    let counted = stops.clone();
     thread::Builder::new()
         .name("nsproxy-signals".to_owned())
         .spawn(move || {
-            let mut signals = signals.forever();
-            if signals.next().is_some() {
-                engine.drain(DRAIN);
-            }
-            if signals.next().is_some() {
-                engine.stop();
-            }
-            // Whatever still holds the process up, nobody wants to wait for it.
-            if signals.next().is_some() {
-                std::process::exit(1);
+            for signal in signals.forever() {
+                let signal = match signal {
+                    SIGHUP => Signal::Reload,
+                    SIGUSR1 => Signal::Retire,
+                    _ => Signal::Stop,
+                };
+                if signal == Signal::Stop && counted.0.fetch_add(1, Ordering::Relaxed) >= 2 {
+                    // Whatever still holds the process up, nobody wants to wait for it.
+                    std::process::exit(1);
+                }
+                tell(signal);
             }
         })?;
-    Ok(())
+    Ok(stops)
 }

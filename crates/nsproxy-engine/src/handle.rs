@@ -143,6 +143,10 @@ impl Handle {
         for (wanted, listener) in wanted.iter().zip(&opened) {
             state.listeners.insert(wanted.key.clone(), Arc::clone(listener));
         }
+        let idle = state.checker.take_if(|_| !plan.has_checks());
+        drop(state);
+        // It may be telling the observer something, who may ask for something here.
+        drop(idle);
         Ok(statuses)
     }
 

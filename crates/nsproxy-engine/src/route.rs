@@ -1,5 +1,6 @@
 //! What a session needs to know about where it came in: one value per listener and plan, shared by its sessions.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub(crate) struct Route {
     /// The relay's rules, if it has any.
     pub(crate) judge: Option<Arc<Judge>>,
     pub(crate) unique_id: Option<Arc<dyn Compose>>,
+    pub(crate) attachment: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// What all routes of a plan have.
@@ -108,6 +110,7 @@ impl Route {
             rate: limits.rate,
             followed: relay.followed || relay.unique_id.is_some(),
             unique_id: relay.unique_id.clone(),
+            attachment: relay.attachment.clone(),
             judge: None,
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ use crate::subject::{Claim, Question, Subject, Waiting};
 
 /// With so many sockets no further lookup is begun: it waits its turn.
 const ENOUGH_SOCKETS: usize = 64;
+
+/// How long somebody who waits may have lost interest before that is noticed.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(50);
 
 /// Watches the addresses of names. When it is dropped, its thread ends.
 #[derive(Debug)]
@@ -119,16 +122,25 @@ impl First {
     /// Waits until the first address of each target is decided, but for no longer than this. Answers with the targets for
     /// which no way has led to one, and those that are not decided.
     pub fn wait(self, patience: Duration) -> Missing {
+        self.wait_while(patience, || true)
+    }
+
+    /// The same for somebody who may lose interest on the way: `goes_on` is asked every now and then.
+    pub fn wait_while(self, patience: Duration, goes_on: impl Fn() -> bool) -> Missing {
         let deadline = Instant::now() + patience;
         let mut left: Vec<_> = self.targets.into_iter().map(Some).collect();
         let mut failed = Vec::new();
-        // It ends when each is decided, too: nobody is left to say something.
-        while let Ok((index, failure)) = self
-            .answers
-            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-        {
-            let target = left.get_mut(index).and_then(Option::take);
-            failed.extend(target.zip(failure));
+        loop {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            match self.answers.recv_timeout(rest.min(BETWEEN_QUESTIONS)) {
+                Ok((index, failure)) => {
+                    let target = left.get_mut(index).and_then(Option::take);
+                    failed.extend(target.zip(failure));
+                }
+                Err(RecvTimeoutError::Timeout) if !rest.is_zero() && goes_on() => {}
+                // Each is decided, too, when nobody is left to say something.
+                Err(_) => break,
+            }
         }
         Missing {
             failed,

@@ -7,6 +7,7 @@ use nsproxy_config::{Config, RenderOptions, Report, Severity};
 
 use super::counted;
 use crate::args::Files;
+use crate::files::ConfigFiles;
 use crate::identity::Identity;
 use crate::{log, plan};
 
@@ -14,9 +15,7 @@ use crate::{log, plan};
 pub(crate) const NOTHING_TO_RELAY: &str = "the configuration has no listener: nothing to relay";
 
 pub(crate) fn check(files: &Files) -> anyhow::Result<ExitCode> {
-    let Some(config) = load(files) else {
-        return Ok(ExitCode::FAILURE);
-    };
+    let config = load(&ConfigFiles::of(files))?;
     let listeners: usize = config.frontends.iter().map(|frontend| frontend.binds.len()).sum();
     if listeners == 0 {
         log::complain(&format!("nsproxy: {NOTHING_TO_RELAY}"));
@@ -34,18 +33,21 @@ pub(crate) fn check(files: &Files) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the files, and says on standard error whatever is to be said about them. `None` when they are of no use.
-pub(crate) fn load(files: &Files) -> Option<Config> {
-    match nsproxy_config::load(&files.paths()) {
+/// Reads the files, and says on standard error whatever is to be said about them.
+///
+/// # Errors
+///
+/// They are of no use.
+pub(crate) fn load(files: &ConfigFiles) -> anyhow::Result<Config> {
+    match files.load() {
         Ok(loaded) => {
             show(&loaded.warnings);
-            Some(loaded.config)
+            Ok(loaded.config)
         }
         Err(report) => {
             show(&report);
             let errors = counted(report.count(Severity::Error) as u64, "error");
-            log::complain(&format!("nsproxy: the configuration is not valid: {errors}"));
-            None
+            anyhow::bail!("the configuration is not valid: {errors}")
         }
     }
 }

@@ -1,16 +1,19 @@
 //! `nsproxy forward`: one relay, from the command line.
 
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use nsproxy_engine::{
-    Endpoint, Engine, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, Settings, SourcePlan, Stats,
-    Target, TlvPlan, UpstreamNetns,
+    ApplyError, Endpoint, Engine, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, Settings,
+    SourcePlan, Stats, Target, TlvPlan, UpstreamNetns,
 };
 
 use crate::args::Forward;
 use crate::log::{self, Level, Log};
+use crate::server::Ending;
+use crate::signals::Signal;
 use crate::{limits, namespaces, signals};
 
 pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
@@ -22,10 +25,16 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
     };
     let (log, writer) = Log::start(level).context("cannot start the log")?;
     let engine = Engine::start(&Settings::default(), Arc::new(InProcess), Arc::new(log))?;
-    signals::drain_on_signal(engine.handle()).context("cannot watch for signals")?;
+    let mut ending = Ending::new(engine.handle());
+    signals::watch(move |signal| obey(signal, &mut ending)).context("cannot watch for signals")?;
     let plan = plan(args)?;
     namespaces::warn_about_missing(&plan);
-    for listener in super::apply(&engine, &plan)? {
+    let listeners = match engine.handle().apply(&plan) {
+        // A signal that has come already leaves nothing to be brought into being, which is no error.
+        Err(ApplyError::Stopping) => Vec::new(),
+        result => result?,
+    };
+    for listener in listeners {
         let from = crate::endpoint::Endpoint {
             address: listener.address,
             netns: listener.netns,
@@ -35,6 +44,17 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
     let stats = engine.wait()?;
     writer.finish(&summary(&stats));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Does what a signal says.
+fn obey(signal: Signal, ending: &mut Ending) {
+    match signal {
+        Signal::Stop => drop(ending.stop(None)),
+        Signal::Retire => drop(ending.retire(None)),
+        // The terminal is gone, and whoever sat there cannot end this any more.
+        Signal::Reload if io::stderr().is_terminal() => drop(ending.stop(None)),
+        Signal::Reload => log::complain("nsproxy: SIGHUP: there is no configuration to read again"),
+    }
 }
 
 fn plan(args: &Forward) -> anyhow::Result<Plan> {

@@ -1,6 +1,6 @@
 //! One file for each command.
 
-mod check;
+pub(crate) mod check;
 mod config;
 mod forward;
 pub(crate) mod header;
@@ -9,10 +9,8 @@ mod run;
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use nsproxy_engine::{ApplyError, Engine, ListenerStatus, Plan};
-
 use crate::args::{Args, AsHaproxy, Command};
+use anyhow::Context as _;
 use run::Ground;
 
 pub(crate) fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
@@ -45,14 +43,6 @@ fn as_haproxy(args: &AsHaproxy) -> anyhow::Result<ExitCode> {
             (None, false) => Ground::AsConfigured,
         };
         run::run(&args.files, false, ground)
-    }
-}
-
-/// Brings a plan into being. A signal that has come already leaves nothing to be brought into being, which is no error.
-fn apply(engine: &Engine, plan: &Plan) -> Result<Vec<ListenerStatus>, ApplyError> {
-    match engine.handle().apply(plan) {
-        Err(ApplyError::Stopping) => Ok(Vec::new()),
-        result => result,
     }
 }
 

@@ -91,13 +91,10 @@ impl Identity {
             "there are threads already, which would keep what is to be given up"
         );
         let stays_root = self.user.unwrap_or_else(geteuid).is_root();
+        let kept = bits(&self.needs);
         // What is not there cannot be kept; better told now than by each connection.
-        let kept = self
-            .needs
-            .iter()
-            .fold(0, |bits, (capability, _)| bits | bit(capability));
         if !stays_root {
-            self.check_permitted(kept)?;
+            check_permitted(&self.needs)?;
         }
         if let Some(root) = &self.root {
             let failed = || format!("cannot make {} the root directory", root.display());
@@ -116,20 +113,20 @@ impl Identity {
         Ok(())
     }
 
-    fn check_permitted(&self, kept: capset::Bits) -> anyhow::Result<()> {
-        let permitted = capset::get().context("cannot read capabilities")?.permitted;
-        if kept & !permitted == 0 {
+    /// Whether a process that has become what its configuration asks for still has what another plan of it needs.
+    ///
+    /// # Errors
+    ///
+    /// It has given up something that is needed.
+    pub(crate) fn check_kept(global: &Global, plan: &Plan) -> anyhow::Result<()> {
+        let has_become = global.user.is_some()
+            || global.group.is_some()
+            || global.chroot.is_some()
+            || !global.setcap.is_empty();
+        if !has_become || geteuid().is_root() {
             return Ok(());
         }
-        for (capability, reason) in self.needs.iter() {
-            if bit(capability) & !permitted != 0 {
-                bail!(
-                    "{} is needed {reason}, and this process does not have it",
-                    shown(capability)
-                );
-            }
-        }
-        Ok(())
+        check_permitted(&Needs::of(plan, &global.setcap))
     }
 
     fn change_account(&self) -> anyhow::Result<()> {
@@ -173,4 +170,23 @@ impl Identity {
             kept => format!("{who}, with {}", kept.join("; ")),
         }
     }
+}
+
+fn bits(needs: &Needs) -> capset::Bits {
+    needs
+        .iter()
+        .fold(0, |bits, (capability, _)| bits | bit(capability))
+}
+
+fn check_permitted(needs: &Needs) -> anyhow::Result<()> {
+    let permitted = capset::get().context("cannot read capabilities")?.permitted;
+    for (capability, reason) in needs.iter() {
+        if bit(capability) & !permitted != 0 {
+            bail!(
+                "{} is needed {reason}, and this process does not have it",
+                shown(capability)
+            );
+        }
+    }
+    Ok(())
 }

@@ -8,21 +8,26 @@
 mod codes;
 mod health;
 mod sessions;
+mod targets;
 mod text;
 
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use nsproxy_engine::{CloseReason, Notice, Observer, RuleStage, SessionFacts, SessionSummary};
+use nsproxy_engine::{
+    CloseReason, ListenerStatus, Notice, Observer, RuleStage, SessionFacts, SessionSummary,
+};
 use nsproxy_log::Level as Severity;
 
 use self::health::HealthLine;
+use self::sessions::RelayLog;
 pub(crate) use self::sessions::{SessionLogs, host_name};
+pub(crate) use self::targets::Targets;
 pub(crate) use self::text::SessionText;
 
 /// Lines that may wait to be written.
@@ -51,8 +56,8 @@ pub(crate) struct Log {
     level: Level,
     lines: SyncSender<String>,
     dropped: Arc<AtomicU64>,
-    /// What `log` lines ask for.
-    sessions: Option<SessionLogs>,
+    /// What `log` lines ask for. Sessions have theirs with them, and do not look here.
+    logs: RwLock<SessionLogs>,
 }
 
 /// The other end of the queue.
@@ -81,17 +86,26 @@ impl Log {
             level,
             lines,
             dropped,
-            sessions: None,
+            logs: RwLock::default(),
         };
         Ok((log, writer))
     }
 
-    /// Has sessions logged as `log` lines ask.
-    pub(crate) fn with_sessions(self, sessions: SessionLogs) -> Self {
-        Self {
-            sessions: Some(sessions),
-            ..self
-        }
+    /// Has what is no session logged as these `log` lines ask, instead of those before. Sessions are logged as
+    /// [`SessionLogs::attach`] has it.
+    pub(crate) fn adopt(&self, logs: SessionLogs) {
+        *self.logs.write().unwrap_or_else(PoisonError::into_inner) = logs;
+    }
+
+    /// What `log` lines ask for now.
+    pub(crate) fn logs(&self) -> RwLockReadGuard<'_, SessionLogs> {
+        self.logs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something about the process: on standard error, and in every log.
+    pub(crate) fn process_event(&self, severity: Severity, line: fmt::Arguments<'_>) {
+        self.logs().process_notice(severity, line);
+        self.put(line);
     }
 
     /// The host of a server has an address, or another one than before.
@@ -106,17 +120,13 @@ impl Log {
 
     /// An event that is no session: on standard error, and where the relay has its log.
     fn event(&self, relay: &str, severity: Severity, line: fmt::Arguments<'_>) {
-        if let Some(sessions) = &self.sessions {
-            sessions.notice(relay, severity, line);
-        }
+        self.logs().notice(relay, severity, line);
         self.put(line);
     }
 
     /// The same of a pool: where the relays that use it have their logs.
     fn pool_event(&self, pool: &str, severity: Severity, line: fmt::Arguments<'_>) {
-        if let Some(sessions) = &self.sessions {
-            sessions.pool_notice(pool, severity, line);
-        }
+        self.logs().pool_notice(pool, severity, line);
         self.put(line);
     }
 
@@ -157,20 +167,20 @@ fn lost(dropped: u64) -> String {
 
 impl Observer for Log {
     fn session_began(&self, facts: &SessionFacts<'_>) {
-        if let Some(sessions) = &self.sessions {
-            sessions.began(facts);
+        if let Some(log) = facts.attachment::<RelayLog>() {
+            log.began(facts);
         }
     }
 
     fn session_connected(&self, facts: &SessionFacts<'_>) {
-        if let Some(sessions) = &self.sessions {
-            sessions.connected(facts);
+        if let Some(log) = facts.attachment::<RelayLog>() {
+            log.connected(facts);
         }
     }
 
     fn session_ended(&self, summary: &SessionSummary<'_>) {
-        if let Some(sessions) = self.sessions.as_ref().filter(|logs| logs.has(summary.relay)) {
-            return sessions.ended(summary);
+        if let Some(log) = summary.facts.attachment::<RelayLog>() {
+            return log.ended(summary);
         }
         let is_usual = matches!(
             summary.reason,
@@ -283,6 +293,25 @@ impl Display for SessionLine<'_> {
             session.duration.as_millis(),
             session.reason
         )
+    }
+}
+
+/// A listener that is there, as a sentence.
+pub(crate) struct Listens<'a>(pub(crate) &'a ListenerStatus);
+
+impl Display for Listens<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ListenerStatus {
+            relay,
+            address,
+            netns,
+            ..
+        } = self.0;
+        write!(f, "{relay} listens at {address}")?;
+        match netns {
+            Some(netns) => write!(f, " in netns {netns}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,48 +1,44 @@
 //! What `log` lines ask for: the sessions of a frontend, in HAProxy's words, to targets.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use anyhow::Context as _;
 use netns_core::NetnsSpec;
-use nsproxy_config::model::{Bind, Config, Frontend, HostName, LogTarget, Logging};
-use nsproxy_engine::{CloseReason, Endpoint, RuleStage, SessionFacts, SessionSummary, Side};
-use nsproxy_log::{Address, Clock, Framing, Identity, Level, Settings, Target};
+use nsproxy_config::model::{Bind, Config, Frontend, HostName, Logging};
+use nsproxy_engine::{CloseReason, Endpoint, Plan, RuleStage, SessionFacts, SessionSummary, Side};
+use nsproxy_log::{Clock, Level, Target};
 
 use super::codes;
+use super::targets::Targets;
 use super::text::{Around, fill_in};
 use crate::plan::endpoints;
 
-/// How long the end waits for a target that does not take lines.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The program's name in messages.
 const TAG: &str = "nsproxy";
 
 /// The logs of all frontends that have one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct SessionLogs {
-    relays: HashMap<String, RelayLog>,
+    relays: HashMap<String, Arc<RelayLog>>,
     /// Of each pool, the targets of the relays that use it.
     pools: HashMap<String, Vec<Arc<Target>>>,
-    host: String,
+    /// Each once.
+    targets: Vec<Arc<Target>>,
 }
-
-/// Targets, to be finished when the engine has ended.
-#[derive(Debug)]
-pub(crate) struct Targets(Vec<Arc<Target>>);
 
 /// The log of one frontend.
 #[derive(Debug)]
-struct RelayLog {
+pub(super) struct RelayLog {
     targets: Vec<Arc<Target>>,
-    /// Lines so far.
-    lines: AtomicU64,
+    /// Lines so far, under all configurations.
+    lines: Arc<AtomicU64>,
     logging: Logging,
     binds: Vec<(Endpoint, Option<NetnsSpec>, String)>,
+    host: Arc<str>,
 }
 
 thread_local! {
@@ -58,152 +54,88 @@ struct Scratch {
 }
 
 impl SessionLogs {
-    /// Starts the targets of a configuration.
+    /// What a configuration asks for. Targets that there are already go on, and frontends that had a log go on to count.
     ///
     /// # Errors
     ///
     /// A target cannot be opened.
-    pub(crate) fn start(config: &Config) -> anyhow::Result<(Self, Targets)> {
+    pub(crate) fn of(config: &Config, before: &Self, targets: &mut Targets) -> anyhow::Result<Self> {
         let host = configured_host(config);
-        let mut started: Vec<(LogTarget, String, Arc<Target>)> = Vec::new();
-        let mut relays = HashMap::new();
-        let mut pools: HashMap<String, Vec<Arc<Target>>> = HashMap::new();
+        let shown_host: Arc<str> = host_name(config).into();
+        let mut logs = Self::default();
         for frontend in &config.frontends {
             let logging = &frontend.logging;
             let tag = logging.tag.as_ref().or(config.global.log_tag.as_ref());
             let tag = tag.map_or(TAG, |tag| tag);
-            let mut targets = Vec::new();
-            for line in &logging.targets {
-                let known = started.iter().find(|(known, its, _)| known == line && its == tag);
-                let target = match known {
-                    Some((_, _, target)) => Arc::clone(target),
-                    None => Arc::new(start(line, tag, host.as_deref())?),
-                };
-                if known.is_none() {
-                    started.push((line.clone(), tag.to_owned(), Arc::clone(&target)));
-                }
-                targets.push(target);
-            }
+            let its = logging.targets.iter();
+            let its = its.map(|line| targets.get(line, tag, host.as_deref()));
+            let its = its.collect::<anyhow::Result<Vec<_>>>()?;
             if let Some(backend) = frontend.backend {
-                let its = pools.entry(config.backend(backend).name.clone()).or_default();
-                for target in &targets {
-                    if !its.iter().any(|one| Arc::ptr_eq(one, target)) {
-                        its.push(Arc::clone(target));
-                    }
-                }
+                let of_pool = logs
+                    .pools
+                    .entry(config.backend(backend).name.clone())
+                    .or_default();
+                add(of_pool, &its);
             }
-            if !targets.is_empty() {
-                relays.insert(frontend.name.clone(), RelayLog::new(frontend, targets));
+            add(&mut logs.targets, &its);
+            if !its.is_empty() {
+                let known = before.relays.get(&frontend.name);
+                let lines = known.map(|known| Arc::clone(&known.lines)).unwrap_or_default();
+                let log = RelayLog::new(frontend, its, lines, Arc::clone(&shown_host));
+                logs.relays.insert(frontend.name.clone(), Arc::new(log));
             }
         }
-        let logs = Self {
-            relays,
-            pools,
-            host: host_name(config),
-        };
-        let targets = started.into_iter().map(|(.., target)| target);
-        Ok((logs, Targets(targets.collect())))
+        Ok(logs)
     }
 
-    /// True when this relay has a log of its own.
-    pub(super) fn has(&self, relay: &str) -> bool {
-        self.relays.contains_key(relay)
-    }
-
-    /// Without `option tcplog` or `log-format`, HAProxy writes a line of each session that begins.
-    pub(super) fn began(&self, facts: &SessionFacts<'_>) {
-        let Some(log) = self.relays.get(facts.relay()) else {
-            return;
-        };
-        if log.logging.line.is_none() {
-            SCRATCH.with_borrow_mut(|Scratch { text, .. }| {
-                text.clear();
-                put(text, format_args!("Connect from "));
-                spaced(text, facts.client());
-                put(text, format_args!(" to "));
-                spaced(text, facts.destination());
-                put(text, format_args!(" ({}/TCP)", facts.relay()));
-                log.send(b"", text);
-            });
-        }
-    }
-
-    pub(super) fn connected(&self, facts: &SessionFacts<'_>) {
-        if let Some(log) = self.relays.get(facts.relay())
-            && log.logging.as_soon_as_possible
-        {
-            self.line(log, facts, None);
+    /// Has each session find its log again, also when another configuration is in force by then.
+    pub(crate) fn attach(&self, plan: &mut Plan) {
+        for relay in &mut plan.relays {
+            let log = self.relays.get(&relay.name).cloned();
+            relay.attachment = log.map(|log| log as Arc<dyn Any + Send + Sync>);
         }
     }
 
     /// Something about a relay that is no session.
     pub(super) fn notice(&self, relay: &str, level: Level, line: std::fmt::Arguments<'_>) {
         if let Some(log) = self.relays.get(relay) {
-            SCRATCH.with_borrow_mut(|Scratch { text, .. }| {
-                text.clear();
-                put(text, line);
-                for target in &log.targets {
-                    target.log(level, b"", text);
-                }
-            });
+            tell(&log.targets, level, line);
         }
+    }
+
+    /// Something about the process.
+    pub(super) fn process_notice(&self, level: Level, line: std::fmt::Arguments<'_>) {
+        tell(&self.targets, level, line);
     }
 
     /// Something about a pool.
     pub(super) fn pool_notice(&self, pool: &str, level: Level, line: std::fmt::Arguments<'_>) {
-        if let Some(targets) = self.pools.get(pool).filter(|targets| !targets.is_empty()) {
-            SCRATCH.with_borrow_mut(|Scratch { text, .. }| {
-                text.clear();
-                put(text, line);
-                for target in targets {
-                    target.log(level, b"", text);
-                }
-            });
+        if let Some(targets) = self.pools.get(pool) {
+            tell(targets, level, line);
         }
     }
+}
 
-    pub(super) fn ended(&self, summary: &SessionSummary<'_>) {
-        let Some(log) = self.relays.get(summary.relay) else {
-            return;
-        };
-        let facts = &summary.facts;
-        if let CloseReason::Rejected(RuleStage::Connection | RuleStage::Session) = summary.reason {
-            // Such a connection is no session, and has no line.
-            return;
-        }
-        if let Some(sentence) = codes::header_error(summary.reason, facts.handshake().is_some()) {
-            return log.header_line(summary, sentence);
-        }
-        let logging = &log.logging;
-        let is_written = logging.as_soon_as_possible && facts.connect().is_some();
-        let is_null = logging.not_null && facts.received() == 0;
-        let is_normal = logging.not_normal && summary.reason == CloseReason::Finished;
-        if !is_written && !is_null && !is_normal {
-            self.line(log, facts, Some(summary.reason));
+/// Adds those of `others` that are not among them.
+fn add(targets: &mut Vec<Arc<Target>>, others: &[Arc<Target>]) {
+    for other in others {
+        if !targets.iter().any(|one| Arc::ptr_eq(one, other)) {
+            targets.push(Arc::clone(other));
         }
     }
+}
 
-    /// The line of a session; without a reason it goes on.
-    fn line(&self, log: &RelayLog, facts: &SessionFacts<'_>, reason: Option<CloseReason>) {
-        let Some(line) = &log.logging.line else {
-            return;
-        };
-        SCRATCH.with_borrow_mut(|Scratch { text, data, .. }| {
-            text.clear();
-            data.clear();
-            let around = Around {
-                reason,
-                host: &self.host,
-                lines: log.lines.fetch_add(1, Ordering::Relaxed),
-                unique_id: log.logging.unique_id.as_ref(),
-            };
-            match &log.logging.data {
-                None => fill_in(&mut [(line, text)], facts, around),
-                Some(format) => fill_in(&mut [(line, text), (format, data)], facts, around),
-            }
-            log.send(data, text);
-        });
+fn tell(targets: &[Arc<Target>], level: Level, line: std::fmt::Arguments<'_>) {
+    if targets.is_empty() {
+        return;
     }
+    SCRATCH.with_borrow_mut(|Scratch { text, .. }| {
+        text.clear();
+        put(text, line);
+        for target in targets {
+            target.log(level, b"", text);
+        }
+    });
 }
 
 /// The name of the host, in formats.
@@ -224,28 +156,77 @@ fn system_host() -> String {
     name.to_string_lossy().into_owned()
 }
 
-impl Targets {
-    /// Waits a moment for what is left.
-    pub(crate) fn finish(self) {
-        for target in self.0 {
-            target.finish(LAST_WORDS);
-        }
-    }
-}
-
 impl RelayLog {
-    fn new(frontend: &Frontend, targets: Vec<Arc<Target>>) -> Self {
+    fn new(frontend: &Frontend, targets: Vec<Arc<Target>>, lines: Arc<AtomicU64>, host: Arc<str>) -> Self {
+        let binds = frontend.binds.iter().enumerate();
         Self {
             targets,
-            lines: AtomicU64::new(0),
+            lines,
             logging: frontend.logging.clone(),
-            binds: frontend
-                .binds
-                .iter()
-                .enumerate()
-                .flat_map(|(at, bind)| labels(at, bind))
-                .collect(),
+            binds: binds.flat_map(|(at, bind)| labels(at, bind)).collect(),
+            host,
         }
+    }
+
+    /// Without `option tcplog` or `log-format`, HAProxy writes a line of each session that begins.
+    pub(super) fn began(&self, facts: &SessionFacts<'_>) {
+        if self.logging.line.is_none() {
+            SCRATCH.with_borrow_mut(|Scratch { text, .. }| {
+                text.clear();
+                put(text, format_args!("Connect from "));
+                spaced(text, facts.client());
+                put(text, format_args!(" to "));
+                spaced(text, facts.destination());
+                put(text, format_args!(" ({}/TCP)", facts.relay()));
+                self.send(b"", text);
+            });
+        }
+    }
+
+    pub(super) fn connected(&self, facts: &SessionFacts<'_>) {
+        if self.logging.as_soon_as_possible {
+            self.line(facts, None);
+        }
+    }
+
+    pub(super) fn ended(&self, summary: &SessionSummary<'_>) {
+        let facts = &summary.facts;
+        if let CloseReason::Rejected(RuleStage::Connection | RuleStage::Session) = summary.reason {
+            // Such a connection is no session, and has no line.
+            return;
+        }
+        if let Some(sentence) = codes::header_error(summary.reason, facts.handshake().is_some()) {
+            return self.header_line(summary, sentence);
+        }
+        let logging = &self.logging;
+        let is_written = logging.as_soon_as_possible && facts.connect().is_some();
+        let is_null = logging.not_null && facts.received() == 0;
+        let is_normal = logging.not_normal && summary.reason == CloseReason::Finished;
+        if !is_written && !is_null && !is_normal {
+            self.line(facts, Some(summary.reason));
+        }
+    }
+
+    /// The line of a session; without a reason it goes on.
+    fn line(&self, facts: &SessionFacts<'_>, reason: Option<CloseReason>) {
+        let Some(line) = &self.logging.line else {
+            return;
+        };
+        SCRATCH.with_borrow_mut(|Scratch { text, data, .. }| {
+            text.clear();
+            data.clear();
+            let around = Around {
+                reason,
+                host: &self.host,
+                lines: self.lines.fetch_add(1, Ordering::Relaxed),
+                unique_id: self.logging.unique_id.as_ref(),
+            };
+            match &self.logging.data {
+                None => fill_in(&mut [(line, text)], facts, around),
+                Some(format) => fill_in(&mut [(line, text), (format, data)], facts, around),
+            }
+            self.send(data, text);
+        });
     }
 
     fn send(&self, data: &[u8], text: &[u8]) {
@@ -286,35 +267,6 @@ impl RelayLog {
             self.send(b"", text);
         });
     }
-}
-
-fn start(line: &LogTarget, tag: &str, host: Option<&str>) -> anyhow::Result<Target> {
-    let usual = if host.is_some() {
-        Framing::Rfc3164
-    } else {
-        Framing::Local
-    };
-    let settings = Settings {
-        address: line.address.clone(),
-        framing: line.framing.unwrap_or(usual),
-        max_len: line.max_len,
-        facility: line.facility,
-        level: line.level,
-        min_level: line.min_level,
-        identity: Identity {
-            host: host.map(str::to_owned),
-            ..Identity::new(tag)
-        },
-    };
-    if let Address::Unix(path) = &line.address
-        && !path.exists()
-    {
-        super::complain(&format!(
-            "nsproxy: warning: `log {line}`: {} is not there; it is looked for with each line",
-            path.display()
-        ));
-    }
-    Target::start(settings).with_context(|| format!("cannot start `log {line}`"))
 }
 
 /// What HAProxy calls the addresses of a `bind` line: its name, or which one of the frontend it is.

@@ -311,3 +311,14 @@ fn what_cannot_be_opened_ends_with_1_and_names_it() {
         }
     });
 }
+
+#[test]
+fn sighup_is_answered_and_changes_nothing() {
+    world("forward-sighup", |w| {
+        let (_, _, server) = tenant(w);
+        let running = forward(w, &["127.0.0.1:0", "10.0.0.1:80@tenant1"]);
+        running.signal(Signal::SIGHUP);
+        line_with(&running, &["SIGHUP", "no configuration"]);
+        exchange(&w.home().connect(listens_at(&running)), &server.accept());
+    });
+}

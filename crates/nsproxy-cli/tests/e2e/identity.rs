@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nsproxy_testkit::{Netns, Program, Running, Service, World, require, skip, world};
 
-use crate::common::{DEFAULTS, connect_from, exchange, joined, line_with, nsproxy, peer_ip, run, take_all};
+use crate::common::{
+    DEFAULTS, connect_from, exchange, joined, line_with, nsproxy, peer_ip, run, soon, take_all,
+};
 
 const NOBODY: &str = "65534 65534 65534 65534";
 /// Bits of capabilities, by their numbers in `linux/capability.h`.
@@ -311,5 +314,80 @@ fn what_cannot_be_given_up_or_kept_is_told_before_anything_is_relayed() {
             "CAP_SYS_ADMIN is needed to enter namespaces for server `l/s`, and this process does not have it";
         assert!(finished.stderr.contains(message), "{}", finished.stderr);
         finished.expect_code(1);
+    });
+}
+
+/// Starts nsproxy with a configuration that is named from the directory that it is in, and that others may read.
+fn start_readable(w: &World, config: &str) -> Running {
+    let file = w.write("readable.cfg", config);
+    let directory = file.parent().unwrap();
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = nsproxy(&["run", "-f", "readable.cfg"]);
+    command.current_dir(directory);
+    let running = w.home().spawn(command);
+    running.wait_for_output(" listens at ", soon());
+    running
+}
+
+/// Has it read this configuration, and waits for what it says about it.
+#[track_caller]
+fn reload(w: &World, running: &Running, config: &str, outcome: &[&str]) {
+    w.write("readable.cfg", config);
+    running.signal(Signal::SIGHUP);
+    line_with(running, outcome);
+}
+
+#[test]
+fn behind_chroot_and_user_a_reload_reads_the_same_files_and_opens_what_it_may() {
+    world_with_users("identity-reload", |w| {
+        let jail = w.path("jail");
+        fs::create_dir(&jail).unwrap();
+        let (_blue, _service) = service(w, "blue");
+        let global = format!(
+            "global\n  nbthread 2\n  chroot {}\n  user nobody\n",
+            jail.display()
+        );
+        let networks = w.write("networks.lst", "127.0.0.0/8\n");
+        let config = |bind: &str, more: &str| {
+            format!(
+                "{global}{DEFAULTS}listen l\n  bind 127.0.0.1:80\n  bind 127.0.0.1:{bind}\n{more}  \
+                 acl here src -f {}\n  tcp-request connection reject if !here\n  \
+                 server s 127.0.0.1:9000 namespace blue\n",
+                networks.display()
+            )
+        };
+        let running = start_readable(w, &config("8001", ""));
+        expect_reply(w.home(), "127.0.0.1:80", "blue");
+        // The privileged port stays open; a new one is opened where that takes no privilege.
+        reload(
+            w,
+            &running,
+            &config("8002", ""),
+            &["reloaded listeners=2 opened=1 closed=1"],
+        );
+        expect_reply(w.home(), "127.0.0.1:8002", "blue");
+        reload(
+            w,
+            &running,
+            &config("81", ""),
+            &[
+                "reload-refused",
+                "127.0.0.1:81",
+                "CAP_NET_BIND_SERVICE is needed",
+                "Permission denied",
+            ],
+        );
+        let foreign = "  source 0.0.0.0 usesrc clientip\n";
+        reload(
+            w,
+            &running,
+            &config("8002", foreign),
+            &[
+                "reload-refused",
+                "CAP_NET_RAW is needed for `usesrc` in backend `l`",
+            ],
+        );
+        expect_reply(w.home(), "127.0.0.1:80", "blue");
+        expect_reply(w.home(), "127.0.0.1:8002", "blue");
     });
 }

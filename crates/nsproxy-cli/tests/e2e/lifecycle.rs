@@ -50,6 +50,70 @@ fn sigint_refuses_new_connections_and_lets_sessions_finish() {
 }
 
 #[test]
+fn sigusr1_refuses_new_connections_and_lets_sessions_finish() {
+    drains_on(Signal::SIGUSR1, "drain-sigusr1");
+}
+
+#[test]
+fn every_session_finishes_when_it_drains() {
+    world("drain-all", |w| {
+        let _echo = Service::echo(w.home().listen("127.0.0.1:9000"));
+        let mut running = run(w, w.home(), &format!("{DEFAULTS}{RELAY}"));
+        let clients: Vec<_> = (0..40).map(|_| w.home().connect("127.0.0.1:8000")).collect();
+        for client in &clients {
+            client.send("before");
+            client.expect("before");
+        }
+        running.signal(Signal::SIGTERM);
+        line_with(&running, &["draining", "sessions=40", "limit=30s"]);
+        for client in clients {
+            assert!(running.is_running());
+            client.send("after");
+            client.expect("after");
+            client.half_close();
+            client.expect_eof();
+        }
+        let said = running.wait().expect_code(0);
+        assert!(said.contains("40 sessions (0 failed)"), "{said}");
+    });
+}
+
+#[test]
+fn hard_stop_after_is_a_limit_for_sessions_that_do_not_finish() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1] {
+        world("hard-stop-after", |w| {
+            let server = w.home().listen("127.0.0.1:9000");
+            let config = format!("global\n  hard-stop-after 200ms\n{DEFAULTS}{RELAY}");
+            let running = run(w, w.home(), &config);
+            let client = w.home().connect("127.0.0.1:8000");
+            let accepted = server.accept();
+            exchange(&client, &accepted);
+            running.signal(signal);
+            line_with(&running, &["draining", "sessions=1", "limit=200ms"]);
+            client.expect_reset();
+            accepted.expect_reset();
+            let said = running.wait().expect_code(0);
+            assert!(said.contains("reason=\"stopped\""), "{said}");
+        });
+    }
+}
+
+#[test]
+fn a_signal_to_stop_gives_a_limit_to_what_had_none() {
+    world("retire-then-stop", |w| {
+        let (running, [client, accepted], _server) = one_session(w);
+        running.signal(Signal::SIGUSR1);
+        line_with(&running, &["draining", "limit=none"]);
+        running.signal(Signal::SIGTERM);
+        line_with(&running, &["draining", "limit=30s"]);
+        exchange(&client, &accepted);
+        running.signal(Signal::SIGTERM);
+        client.expect_reset();
+        running.wait().expect_code(0);
+    });
+}
+
+#[test]
 fn a_relay_without_sessions_ends_at_once() {
     world("drain-idle", |w| {
         let running = run(w, w.home(), &format!("{DEFAULTS}{RELAY}"));

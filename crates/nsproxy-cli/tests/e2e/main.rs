@@ -19,6 +19,7 @@ mod memory;
 mod names;
 mod peers;
 mod refusals;
+mod reload;
 mod rules;
 mod sections;
 mod seeds;

@@ -35,7 +35,7 @@ fn overlapping(w: &World) -> [(Netns, DnsServer); 2] {
 }
 
 /// Files that say how names are looked up, in an `/etc` of the test's own.
-fn etc(files: &[(&str, &str)]) {
+pub(crate) fn etc(files: &[(&str, &str)]) {
     mount(
         Some("tmpfs"),
         "/etc",

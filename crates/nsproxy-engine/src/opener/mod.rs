@@ -204,12 +204,20 @@ impl fmt::Display for OpenError {
             operation,
             Operation::SetOption("IP_TRANSPARENT" | "IPV6_TRANSPARENT")
         );
-        if privilege && source.kind() == io::ErrorKind::PermissionDenied {
+        let is_low = matches!(operation, Operation::Bind(Endpoint::Ip(address)) if address.port() < 1024);
+        if source.kind() != io::ErrorKind::PermissionDenied {
+            Ok(())
+        } else if privilege {
             f.write_str(
                 " (CAP_NET_ADMIN or CAP_NET_RAW is needed in the user namespace that owns the network namespace)",
-            )?;
+            )
+        } else if is_low {
+            f.write_str(
+                " (CAP_NET_BIND_SERVICE is needed there, or a lower net.ipv4.ip_unprivileged_port_start)",
+            )
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ mod health;
 pub use check::PlanError;
 pub use health::{CheckPlan, HealthPlan, HealthSource, ObservePlan};
 
+use std::any::Any;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroI16, NonZeroU32};
@@ -65,6 +66,9 @@ pub struct RelayPlan {
     pub rules: Option<Arc<Rules>>,
     /// What gives each session an identifier, of which [`UNIQUE_ID_LEN`] bytes count. Implies `followed`.
     pub unique_id: Option<Arc<dyn Compose>>,
+    /// What the [`Observer`](crate::Observer) finds again in the facts of its sessions, also of those that go on when another
+    /// plan is in force; see [`SessionFacts::attachment`]. The engine does nothing with it.
+    pub attachment: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// One place to listen.
@@ -351,6 +355,7 @@ impl Plan {
                 followed: false,
                 rules: None,
                 unique_id: None,
+                attachment: None,
             }],
             pools: vec![PoolPlan {
                 name: "forward".to_owned(),

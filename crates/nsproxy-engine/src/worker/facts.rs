@@ -1,6 +1,7 @@
 //! What an observer can ask of a session. Each answer is worked out when it is asked for: most cost a system call, or reach
 //! for counters that other workers write.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -54,6 +55,11 @@ impl<'a> SessionFacts<'a> {
     /// The relay's name.
     pub fn relay(&self) -> &'a str {
         &self.entry.route.relay
+    }
+
+    /// What the plan has attached to the relay, as a value of this type.
+    pub fn attachment<T: Any>(&self) -> Option<&'a T> {
+        self.entry.route.attachment.as_ref()?.downcast_ref()
     }
 
     /// The listener: its address, with the port that it was given, and its namespace; `None` is the default one.

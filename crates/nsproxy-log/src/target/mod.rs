@@ -148,6 +148,13 @@ impl Target {
     }
 }
 
+impl Drop for Target {
+    /// Takes no more lines. Its thread ends with the last one, for which nobody waits.
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
 /// The thread of a target.
 struct Writer {
     queue: Arc<Queue>,

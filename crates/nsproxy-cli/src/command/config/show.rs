@@ -5,11 +5,10 @@ use std::process::ExitCode;
 
 use crate::args::Show;
 use crate::command::check;
+use crate::files::ConfigFiles;
 
 pub(super) fn show(args: &Show) -> anyhow::Result<ExitCode> {
-    let Some(config) = check::load(&args.files) else {
-        return Ok(ExitCode::FAILURE);
-    };
+    let config = check::load(&ConfigFiles::of(&args.files))?;
     let mut out = io::stdout().lock();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &config)?;

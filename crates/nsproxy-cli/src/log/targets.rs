@@ -1,0 +1,94 @@
+//! The targets of `log` lines: each is started once, however many frontends have it, and lives on while a configuration or a
+//! session has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use nsproxy_config::model::LogTarget;
+use nsproxy_log::{Address, Framing, Identity, Settings, Target};
+
+/// How long the end waits for a target that does not take lines.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Every target that was started and is still in use.
+#[derive(Debug, Default)]
+pub(crate) struct Targets(Vec<Started>);
+
+/// A target, and what it was started for.
+#[derive(Debug)]
+struct Started {
+    line: LogTarget,
+    tag: String,
+    host: Option<String>,
+    target: Arc<Target>,
+}
+
+impl Targets {
+    /// The target of a `log` line, with the name of the program and of the host in its messages.
+    ///
+    /// # Errors
+    ///
+    /// There is none yet, and it cannot be started.
+    pub(super) fn get(
+        &mut self,
+        line: &LogTarget,
+        tag: &str,
+        host: Option<&str>,
+    ) -> anyhow::Result<Arc<Target>> {
+        let is_it =
+            |known: &&Started| known.line == *line && known.tag == tag && known.host.as_deref() == host;
+        if let Some(known) = self.0.iter().find(is_it) {
+            return Ok(Arc::clone(&known.target));
+        }
+        let target = Arc::new(start(line, tag, host)?);
+        self.0.push(Started {
+            line: line.clone(),
+            tag: tag.to_owned(),
+            host: host.map(str::to_owned),
+            target: Arc::clone(&target),
+        });
+        Ok(target)
+    }
+
+    /// Lets go of targets that no configuration and no session has any more. What they have been given is still written.
+    pub(crate) fn release_unused(&mut self) {
+        self.0.retain(|started| Arc::strong_count(&started.target) > 1);
+    }
+
+    /// Waits a moment for what is left.
+    pub(crate) fn finish(self) {
+        for started in self.0 {
+            started.target.finish(LAST_WORDS);
+        }
+    }
+}
+
+fn start(line: &LogTarget, tag: &str, host: Option<&str>) -> anyhow::Result<Target> {
+    let usual = if host.is_some() {
+        Framing::Rfc3164
+    } else {
+        Framing::Local
+    };
+    let settings = Settings {
+        address: line.address.clone(),
+        framing: line.framing.unwrap_or(usual),
+        max_len: line.max_len,
+        facility: line.facility,
+        level: line.level,
+        min_level: line.min_level,
+        identity: Identity {
+            host: host.map(str::to_owned),
+            ..Identity::new(tag)
+        },
+    };
+    if let Address::Unix(path) = &line.address
+        && !path.exists()
+    {
+        super::complain(&format!(
+            "nsproxy: warning: `log {line}`: {} is not there; it is looked for with each line",
+            path.display()
+        ));
+    }
+    Target::start(settings).with_context(|| format!("cannot start `log {line}`"))
+}

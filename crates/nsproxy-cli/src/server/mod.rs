@@ -1,0 +1,161 @@
+//! What lives from the start of `nsproxy run` to its end, under one configuration after the other: the engine, the logs and
+//! the names of hosts. It is told things by events, one at a time.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `reload.rs` | from one configuration to the next |
+//! | `fixed.rs` | what the next one cannot change |
+//! | `ending.rs` | how it comes to its end |
+
+mod ending;
+mod fixed;
+mod reload;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use netns_core::Root;
+use nsproxy_config::Config;
+use nsproxy_engine::{Engine, Handle, ListenerStatus, Plan, Stats, WaitError};
+use nsproxy_log::Level as Severity;
+
+pub(crate) use self::ending::Ending;
+use crate::files::ConfigFiles;
+use crate::log::{Log, SessionLogs, Targets};
+use crate::names::Names;
+use crate::signals::{Signal, Stops};
+
+/// How often it is looked whether sessions have let go of logs that are not configured any more.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+/// What happens to a server.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// It is told to do something.
+    Signal(Signal),
+    /// The engine has ended.
+    Ended(Result<Stats, WaitError>),
+}
+
+/// A running `nsproxy run`.
+pub(crate) struct Server {
+    files: ConfigFiles,
+    engine: Handle,
+    log: Arc<Log>,
+    targets: Targets,
+    names: Names,
+    ending: Ending,
+    stops: Stops,
+    /// The configuration in force.
+    config: Config,
+    /// Listeners of it.
+    listeners: usize,
+}
+
+impl Server {
+    pub(crate) fn new(
+        files: ConfigFiles,
+        engine: Handle,
+        log: Arc<Log>,
+        root: Option<Arc<Root>>,
+        stops: Stops,
+    ) -> Self {
+        Self {
+            names: Names::new(engine.clone(), Arc::clone(&log), root),
+            ending: Ending::new(engine.clone()),
+            files,
+            engine,
+            log,
+            targets: Targets::default(),
+            stops,
+            config: Config::default(),
+            listeners: 0,
+        }
+    }
+
+    /// Brings the first configuration into being. Whoever is told to stop meanwhile has no listeners, and that is no error.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be.
+    pub(crate) fn begin(&mut self, config: Config, plan: Plan) -> anyhow::Result<Vec<ListenerStatus>> {
+        match self.bring(config, plan) {
+            Err(_) if self.stops.any() => Ok(Vec::new()),
+            result => result,
+        }
+    }
+
+    /// Does what it is told until the engine has ended, and returns what that has done.
+    ///
+    /// # Errors
+    ///
+    /// A worker has failed.
+    pub(crate) fn serve(
+        mut self,
+        engine: Engine,
+        events: &Receiver<Event>,
+        told: Sender<Event>,
+    ) -> anyhow::Result<Stats> {
+        thread::Builder::new()
+            .name("nsproxy-wait".to_owned())
+            .spawn(move || {
+                // The receiver waits for nothing else.
+                let _ = told.send(Event::Ended(engine.wait()));
+            })
+            .context("cannot wait for the engine")?;
+        let outcome = loop {
+            match events.recv_timeout(BETWEEN_LOOKS) {
+                Ok(Event::Signal(signal)) => self.on_signal(signal),
+                Ok(Event::Ended(outcome)) => break outcome,
+                Err(RecvTimeoutError::Timeout) => self.targets.release_unused(),
+                Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine has ended without a word"),
+            }
+        };
+        let Self { names, targets, .. } = self;
+        // It has the log, too.
+        drop(names);
+        targets.finish();
+        Ok(outcome?)
+    }
+
+    fn on_signal(&mut self, signal: Signal) {
+        let limit = self.config.global.hard_stop_after;
+        let given = match signal {
+            Signal::Reload => return self.reload(),
+            Signal::Retire => self.ending.retire(limit),
+            Signal::Stop => self.ending.stop(limit),
+        };
+        self.say(
+            Severity::Notice,
+            format_args!("draining sessions={} limit={given}", self.engine.sessions()),
+        );
+    }
+
+    /// Has a configuration take the place of the one before. When that fails, nothing has changed.
+    fn bring(&mut self, config: Config, mut plan: Plan) -> anyhow::Result<Vec<ListenerStatus>> {
+        let logs = SessionLogs::of(&config, &self.log.logs(), &mut self.targets)?;
+        logs.attach(&mut plan);
+        let hosts = self.names.look_up(&config, || !self.stops.any())?;
+        self.names.fill(&hosts, &mut plan);
+        let listeners = match self.engine.apply(&plan) {
+            Ok(listeners) => listeners,
+            Err(error) => {
+                self.names.restore();
+                return Err(error.into());
+            }
+        };
+        self.names.adopt(hosts);
+        self.log.adopt(logs);
+        self.config = config;
+        self.listeners = listeners.len();
+        Ok(listeners)
+    }
+
+    /// Says something about the process.
+    fn say(&self, severity: Severity, line: std::fmt::Arguments<'_>) {
+        self.log.process_event(severity, line);
+    }
+}

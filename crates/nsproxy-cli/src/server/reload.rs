@@ -1,0 +1,64 @@
+//! From one configuration to the next, without a connection lost: the new one is checked whole before anything of it takes
+//! effect.
+
+use anyhow::ensure;
+use nsproxy_log::Level as Severity;
+
+use super::{Server, fixed};
+use crate::command::check;
+use crate::identity::Identity;
+use crate::plan;
+
+impl Server {
+    /// Reads the configuration again, and says what has come of it.
+    pub(super) fn reload(&mut self) {
+        match self.try_reload() {
+            Ok(changes) => self.say(
+                Severity::Notice,
+                format_args!(
+                    "reloaded listeners={} opened={} closed={}",
+                    self.listeners, changes.opened, changes.closed
+                ),
+            ),
+            Err(error) => self.say(
+                Severity::Err,
+                format_args!(
+                    "reload-refused error=\"{error:#}\" action=\"the configuration stays as it is\""
+                ),
+            ),
+        }
+        self.targets.release_unused();
+    }
+
+    fn try_reload(&mut self) -> anyhow::Result<Changes> {
+        ensure!(!self.ending.has_begun(), "nsproxy is about to end");
+        let config = check::load(&self.files)?;
+        let plan = plan::plan(&config);
+        ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
+        let without_effect = fixed::compare(&self.config.global, &config.global)?;
+        Identity::check_kept(&config.global, &plan)?;
+        let before = self.listeners;
+        let listeners = self.bring(config, plan)?;
+        for keyword in without_effect {
+            self.say(
+                Severity::Warning,
+                format_args!("reload-incomplete keyword={keyword} action=\"it takes a new start\""),
+            );
+        }
+        let opened = listeners.iter().filter(|listener| !listener.kept);
+        for listener in opened.clone() {
+            self.say(Severity::Info, format_args!("{}", crate::log::Listens(listener)));
+        }
+        let opened = opened.count();
+        Ok(Changes {
+            opened,
+            closed: before + opened - listeners.len(),
+        })
+    }
+}
+
+/// What a reload has done to listeners.
+struct Changes {
+    opened: usize,
+    closed: usize,
+}
