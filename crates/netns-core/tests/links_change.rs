@@ -8,7 +8,9 @@ mod util;
 use std::net::IpAddr;
 
 use netns_core::Netns;
-use netns_core::links::{Destination, Link, LinkError, Links, MacvlanMode, Route, Vxlan};
+use netns_core::links::{
+    Destination, Link, LinkError, LinkSettings, Links, MacvlanMode, Parent, Route, Vxlan,
+};
 use util::in_private_namespaces;
 
 fn ip(text: &str) -> IpAddr {
@@ -35,6 +37,13 @@ fn find(links: &mut Links, name: &str) -> Option<Link> {
     links.list().unwrap().into_iter().find(|link| link.name == name)
 }
 
+/// Where an interface is of which others in the same namespace say that they stand on it.
+fn on(links: &mut Links, name: &str) -> Parent {
+    Parent::Here {
+        index: links.find(name).unwrap().index,
+    }
+}
+
 /// The calling thread's interfaces, with a pair `v0` and `v1` that is up.
 fn with_a_pair() -> Links {
     let mut here = Links::here().unwrap();
@@ -49,7 +58,7 @@ fn an_interface_is_found_by_its_name() {
     in_private_namespaces(|| {
         let mut here = with_a_pair();
         let (v0, v1) = (here.find("v0").unwrap(), here.find("v1").unwrap());
-        assert_eq!(v0.parent, Some(v1.index));
+        assert_eq!(v0.parent, Some(Parent::Here { index: v1.index }));
         assert_eq!(v0.kind.as_deref(), Some("veth"));
         assert_eq!(errno(&here.find("nope").unwrap_err()), Some(libc::ENODEV));
     });
@@ -119,7 +128,8 @@ fn a_macvlan_stands_on_its_parent() {
             here.create_macvlan("v0", name, mode).unwrap();
             let made = here.find(name).unwrap();
             assert_eq!(made.kind.as_deref(), Some("macvlan"));
-            assert_eq!(made.parent, Some(here.find("v0").unwrap().index));
+            assert_eq!(made.parent, Some(on(&mut here, "v0")));
+            assert_eq!(made.settings, LinkSettings::Macvlan { mode });
             here.delete(name).unwrap();
         }
         let error = here
@@ -158,7 +168,19 @@ fn vxlans_are_made_with_a_peer_with_a_group_and_with_neither() {
         };
         for (name, vxlan) in [("x0", peer), ("x1", group), ("x2", neither)] {
             here.create_vxlan(name, &vxlan).unwrap();
-            assert_eq!(here.find(name).unwrap().kind.as_deref(), Some("vxlan"));
+            let made = here.find(name).unwrap();
+            assert_eq!(made.kind.as_deref(), Some("vxlan"));
+            let device = vxlan.device.map(|device| here.find(&device).unwrap().index);
+            assert_eq!(
+                made.settings,
+                LinkSettings::Vxlan {
+                    vni: vxlan.vni,
+                    remote: vxlan.remote,
+                    local: vxlan.local,
+                    device,
+                    port: vxlan.port.unwrap_or(Vxlan::PORT),
+                }
+            );
         }
         let too_large = Vxlan {
             vni: 1 << 24,
@@ -185,7 +207,8 @@ fn a_vlan_is_made_or_the_refusal_says_that_the_kernel_has_none() {
             Ok(()) => {
                 let made = here.find("v0.5").unwrap();
                 assert_eq!(made.kind.as_deref(), Some("vlan"));
-                assert_eq!(made.parent, Some(here.find("v0").unwrap().index));
+                assert_eq!(made.parent, Some(on(&mut here, "v0")));
+                assert_eq!(made.settings, LinkSettings::Vlan { id: 5 });
             }
             Err(error) => {
                 assert_eq!(errno(&error), Some(libc::EOPNOTSUPP));
@@ -216,11 +239,21 @@ fn a_moved_interface_is_there_under_its_new_name_down_and_without_addresses() {
         assert!(links_there.list_addresses().unwrap().is_empty());
         // The other end says where its peer is now.
         let v1 = here.find("v1").unwrap();
-        assert_eq!(v1.parent_nsid, here.nsid_of(&there).unwrap());
-        assert!(v1.parent_nsid.is_some());
+        let nsid = here.nsid_of(&there).unwrap();
+        assert!(nsid.is_some());
+        assert_eq!(
+            v1.parent,
+            Some(Parent::Elsewhere {
+                index: moved.index,
+                nsid
+            })
+        );
 
         here.move_to("v1", &there, None).unwrap();
-        assert_eq!(links_there.find("v1").unwrap().parent_nsid, None);
+        assert_eq!(
+            links_there.find("v1").unwrap().parent,
+            Some(on(&mut links_there, "w0"))
+        );
     });
 }
 

@@ -16,6 +16,7 @@ mod client;
 mod create;
 mod error;
 mod ext_ack;
+mod link;
 mod message;
 mod nsid;
 mod operation;
@@ -24,6 +25,7 @@ mod route;
 pub use address::LinkAddress;
 pub use create::{MacvlanMode, MacvlanModeError, Vxlan};
 pub use error::LinkError;
+pub use link::{Link, LinkSettings, Parent};
 pub use nsid::{NsidChoice, NsidEntry};
 pub use operation::LinkOperation;
 pub use route::{Destination, Route};
@@ -48,32 +50,6 @@ use crate::{Netns, scoped};
 #[derive(Debug)]
 pub struct Links {
     client: Client,
-}
-
-/// A network interface, as it was when it was listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Link {
-    /// Its number in its namespace.
-    pub index: u32,
-    /// Its name.
-    pub name: String,
-    /// It was set up (`IFF_UP`). Whether it carries anything is another question: see `has_carrier`.
-    pub is_up: bool,
-    /// The other end is there and up (`IFF_LOWER_UP`).
-    pub has_carrier: bool,
-    /// The largest packet, in bytes.
-    pub mtu: u32,
-    /// The hardware address, for Ethernet and its like.
-    pub mac: Option<[u8; 6]>,
-    /// What made it: `veth`, `vlan`... Nothing for `lo` and for physical ones.
-    pub kind: Option<String>,
-    /// The index of the interface that it stands on, or of the other end of a pair (`IFLA_LINK`).
-    pub parent: Option<u32>,
-    /// The number of the namespace where `parent` is, if that is another one and has a number here.
-    pub parent_nsid: Option<u32>,
-    /// The index of the bridge, or of another master, to which it belongs.
-    pub master: Option<u32>,
 }
 
 impl Links {

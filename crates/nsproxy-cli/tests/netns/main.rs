@@ -4,6 +4,7 @@
 //! here is what the command promises: words, answers, exit codes, and that `ip` can use what it made.
 
 mod apply;
+mod apply_compare;
 mod beside_ip;
 mod capabilities;
 mod common;

@@ -9,8 +9,8 @@ use netlink_packet_route::link::{
     LinkInfo, LinkMessage, MacVlanMode,
 };
 
-use super::super::{Link, MacvlanMode, Vxlan};
-use super::{attributes, number, text};
+use super::super::{Link, LinkSettings, MacvlanMode, Parent, Vxlan};
+use super::{attributes, number, settings, text};
 use crate::Netns;
 
 /// The length of `struct ifinfomsg`.
@@ -23,6 +23,7 @@ const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
 
 pub(in super::super) fn create_veth(
     name: &str,
@@ -143,30 +144,39 @@ pub(in super::super) fn read(payload: &[u8]) -> Option<Link> {
         mtu: 0,
         mac: None,
         kind: None,
+        settings: LinkSettings::None,
         parent: None,
-        parent_nsid: None,
         master: None,
     };
+    let (mut parent, mut parent_netns) = (None, None);
     for attribute in attributes(payload.get(HEADER..)?) {
         let value = attribute.value();
         match attribute.kind() {
             IFLA_IFNAME => link.name = text(value),
             IFLA_MTU => link.mtu = number(value).unwrap_or(0),
             IFLA_ADDRESS => link.mac = value.try_into().ok(),
-            IFLA_LINK => link.parent = number(value).filter(|&index| index != 0),
-            // -1 says that the parent is in a namespace without a number here.
-            IFLA_LINK_NETNSID => {
-                link.parent_nsid = number(value).filter(|&nsid| i32::try_from(nsid).is_ok());
-            }
+            IFLA_LINK => parent = number(value).filter(|&index| index != 0),
+            IFLA_LINK_NETNSID => parent_netns = number(value),
             IFLA_MASTER => link.master = number(value).filter(|&index| index != 0),
             IFLA_LINKINFO => {
-                link.kind = attributes(value)
-                    .find(|attribute| attribute.kind() == IFLA_INFO_KIND)
-                    .map(|attribute| text(attribute.value()));
+                let find = |kind| attributes(value).find(|attribute| attribute.kind() == kind);
+                link.kind = find(IFLA_INFO_KIND).map(|attribute| text(attribute.value()));
+                if let (Some(kind), Some(data)) = (&link.kind, find(IFLA_INFO_DATA)) {
+                    link.settings = settings::read(kind, data.value());
+                }
             }
             _ => {}
         }
     }
+    link.parent = parent.map(|index| match parent_netns {
+        None => Parent::Here { index },
+        // -1 says that the namespace has no number here: it is dying, for the kernel gives each other one a number when it
+        // is asked.
+        Some(nsid) => Parent::Elsewhere {
+            index,
+            nsid: i32::try_from(nsid).is_ok().then_some(nsid),
+        },
+    });
     (!link.name.is_empty()).then_some(link)
 }
 
@@ -223,7 +233,7 @@ mod tests {
     fn the_request_for_a_vlan_has_the_bytes_that_the_kernel_reads() {
         let info = [
             attribute(IFLA_INFO_KIND, b"vlan\0"),
-            attribute(2, &attribute(1, &5_u16.to_ne_bytes())),
+            attribute(IFLA_INFO_DATA, &attribute(1, &5_u16.to_ne_bytes())),
         ]
         .concat();
         let expected = [
@@ -249,18 +259,30 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_in_a_namespace_without_a_number_has_no_nsid() {
-        let payload = [
-            vec![0; HEADER],
-            attribute(IFLA_IFNAME, b"v0\0"),
-            attribute(IFLA_LINK, &3_u32.to_ne_bytes()),
-            attribute(IFLA_LINK_NETNSID, &(-1_i32).to_ne_bytes()),
-        ]
-        .concat();
-        let link = read(&payload).unwrap();
-        assert_eq!(
-            (link.parent, link.parent_nsid, link.master),
-            (Some(3), None, None)
-        );
+    fn a_parent_is_elsewhere_also_if_its_namespace_has_no_number() {
+        for (nsid, expected) in [
+            (None, Parent::Here { index: 3 }),
+            (
+                Some(5),
+                Parent::Elsewhere {
+                    index: 3,
+                    nsid: Some(5),
+                },
+            ),
+            (Some(-1), Parent::Elsewhere { index: 3, nsid: None }),
+        ] {
+            let mut payload = [
+                vec![0; HEADER],
+                attribute(IFLA_IFNAME, b"v0\0"),
+                attribute(IFLA_LINK, &3_u32.to_ne_bytes()),
+            ]
+            .concat();
+            payload.extend(
+                nsid.map(|nsid: i32| attribute(IFLA_LINK_NETNSID, &nsid.to_ne_bytes()))
+                    .unwrap_or_default(),
+            );
+            let link = read(&payload).unwrap();
+            assert_eq!((link.parent, link.master), (Some(expected), None));
+        }
     }
 }

@@ -7,6 +7,7 @@ pub(super) mod address;
 pub(super) mod link;
 pub(super) mod nsid;
 pub(super) mod route;
+mod settings;
 
 use std::net::IpAddr;
 
@@ -61,6 +62,9 @@ mod tests {
         #[test]
         fn any_payload_is_read_without_a_panic(bytes: Vec<u8>) {
             link::read(&bytes);
+            for kind in ["vlan", "macvlan", "vxlan", "other"] {
+                settings::read(kind, &bytes);
+            }
             link::read_index(&bytes);
             address::read(&bytes);
             route::read(&bytes);

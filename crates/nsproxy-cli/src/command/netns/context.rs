@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 
-use netns_core::{Netns, NetnsSpec, Registry};
+use netns_core::{Netns, NetnsSpec, OpenError, Registry};
 use nix::sched::{CloneFlags, setns};
 
 use super::failure::{FAILED, Failure, Result, USAGE};
@@ -32,10 +32,15 @@ impl Context {
     }
 
     pub(super) fn open(&self, spec: &NetnsSpec) -> Result<Netns> {
-        Ok(match spec.name() {
-            Some(name) => self.registry.open(name)?,
-            None => Netns::open(spec)?,
-        })
+        Ok(self.open_spec(spec)?)
+    }
+
+    /// As [`Context::open`], with the error as the library has it.
+    pub(super) fn open_spec(&self, spec: &NetnsSpec) -> std::result::Result<Netns, OpenError> {
+        match spec.name() {
+            Some(name) => self.registry.open(name),
+            None => Netns::open(spec),
+        }
     }
 
     /// The namespace that `spec` names, or the one that the process is in.

@@ -7,6 +7,8 @@
 //! deleted.
 
 mod file;
+mod place;
+mod same;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use super::failure::{FAILED, Failure, Result, USAGE};
 use super::words::Words;
 use crate::log;
 use file::Line;
+use place::Place;
 use step::Step;
 
 pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
@@ -49,40 +52,49 @@ pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
 
 /// Does a step, unless it is done, or is about an interface that later steps have taken away already.
 fn make(context: &Context, links: &mut OpenLinks, step: &Step, later: &[(Line<'_>, Step)]) -> Result {
-    if is_taken_further(context, links, step, later)? {
+    let (Some(before), Some(after)) = (step.finds_link(), step.leaves_link()) else {
+        return step.make(context, links);
+    };
+    let way = way(after, later);
+    if let Some((link, made_in)) = step.new_link() {
+        return match first_taken(context, links, &way)? {
+            Some(at) => same::check(context, links, link, made_in, at, |from| self::way(from, later)),
+            None => step.make(context, links),
+        };
+    }
+    // Taken further, and no longer where this step looks for it and leaves it.
+    let (here, further) = way.split_at(1);
+    if !before.is_taken(context, links)?
+        && first_taken(context, links, here)?.is_none()
+        && first_taken(context, links, further)?.is_some()
+    {
         return Ok(());
     }
     step.make(context, links)
 }
 
-/// Whether the interface is where a later step takes it, and no longer where this one looks for it and leaves it.
-fn is_taken_further(
+/// Where an interface is at first, and where later steps take it, one after the other.
+fn way<'a>(from: Place<'a>, later: &'a [(Line<'_>, Step)]) -> Vec<Place<'a>> {
+    let mut way = vec![from];
+    for (_, step) in later {
+        if step.moves_link() && step.finds_link().as_ref() == way.last() {
+            way.extend(step.leaves_link());
+        }
+    }
+    way
+}
+
+fn first_taken<'a, 'b>(
     context: &Context,
     links: &mut OpenLinks,
-    step: &Step,
-    later: &[(Line<'_>, Step)],
-) -> Result<bool> {
-    let (Some(before), Some(after)) = (step.finds_link(), step.leaves_link()) else {
-        return Ok(false);
-    };
-    let mut at = after.clone();
-    let mut further = Vec::new();
-    for (_, later) in later {
-        if later.moves_link() && later.finds_link().as_ref() == Some(&at) {
-            let Some(next) = later.leaves_link() else { continue };
-            further.push(next.clone());
-            at = next;
-        }
-    }
-    if further.is_empty() || before.is_taken(context, links)? || after.is_taken(context, links)? {
-        return Ok(false);
-    }
-    for place in further {
+    places: &'b [Place<'a>],
+) -> Result<Option<&'b Place<'a>>> {
+    for place in places {
         if place.is_taken(context, links)? {
-            return Ok(true);
+            return Ok(Some(place));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -1,18 +1,18 @@
 //! One step of a topology: what its line says, whether it is done, how to do it and how to undo it.
 
-use netns_core::error::Found;
 use netns_core::links::NsidChoice;
-use netns_core::{NetnsName, NetnsSpec, OpenError, RegistryError};
+use netns_core::{NetnsName, NetnsSpec, RegistryError};
 
 use super::super::address::Address;
 use super::super::context::Context;
 use super::super::failure::{FAILED, Failure, Result};
-use super::super::link::{Change, NewLink, look};
+use super::super::link::{Change, NewLink};
 use super::super::options::{self, Options};
 use super::super::route::NewRoute;
 use super::super::words::{Word, Words};
 use super::super::{Subcommand, add, find, set};
 use super::OpenLinks;
+use super::place::{Place, is_gone};
 
 /// What may stand in a file.
 const STEPS: &str = "a topology has: add, set, link add, link set, address add, route add";
@@ -105,7 +105,15 @@ impl Step {
         Err(word.wrong(format_args!("\"{}\" is not a part of one; {STEPS}", word.shown())))
     }
 
-    /// Does it, unless it is done.
+    /// The interface that it makes, and the namespace in which it does so.
+    pub(super) fn new_link(&self) -> Option<(&NewLink, Option<&NetnsSpec>)> {
+        match &self.action {
+            Action::NewLink(link) => Some((link, self.netns.as_ref())),
+            _ => None,
+        }
+    }
+
+    /// Does it, unless it is done. Whether an interface is there has been looked at before.
     pub(super) fn make(&self, context: &Context, links: &mut OpenLinks) -> Result {
         if let Action::Add(names) = &self.action {
             return names.iter().try_for_each(|name| add(context, name));
@@ -121,12 +129,7 @@ impl Step {
                     _ => Ok(links.set_nsid(&netns, *choice).map(drop)?),
                 }
             }
-            Action::NewLink(link) => {
-                if link.is_made(links)? {
-                    return Ok(());
-                }
-                link.make(context, self.netns.as_ref(), links)
-            }
+            Action::NewLink(link) => link.make(context, self.netns.as_ref(), links),
             Action::Change(change) => {
                 if change.is_moved(context, links)? {
                     return change.make_again(context, links);
@@ -212,24 +215,6 @@ impl Step {
     }
 }
 
-/// Where an interface is or is to be, as the file says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place<'a> {
-    /// None is the namespace of the command.
-    netns: Option<&'a NetnsSpec>,
-    link: &'a str,
-}
-
-impl Place<'_> {
-    /// Whether there is an interface.
-    pub(super) fn is_taken(&self, context: &Context, links: &mut OpenLinks) -> Result<bool> {
-        if self.netns.is_some_and(|spec| is_gone(context, spec)) {
-            return Ok(false);
-        }
-        Ok(look(links.of(context, self.netns)?, self.link)?.is_some())
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Verb {
     Add,
@@ -250,20 +235,4 @@ fn remove(context: &Context, name: &NetnsName) -> Result {
         Ok(()) | Err(RegistryError::NotFound { .. }) => Ok(()),
         Err(error) => Err(Failure::caused(FAILED, error)),
     }
-}
-
-/// Whether nothing stands under the name or path, or only the file that is left of a namespace.
-fn is_gone(context: &Context, spec: &NetnsSpec) -> bool {
-    let opened = match spec.name() {
-        Some(name) => context.registry.open(name),
-        None => netns_core::Netns::open(spec),
-    };
-    matches!(
-        opened,
-        Err(OpenError::NotFound { .. }
-            | OpenError::NotNetns {
-                found: Found::RegularFile,
-                ..
-            })
-    )
 }

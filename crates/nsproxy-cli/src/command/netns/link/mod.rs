@@ -1,5 +1,6 @@
 //! `nsproxy netns link add|set|show|delete`: the interfaces of a namespace.
 
+mod compare;
 mod new;
 mod set;
 mod show;

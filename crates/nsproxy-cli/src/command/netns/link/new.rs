@@ -5,9 +5,8 @@ use netns_core::NetnsSpec;
 use netns_core::links::{Links, MacvlanMode, Vxlan};
 
 use super::super::context::Context;
-use super::super::failure::{FAILED, Failure, Result};
+use super::super::failure::{Failure, Result};
 use super::super::words::{Word, Words};
-use super::look;
 
 /// The kinds that can be made, by the word for each.
 const KINDS: [&str; 5] = ["veth", "vlan", "macvlan", "vxlan", "bridge"];
@@ -21,11 +20,11 @@ const SETTINGS: [&str; 9] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct NewLink {
     name: String,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Veth {
         /// Where the first end is to be.
         netns: Option<NetnsSpec>,
@@ -116,32 +115,9 @@ impl NewLink {
         Ok(())
     }
 
-    /// Whether it is there already, among the `links` of the namespace where it is to be.
-    ///
-    /// # Errors
-    ///
-    /// There is something else of its name.
-    pub(in super::super) fn is_made(&self, links: &mut Links) -> Result<bool> {
-        let Some(found) = look(links, &self.name)? else {
-            return Ok(false);
-        };
-        let word = self.kind.word();
-        if found.kind.as_deref() != Some(word) {
-            let kind = found.kind.as_deref().unwrap_or("hardware");
-            return Err(Failure::new(
-                FAILED,
-                format_args!(
-                    "there is an interface `{}` already, and it is no {word}: {kind}",
-                    self.name
-                ),
-            ));
-        }
-        Ok(true)
-    }
-
     /// Deletes it if it is there.
     pub(in super::super) fn unmake(&self, links: &mut Links) -> Result {
-        if self.is_made(links)? {
+        if self.is_there(links)? {
             links.delete(&self.name)?;
         }
         Ok(())
@@ -161,7 +137,7 @@ impl NewLink {
 }
 
 impl Kind {
-    const fn word(&self) -> &'static str {
+    pub(super) const fn word(&self) -> &'static str {
         match self {
             Self::Veth { .. } => "veth",
             Self::Vlan { .. } => "vlan",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use netns_core::links::{Link, Links};
+use netns_core::links::{Link, Links, Parent};
 
 use super::super::context::Context;
 use super::super::failure::Result;
@@ -40,8 +40,8 @@ fn line(link: &Link, names: &BTreeMap<u32, &str>) -> String {
     if let Some(kind) = &link.kind {
         let _ = write!(line, " {kind}");
     }
-    if let Some(parent) = parent(link, names) {
-        let _ = write!(line, " link {parent}");
+    if let Some(parent) = link.parent {
+        let _ = write!(line, " link {}", parent_name(parent, names));
     }
     if let Some(master) = link.master {
         let _ = write!(line, " master {}", by_index(master, names));
@@ -59,8 +59,12 @@ fn object(link: &Link, names: &BTreeMap<u32, &str>) -> Object {
     ];
     object.extend(link.mac.map(|address| ("address", mac(address).into())));
     object.extend(link.kind.as_deref().map(|kind| ("kind", kind.into())));
-    object.extend(parent(link, names).map(|parent| ("link", parent.into())));
-    object.extend(link.parent_nsid.map(|nsid| ("link_netnsid", nsid.into())));
+    if let Some(parent) = link.parent {
+        object.push(("link", parent_name(parent, names).into()));
+        if let Parent::Elsewhere { nsid: Some(nsid), .. } = parent {
+            object.push(("link_netnsid", nsid.into()));
+        }
+    }
     object.extend(
         link.master
             .map(|master| ("master", by_index(master, names).into())),
@@ -69,12 +73,11 @@ fn object(link: &Link, names: &BTreeMap<u32, &str>) -> Object {
 }
 
 /// The link below, or at the other end. In another namespace it has a number only, as in `ip link`: `if7`.
-fn parent(link: &Link, names: &BTreeMap<u32, &str>) -> Option<String> {
-    let index = link.parent?;
-    Some(match link.parent_nsid {
-        Some(_) => format!("if{index}"),
-        None => by_index(index, names),
-    })
+fn parent_name(parent: Parent, names: &BTreeMap<u32, &str>) -> String {
+    match parent {
+        Parent::Here { index } => by_index(index, names),
+        Parent::Elsewhere { index, .. } => format!("if{index}"),
+    }
 }
 
 fn by_index(index: u32, names: &BTreeMap<u32, &str>) -> String {
@@ -85,4 +88,20 @@ fn by_index(index: u32, names: &BTreeMap<u32, &str>) -> String {
 
 fn mac(address: [u8; 6]) -> String {
     address.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_elsewhere_does_not_get_the_name_of_an_interface_here() {
+        let names = BTreeMap::from([(3, "eth0")]);
+        assert_eq!(parent_name(Parent::Here { index: 3 }, &names), "eth0");
+        assert_eq!(parent_name(Parent::Here { index: 4 }, &names), "if4");
+        // The namespace of the second one is dying.
+        for nsid in [Some(7), None] {
+            assert_eq!(parent_name(Parent::Elsewhere { index: 3, nsid }, &names), "if3");
+        }
+    }
 }
