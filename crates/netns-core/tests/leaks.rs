@@ -6,7 +6,6 @@
 
 mod util;
 
-use std::fs;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -14,23 +13,8 @@ use std::thread;
 use netns_core::links::{Destination, Links, NsidChoice, Route};
 use netns_core::{ExecEnvironment, Home, Netns, NetnsId, SocketPool, run, tcp_listener};
 use socket2::{Domain, Type};
-use util::{eventually, in_private_namespaces, mount_points, name, registry};
-
-#[derive(Debug, PartialEq, Eq)]
-struct Holdings {
-    descriptors: usize,
-    threads: usize,
-    mounts: usize,
-}
-
-fn holdings() -> Holdings {
-    let count = |path| fs::read_dir(path).unwrap().count();
-    Holdings {
-        descriptors: count("/proc/self/fd"),
-        threads: count("/proc/self/task"),
-        mounts: mount_points().len(),
-    }
-}
+use util::holdings::LeakCheck;
+use util::{in_private_namespaces, name, registry};
 
 #[test]
 fn no_operation_leaves_a_descriptor_a_thread_or_a_mount() {
@@ -39,13 +23,10 @@ fn no_operation_leaves_a_descriptor_a_thread_or_a_mount() {
         registry().add(&name("first")).unwrap();
         let other = registry().open(&name("first")).unwrap();
         let home = Home::of_this_thread().unwrap();
-        let before = holdings();
+        let _check = LeakCheck::start();
         for _ in 0..10 {
             use_everything(&other, &home);
         }
-        // A thread that was joined may still be listed for a moment.
-        eventually("the threads have ended", || holdings().threads == before.threads);
-        assert_eq!(holdings(), before);
     });
 }
 

@@ -7,6 +7,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+pub(crate) mod holdings;
+
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::panic::resume_unwind;
@@ -51,6 +53,13 @@ pub(crate) fn as_child(launcher: &[&str], body: impl FnOnce()) -> Option<Output>
         return None;
     }
     start_child(&test, launcher)
+}
+
+/// Runs `body` in private namespaces, in a process of its own: it may set limits and give up privileges, and a
+/// [`LeakCheck`] sees what it holds and nothing else.
+#[track_caller]
+pub(crate) fn in_own_process(body: impl FnOnce() + Send) {
+    assert_passed(as_child(&[], || in_private_namespaces(body)).as_ref());
 }
 
 /// The parent's part of [`as_child`], for a test that prepares something first.
