@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     // is a tenth of their time.
     let mut words = env::args_os().skip(1);
     if words.next().is_some_and(|word| word == command::netns::NAME) {
-        return command::netns::netns(&words.collect::<Vec<_>>());
+        return command::netns::netns(words);
     }
     match command::dispatch(args::Args::parse()) {
         Ok(code) => code,

@@ -7,11 +7,12 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
 
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 
-use super::{Registry, RegistryError, RegistryOperation, directory};
+use super::{Registry, RegistryError, RegistryOperation, directory, remove_entry};
 use crate::{Netns, NetnsName, scoped};
 
 /// Names that are added under one lock: some 10 ms.
@@ -62,15 +63,20 @@ impl Registry {
     /// Each as [`Registry::remove`].
     pub fn remove_each(&self, names: &[NetnsName]) -> Vec<Result<(), RegistryError>> {
         let mut outcomes = Vec::with_capacity(names.len());
+        // That of each name in turn.
+        let mut path = PathBuf::new();
         for group in names.chunks(REMOVED) {
             match directory::lock(self.path()).and_then(|lock| Ok((self.subdirectories(lock.as_fd())?, lock)))
             {
                 Ok((subdirectories, lock)) => outcomes.extend(group.iter().map(|name| {
+                    let file: &Path = name.as_ref();
+                    path.clear();
+                    path.push(self.path());
+                    path.push(file);
                     if subdirectories.contains::<OsStr>(name.as_ref()) {
-                        let path = self.path().join(name);
-                        return Err(RegistryError::IsDirectory { path });
+                        return Err(RegistryError::IsDirectory { path: path.clone() });
                     }
-                    self.remove_entry(name, lock.as_fd())
+                    remove_entry(&path, file, lock.as_fd())
                 })),
                 Err(_) => outcomes.extend(group.iter().map(|name| self.remove(name))),
             }

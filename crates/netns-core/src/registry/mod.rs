@@ -152,34 +152,7 @@ impl Registry {
             }
             Ok(_) => {}
         }
-        self.remove_entry(name, directory.as_fd())
-    }
-
-    /// Removes what is known not to be a directory, on which another file system may be mounted. `directory` is the
-    /// registry's, locked. From there the kernel finds a name sooner than by its path.
-    fn remove_entry(&self, name: &NetnsName, directory: BorrowedFd<'_>) -> Result<(), RegistryError> {
-        let (path, file): (_, &Path) = (self.path.join(name), name.as_ref());
-        loop {
-            let unmounted = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
-            let Err(errno) = unlinkat(directory, file, UnlinkatFlags::NoRemoveDir) else {
-                return Ok(());
-            };
-            return Err(match (unmounted, errno) {
-                (_, nix::Error::ENOENT) => RegistryError::NotFound { path },
-                // One mount less, and there is another.
-                (Ok(()), nix::Error::EBUSY) => continue,
-                // Not a mount point, or a mount that came through a user namespace boundary and is locked.
-                (Err(nix::Error::EINVAL), nix::Error::EBUSY) => RegistryError::Busy {
-                    path,
-                    source: errno.into(),
-                },
-                (Ok(()) | Err(nix::Error::EINVAL), _) => {
-                    RegistryError::during(RegistryOperation::RemoveEntry, &path)(errno)
-                }
-                // The file is busy because it could not be unmounted: that is what must be told.
-                (Err(errno), _) => RegistryError::during(RegistryOperation::Unmount, &path)(errno),
-            });
-        }
+        remove_entry(&path, file, directory.as_fd())
     }
 
     /// All entries, in the directory's own order, each with what stands under its name. A directory that does
@@ -210,6 +183,34 @@ impl Registry {
 
 /// An argument of `mount(2)` that is not used.
 const NO_TEXT: Option<&str> = None;
+
+/// Removes what is known not to be a directory, on which another file system may be mounted. `path` is that of `file` in
+/// the registry's `directory`, which is locked. From there the kernel finds a name sooner than by its path.
+fn remove_entry(path: &Path, file: &Path, directory: BorrowedFd<'_>) -> Result<(), RegistryError> {
+    loop {
+        let unmounted = umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
+        let Err(errno) = unlinkat(directory, file, UnlinkatFlags::NoRemoveDir) else {
+            return Ok(());
+        };
+        return Err(match (unmounted, errno) {
+            (_, nix::Error::ENOENT) => RegistryError::NotFound {
+                path: path.to_owned(),
+            },
+            // One mount less, and there is another.
+            (Ok(()), nix::Error::EBUSY) => continue,
+            // Not a mount point, or a mount that came through a user namespace boundary and is locked.
+            (Err(nix::Error::EINVAL), nix::Error::EBUSY) => RegistryError::Busy {
+                path: path.to_owned(),
+                source: errno.into(),
+            },
+            (Ok(()) | Err(nix::Error::EINVAL), _) => {
+                RegistryError::during(RegistryOperation::RemoveEntry, path)(errno)
+            }
+            // The file is busy because it could not be unmounted: that is what must be told.
+            (Err(errno), _) => RegistryError::during(RegistryOperation::Unmount, path)(errno),
+        });
+    }
+}
 
 /// The empty file of an entry that is being made. Unless it is kept, it goes away again.
 struct Placeholder<'a> {

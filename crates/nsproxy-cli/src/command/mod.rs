@@ -23,7 +23,7 @@ pub(crate) fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
         Command::Config(args) => config::config(&args),
         Command::Forward(args) => forward::forward(&args),
         Command::Header(args) => header::header(&args),
-        Command::Netns(args) => Ok(netns::netns(&args.words)),
+        Command::Netns(args) => Ok(netns::netns(args.words)),
         Command::Demo => crate::demo::demo(),
     }
 }

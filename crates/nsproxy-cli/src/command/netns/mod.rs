@@ -83,7 +83,7 @@ enum Subcommand {
 pub(crate) const NAME: &str = "netns";
 
 /// Carries out the words behind [`NAME`].
-pub(crate) fn netns(words: &[OsString]) -> ExitCode {
+pub(crate) fn netns(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(&Word::number(words)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -106,7 +106,7 @@ fn run(words: &[Word]) -> Result {
     let subcommand = find(first)?;
     // A command that is to be run keeps its own options.
     let rest = if matches!(subcommand, Subcommand::Exec | Subcommand::Unshare) {
-        options::leading(&mut options, rest)?.to_vec()
+        options::leading(&mut options, rest)?.into()
     } else {
         options::between(&mut options, rest)?
     };

@@ -3,6 +3,8 @@
 //! They are those of `ip`, before the subcommand and abbreviated as there, and also behind it if they are written out. A
 //! command that is to be run (`exec`, `unshare`) keeps its own: reading stops at its first word.
 
+use std::borrow::Cow;
+
 use netns_core::NetnsSpec;
 
 use super::Subcommand;
@@ -78,7 +80,14 @@ pub(super) fn before<'a>(options: &mut Options, words: &'a [Word]) -> Result<&'a
 
 /// Takes the options out of the words behind the subcommand. A word that only looks like one stays: names may begin
 /// with a dash. Behind `--` every word stays.
-pub(super) fn between(options: &mut Options, words: &[Word]) -> Result<Vec<Word>> {
+pub(super) fn between<'a>(options: &mut Options, words: &'a [Word]) -> Result<Cow<'a, [Word]>> {
+    // Most often there is none, and the words may be a thousand names.
+    if !words
+        .iter()
+        .any(|word| word.is("--") || written_out(word).is_some())
+    {
+        return Ok(words.into());
+    }
     let mut plain = Vec::new();
     let mut rest = words;
     while let [word, behind @ ..] = rest {
@@ -93,7 +102,7 @@ pub(super) fn between(options: &mut Options, words: &[Word]) -> Result<Vec<Word>
             rest = behind;
         }
     }
-    Ok(plain)
+    Ok(plain.into())
 }
 
 /// Reads the options between a subcommand and the command that it runs.
@@ -185,8 +194,7 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Vec<Word> {
-        let words: Vec<_> = line.split_whitespace().map(Into::into).collect();
-        Word::number(&words)
+        Word::number(line.split_whitespace().map(Into::into))
     }
 
     fn texts(words: &[Word]) -> Vec<String> {

@@ -31,14 +31,11 @@ impl Word {
     }
 
     /// The words of a command line.
-    pub(super) fn number(words: &[OsString]) -> Vec<Self> {
+    pub(super) fn number(words: impl IntoIterator<Item = OsString>) -> Vec<Self> {
         words
-            .iter()
+            .into_iter()
             .enumerate()
-            .map(|(place, text)| Self {
-                text: text.clone(),
-                place,
-            })
+            .map(|(place, text)| Self { text, place })
             .collect()
     }
 
