@@ -1,6 +1,7 @@
 //! Small servers for the far side of a relay: each connection is served on a thread of its own.
 
 use std::io::ErrorKind;
+use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic;
@@ -45,8 +46,8 @@ impl Service {
     pub fn reply(listener: Listener, reply: impl Into<Vec<u8>>) -> Self {
         let reply = reply.into();
         Self::start(listener, move |peer| {
-            if peer.try_send(&reply).is_ok() {
-                peer.half_close();
+            // A client that has had enough may have reset the connection in the meantime.
+            if peer.try_send(&reply).is_ok() && peer.socket().shutdown(Shutdown::Write).is_ok() {
                 let mut buffer = [0; 4096];
                 while let Ok(1..) = peer.try_receive(&mut buffer) {}
             }
