@@ -9,6 +9,7 @@ use nix::poll::PollFlags;
 use socket2::{SockRef, Socket, Type};
 
 use crate::peer::retry;
+use crate::sys;
 use crate::{Address, DEFAULT_DEADLINE, Deadline, Peer, ToAddress};
 
 /// Large enough that no test fills it by accident.
@@ -56,6 +57,17 @@ impl Listener {
     /// The socket, for options.
     pub fn socket(&self) -> SockRef<'_> {
         SockRef::from(&self.socket)
+    }
+
+    /// Takes no connection before bytes have come: an acknowledgement that only ends the handshake is dropped, and counted by the
+    /// kernel as `TCPDeferAcceptDrop` (`TCP_DEFER_ACCEPT`, tcp(7)).
+    ///
+    /// # Panics
+    ///
+    /// When the kernel refuses.
+    #[track_caller]
+    pub fn defer_accept(&self) {
+        sys::defer_accept(&self.socket, 60).unwrap_or_else(|error| panic!("cannot defer accepting: {error}"));
     }
 
     /// The next connection, within [`DEFAULT_DEADLINE`].

@@ -1,12 +1,13 @@
-//! Every `unsafe` of this crate: preparing a child between fork and exec, and one socket option
+//! Every `unsafe` of this crate: preparing a child between fork and exec, and two socket options
 //! that no wrapper has.
 
 #![allow(
     unsafe_code,
-    reason = "pre_exec is unsafe by its contract, and SO_NETNS_COOKIE has no safe wrapper"
+    reason = "pre_exec is unsafe by its contract, and SO_NETNS_COOKIE and TCP_DEFER_ACCEPT have no safe wrapper"
 )]
 
-use std::os::fd::{OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -47,4 +48,24 @@ pub(crate) fn netns_cookie(fd: RawFd) -> Option<u64> {
         )
     };
     (result == 0).then_some(cookie)
+}
+
+/// Has a listening socket wait for bytes for `seconds` before it takes a connection (`TCP_DEFER_ACCEPT`, tcp(7)).
+pub(crate) fn defer_accept(listener: impl AsFd, seconds: libc::c_int) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).map_err(io::Error::other)?;
+    // SAFETY: the pointer is to a live integer, and `length` is its length; the kernel only reads it.
+    let result = unsafe {
+        libc::setsockopt(
+            listener.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_DEFER_ACCEPT,
+            (&raw const seconds).cast(),
+            length,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

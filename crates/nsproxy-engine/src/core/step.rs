@@ -155,6 +155,6 @@ pub enum Connect {
     InProgress,
     /// Refused, unreachable and the like.
     Failed(Errno),
-    /// Established, and of no use.
+    /// Of no use, whatever the server answers.
     Impossible(CloseReason),
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use socket2::SockAddr;
 
+use super::early;
 use super::entry::{Address, Chosen, Entry, Place};
 use super::header::{self, Preface};
 use super::loops::{self, Verdict};
@@ -196,6 +197,10 @@ pub(super) fn testify(entry: &Entry, established: bool) {
 
 /// Starts connecting the upstream socket.
 pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) -> Connect {
+    let speaks = match early::gather(entry, resources) {
+        Ok(speaks) => speaks,
+        Err(reason) => return Connect::Impossible(reason),
+    };
     let (Some(chosen), Some(socket)) = (&entry.server, entry.socket(Side::Upstream)) else {
         return Connect::Failed(Errno(libc::ENOTCONN));
     };
@@ -211,6 +216,9 @@ pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) 
         Address::Ip(to) if entry.suspect => loops::judge(entry, socket, &to, &resources.own),
         _ => Verdict::Elsewhere,
     };
+    if speaks {
+        early::hold_acknowledgement_back(socket);
+    }
     let (result, is_remembered) = match verdict {
         Verdict::Loop => {
             resources.stats.loops_refused.add(1);
@@ -220,12 +228,20 @@ pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) 
         Verdict::Ours(trail) => (resources.own.connect(socket, &address, trail), true),
         Verdict::Elsewhere => (socket.connect(&address), false),
     };
+    let stands = match &result {
+        Ok(()) => true,
+        Err(error) => speaks && is_under_way(error) && early::is_established(socket),
+    };
     entry.suspect = is_remembered;
     match result {
-        Ok(()) => established(entry, key, resources),
-        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Connect::InProgress,
-        Err(error) => refused(entry, &error),
+        _ if stands => established(entry, key, resources),
+        Err(error) if !is_under_way(&error) => refused(entry, &error),
+        _ => Connect::InProgress,
     }
+}
+
+fn is_under_way(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINPROGRESS)
 }
 
 /// After a connection attempt: goes on, or asks why it `failed`.

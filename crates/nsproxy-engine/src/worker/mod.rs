@@ -8,6 +8,7 @@
 //! | `header.rs`, `composed.rs` | PROXY headers in and out, and the TLVs that are made for each session |
 //! | `rules.rs` | puts a session before the rules of its relay, and does what they say |
 //! | `connector.rs` | chooses a server, makes the upstream connection |
+//! | `early.rs` | sends what the client has said with the first segment of that connection |
 //! | `entry.rs` | what is kept of one session |
 //! | `facts.rs`, `milestones.rs` | what an observer can ask of a session, and what is remembered for it |
 //! | `buffers.rs`, `pipes.rs` | where bytes wait, pooled and bounded |
@@ -23,6 +24,7 @@ mod commands;
 mod composed;
 mod connector;
 mod driver;
+mod early;
 mod entry;
 mod facts;
 mod header;
@@ -333,7 +335,9 @@ impl Worker {
     fn end(&mut self, key: usize, reason: CloseReason) {
         self.timers.cancel(key);
         let mut entry = self.sessions.remove(key);
-        if reason.aborts() {
+        // What was taken from the client and has not reached the server that should have it is lost.
+        let has_lost = reason.is_upstream_failure() && !entry.contents().is_empty();
+        if reason.aborts() || has_lost {
             for socket in Side::BOTH.iter().filter_map(|side| entry.socket(*side)) {
                 // So that the close is a reset. Should it fail, the peer sees an end instead.
                 let _ = socket.set_linger(Some(Duration::ZERO));
