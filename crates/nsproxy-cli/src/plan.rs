@@ -14,8 +14,9 @@ use nsproxy_config::model::{
     ServerAddress, ServerNetns, SourceAddress, UseSource,
 };
 use nsproxy_engine::{
-    Algorithm, Balancing, ComposedTlv, Endpoint, HashType, HeaderPlan, ListenerPlan, NetnsTlv, Plan,
-    PoolPlan, RelayPlan, ServerPlan, Share, SourcePlan, Span, Spread, Target, TlvPlan, UpstreamNetns,
+    Algorithm, Balancing, ComposedTlv, Endpoint, HashType, HeaderPlan, KeepAlive, ListenerPlan,
+    ListenerTuning, NetnsTlv, Plan, PoolPlan, RelayPlan, ServerPlan, Share, SourcePlan, Span, Spread, Target,
+    TlvPlan, UpstreamNetns,
 };
 
 use crate::log::{SessionText, host_name};
@@ -42,6 +43,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
             server_timeout: Duration::ZERO,
             server_half_closed_timeout: None,
             relaying_timeout: None,
+            keep_alive: None,
             balance: Balancing::default(),
             rules: None,
         });
@@ -67,7 +69,11 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>
     let unique_id = frontend.logging.unique_id.as_ref();
     RelayPlan {
         name: frontend.name.clone(),
-        listeners: frontend.binds.iter().flat_map(listeners).collect(),
+        listeners: frontend
+            .binds
+            .iter()
+            .flat_map(|bind| listeners(bind, frontend))
+            .collect(),
         pool: frontend.backend.map_or(nowhere, model::BackendId::index),
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         client_half_closed_timeout: frontend.timeouts.client_fin,
@@ -93,7 +99,8 @@ pub(crate) fn endpoints(address: &BindAddress) -> Vec<Endpoint> {
 }
 
 /// One for each port of a range.
-fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
+fn listeners(bind: &Bind, frontend: &Frontend) -> Vec<ListenerPlan> {
+    let socket = &bind.socket;
     let netns_tlv = netns_tlv(&bind.netns_tlv);
     let listener = |address| ListenerPlan {
         address,
@@ -102,8 +109,26 @@ fn listeners(bind: &Bind) -> Vec<ListenerPlan> {
         netns_tlv: netns_tlv.clone(),
         transparent: bind.transparent,
         only_v6: bind.only_v6,
+        interface: socket.interface.clone(),
+        max_sessions: socket.maxconn.map(NonZeroU32::get),
+        tuning: ListenerTuning {
+            backlog: socket.backlog,
+            max_segment: socket.mss,
+            user_timeout: socket.tcp_ut,
+            defer_accept: socket.defer_accept,
+            fast_open: socket.tfo,
+            keep_alive: frontend.keep_alive.map(keep_alive),
+        },
     };
     endpoints(&bind.address).into_iter().map(listener).collect()
+}
+
+fn keep_alive(written: model::KeepAlive) -> KeepAlive {
+    KeepAlive {
+        idle: written.idle,
+        interval: written.interval,
+        count: written.count,
+    }
 }
 
 fn netns_tlv(policy: &model::NetnsTlv) -> NetnsTlv {
@@ -137,6 +162,7 @@ fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
         server_timeout: backend.timeouts.server.unwrap_or_default(),
         server_half_closed_timeout: backend.timeouts.server_fin,
         relaying_timeout: backend.timeouts.tunnel,
+        keep_alive: backend.keep_alive.map(keep_alive),
         balance: balancing(backend),
         rules: rules(&backend.rules, pools),
     }

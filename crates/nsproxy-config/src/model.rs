@@ -4,6 +4,7 @@
 //! known only when the configuration runs. `listen` sections appear as a frontend and a backend.
 
 mod abstract_name;
+mod bind;
 mod check;
 mod global;
 mod identity;
@@ -14,7 +15,6 @@ mod rules;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use serde::Serialize;
 use crate::json;
 
 pub use self::abstract_name::AbstractName;
+pub use self::bind::{Bind, BindAddress, BindSocket, KeepAlive, PortRange};
 pub use self::global::{Global, HostName};
 pub use self::identity::{Account, Capability};
 pub use self::netns_tlv::NetnsTlv;
@@ -108,6 +109,8 @@ pub struct Frontend {
     pub backend: Option<BackendId>,
     /// `maxconn`: the most connections of this frontend, at least 1. `None`: only the global limit.
     pub maxconn: Option<u32>,
+    /// `option clitcpka` or `tcpka`: silent clients are probed.
+    pub keep_alive: Option<KeepAlive>,
     /// `rate-limit sessions`: the most connections of this frontend in a second. `None`: no limit, or written as 0.
     pub session_rate: Option<NonZeroU32>,
     /// `acl`, `tcp-request` and `use_backend`: what is decided of each connection.
@@ -130,99 +133,6 @@ pub struct ClientTimeouts {
     /// `timeout client-fin`: how long a client may be inactive once one direction has ended. `None`: as `client` says.
     #[serde(serialize_with = "json::milliseconds")]
     pub client_fin: Option<Duration>,
-}
-
-/// One address of a `bind` line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Bind {
-    /// Where to listen.
-    pub address: BindAddress,
-    /// `namespace`: in which namespace. `None`: the one that nsproxy runs in.
-    #[serde(serialize_with = "json::optional_text")]
-    pub netns: Option<NetnsSpec>,
-    /// `accept-proxy`: every connection begins with a PROXY header.
-    pub accept_proxy: bool,
-    /// `netns-tlv`: what a NETNS TLV in that header may do. The default where there is no header.
-    pub netns_tlv: NetnsTlv,
-    /// `transparent`: with `IP_TRANSPARENT`. Never for a unix socket.
-    pub transparent: bool,
-    /// `v6only` (true) or `v4v6` (false): whether all addresses of IPv6 are without IPv4. `None`: as the system has it.
-    pub only_v6: Option<bool>,
-    /// `name`: a label for logs and statistics.
-    pub name: Option<String>,
-    /// Where it is written.
-    #[serde(serialize_with = "json::text")]
-    pub place: Place,
-}
-
-/// What one `bind` address names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BindAddress {
-    /// Ports of an IP address, possibly the unspecified one.
-    Ip {
-        /// The address.
-        ip: IpAddr,
-        /// One port or several, each a socket of its own.
-        ports: PortRange,
-    },
-    /// A unix socket in the file system; at most 107 bytes. It may be relative.
-    Unix(PathBuf),
-    /// A unix socket without a file.
-    Abstract(AbstractName),
-    /// The socket that nsproxy was started with at this descriptor; never negative.
-    Inherited(i32),
-}
-
-impl BindAddress {
-    /// Each IP socket address; none for a unix socket.
-    pub fn socket_addrs(&self) -> impl Iterator<Item = SocketAddr> + use<> {
-        let (ip, ports) = match self {
-            Self::Ip { ip, ports } => (*ip, Some(ports.iter())),
-            Self::Unix(_) | Self::Abstract(_) | Self::Inherited(_) => (IpAddr::from([0, 0, 0, 0]), None),
-        };
-        ports
-            .into_iter()
-            .flatten()
-            .map(move |port| SocketAddr::new(ip, port))
-    }
-}
-
-/// Ports from a first to a last, both included; never empty, never port 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct PortRange {
-    first: u16,
-    last: u16,
-}
-
-impl PortRange {
-    /// The range, unless it would be empty or begin with 0.
-    pub fn new(first: u16, last: u16) -> Option<Self> {
-        (first != 0 && first <= last).then_some(Self { first, last })
-    }
-
-    /// One port. The caller has made sure that it is not 0.
-    pub(crate) fn single(port: u16) -> Self {
-        Self {
-            first: port,
-            last: port,
-        }
-    }
-
-    /// The lowest port.
-    pub fn first(self) -> u16 {
-        self.first
-    }
-
-    /// The highest port.
-    pub fn last(self) -> u16 {
-        self.last
-    }
-
-    /// All ports in order.
-    pub fn iter(self) -> RangeInclusive<u16> {
-        self.first..=self.last
-    }
 }
 
 /// Which of a configuration's [`backends`](Config::backends) is meant.
@@ -267,6 +177,8 @@ pub struct Backend {
     pub rules: Rules,
     /// `source`: what connections to servers are bound to. `None`: the kernel chooses.
     pub source: Option<SourceAddress>,
+    /// `option srvtcpka` or `tcpka`: silent servers are probed.
+    pub keep_alive: Option<KeepAlive>,
     /// The timeouts of the servers' side.
     pub timeouts: ServerTimeouts,
 }

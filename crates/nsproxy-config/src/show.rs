@@ -18,6 +18,7 @@ use crate::model::{
 use crate::quote;
 
 mod names;
+mod sockets;
 
 /// Displays as configuration text. Made by [`Config::show`].
 #[derive(Debug, Clone, Copy)]
@@ -170,6 +171,9 @@ impl<W: Write> Sections<'_, W> {
         if let Some(rate) = frontend.session_rate {
             self.statement(format_args!("rate-limit sessions {rate}"))?;
         }
+        sockets::keep_alive("cli", frontend.keep_alive.as_ref())
+            .iter()
+            .try_for_each(|line| self.statement(line))?;
         let timeouts = &frontend.timeouts;
         self.timeout("client", timeouts.client)?;
         // Without one it would be that of `client`.
@@ -248,6 +252,7 @@ impl<W: Write> Sections<'_, W> {
         if let Some(name) = &bind.name {
             _ = write!(line, " name {}", quote(name));
         }
+        sockets::options(bind, &mut line);
         self.statement(line)
     }
 
@@ -259,6 +264,9 @@ impl<W: Write> Sections<'_, W> {
         if let Some(source) = &backend.source {
             self.source(*source)?;
         }
+        sockets::keep_alive("srv", backend.keep_alive.as_ref())
+            .iter()
+            .try_for_each(|line| self.statement(line))?;
         self.timeout("connect", backend.timeouts.connect)?;
         self.timeout("queue", backend.timeouts.queue)?;
         self.timeout("server", backend.timeouts.server)?;

@@ -12,7 +12,7 @@ use crate::core::rate::RateLimit;
 /// A counted gate.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    limit: usize,
+    limit: AtomicUsize,
     inside: AtomicUsize,
     /// Somebody was turned away and wants to know when a place is free.
     awaited: AtomicBool,
@@ -21,10 +21,15 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self {
-            limit,
+            limit: AtomicUsize::new(limit),
             inside: AtomicUsize::new(0),
             awaited: AtomicBool::new(false),
         })
+    }
+
+    /// Another limit, for those who come from now on. Whoever was turned away has to be told to try again.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::SeqCst);
     }
 
     /// Takes a place. On `false`, a later [`Gate::leave`] answers `true`.
@@ -53,7 +58,7 @@ impl Gate {
         let taken = self
             .inside
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |inside| {
-                (inside < self.limit).then_some(inside + 1)
+                (inside < self.limit.load(Ordering::SeqCst)).then_some(inside + 1)
             });
         taken.is_ok()
     }

@@ -58,6 +58,8 @@ impl std::fmt::Debug for ForChecks {
 struct State {
     listeners: ListenerRegistry,
     servers: ServerRegistry,
+    /// Of the relays of the current plan, by name.
+    limits: HashMap<String, Limits>,
     /// Started by the first plan that has checks.
     checker: Option<Checker>,
     ending: bool,
@@ -87,6 +89,7 @@ impl Handle {
         let state = Mutex::new(State {
             listeners: ListenerRegistry::default(),
             servers: ServerRegistry::default(),
+            limits: HashMap::new(),
             checker: None,
             ending: false,
         });
@@ -126,6 +129,9 @@ impl Handle {
             self.close(&listener);
         }
         let opened = opened?;
+        for (wanted, listener) in wanted.iter().zip(&opened) {
+            reconcile::tune(wanted, listener)?;
+        }
         // From here on nothing fails.
         let mut called = Vec::new();
         let State { servers, checker, .. } = &mut *state;
@@ -135,7 +141,7 @@ impl Handle {
         if let Some(checker) = checker {
             checker.adopt(ServerRegistry::watched(&plan.pools, &pools), plan.spread);
         }
-        let statuses = self.publish(plan, &wanted, &opened, &pools);
+        let statuses = self.publish(plan, (&wanted, &opened), &pools, &mut state.limits);
         let keys: HashSet<_> = wanted.iter().map(|wanted| &wanted.key).collect();
         for listener in state.listeners.remove_others(|key| keys.contains(key)) {
             self.close(&listener);
@@ -253,9 +259,9 @@ impl Handle {
     fn publish(
         &self,
         plan: &Plan,
-        wanted: &[Wanted<'_>],
-        opened: &[Arc<Listener>],
+        (wanted, opened): (&[Wanted<'_>], &[Arc<Listener>]),
         pools: &Arc<[Arc<Pool>]>,
+        limits: &mut HashMap<String, Limits>,
     ) -> Vec<ListenerStatus> {
         let selectable: Selectable = plan
             .selectable
@@ -273,7 +279,7 @@ impl Handle {
         // Once for all relays: there may be as many of them as pools.
         let mut of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
         let pools_count = of_pools.any(count_sessions);
-        let mut limits = HashMap::new();
+        let before = std::mem::take(limits);
         let statuses = wanted.iter().zip(opened).map(
             |(
                 Wanted {
@@ -286,8 +292,8 @@ impl Handle {
             )| {
                 // The same for all listeners of a relay.
                 let limits: &Limits = limits
-                    .entry(&relay.name)
-                    .or_insert_with(|| Limits::of(relay, pools_count));
+                    .entry(relay.name.clone())
+                    .or_insert_with(|| Limits::of(relay, pools_count, before.get(&relay.name)));
                 let pool = Arc::clone(&pools[relay.pool]);
                 let route = Route::new(relay, place, listener, pool, limits.clone(), &plan_wide);
                 let route = Arc::new(route.with_rules(relay.rules.as_ref(), pools));

@@ -84,9 +84,9 @@ pub use opener::{
     PrepareError, Prepared, STOCK_INTERVAL, SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
-    Balancing, CheckPlan, Compose, ComposedTlv, Endpoint, HeaderPlan, HealthPlan, HealthSource, ListenerPlan,
-    NetnsTlv, ObservePlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourcePlan, Target, TlvPlan,
-    UNIQUE_ID_LEN, UpstreamNetns,
+    Balancing, CheckPlan, Compose, ComposedTlv, Endpoint, HeaderPlan, HealthPlan, HealthSource, KeepAlive,
+    ListenerPlan, ListenerTuning, NetnsTlv, ObservePlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan,
+    SourcePlan, Target, TlvPlan, UNIQUE_ID_LEN, UpstreamNetns,
 };
 pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;

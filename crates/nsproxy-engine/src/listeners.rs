@@ -14,12 +14,14 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use netns_core::NetnsId;
 use socket2::Socket;
 
-use crate::plan::{Endpoint, ListenerPlan};
+use crate::admission::Gate;
+use crate::opener;
+use crate::plan::{Endpoint, ListenerPlan, ListenerTuning};
 use crate::unix_listener::SocketFile;
 
 /// Identifies a listener for as long as the engine runs.
@@ -44,10 +46,20 @@ pub(crate) struct Listener {
     pub(crate) bound: Endpoint,
     pub(crate) transparent: bool,
     only_v6: Option<bool>,
+    interface: Option<String>,
+    /// What changes while it listens.
+    state: Mutex<State>,
     is_dual: bool,
     /// Another process may share it.
     is_inherited: bool,
     _file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+struct State {
+    tuning: ListenerTuning,
+    /// Where the last plan has set a limit.
+    gate: Option<Arc<Gate>>,
 }
 
 impl Listener {
@@ -69,6 +81,11 @@ impl Listener {
             bound,
             transparent: plan.transparent,
             only_v6: plan.only_v6,
+            interface: plan.interface.clone(),
+            state: Mutex::new(State {
+                tuning: plan.tuning,
+                gate: None,
+            }),
             is_dual,
             is_inherited: matches!(plan.address, Endpoint::Inherited(_)),
             _file: file,
@@ -77,7 +94,35 @@ impl Listener {
 
     /// Whether the socket is as this plan wants it.
     pub(crate) fn has_options_of(&self, plan: &ListenerPlan) -> bool {
-        (self.transparent, self.only_v6) == (plan.transparent, plan.only_v6)
+        (self.transparent, self.only_v6, &self.interface) == (plan.transparent, plan.only_v6, &plan.interface)
+    }
+
+    /// Makes its socket what a later plan wants it to be.
+    pub(crate) fn tune(&self, tuning: &ListenerTuning) -> io::Result<()> {
+        let mut state = self.state();
+        if state.tuning != *tuning {
+            opener::change(&self.socket, &state.tuning, tuning)?;
+            state.tuning = *tuning;
+        }
+        Ok(())
+    }
+
+    /// Its own gate, with the limit of a plan. Sessions that came in under a plan without a limit are not counted.
+    pub(crate) fn gate(&self, limit: Option<u32>) -> Option<Arc<Gate>> {
+        let mut state = self.state();
+        let Some(limit) = limit else {
+            state.gate = None;
+            return None;
+        };
+        let limit = limit as usize;
+        let gate = state.gate.get_or_insert_with(|| Gate::new(limit));
+        gate.set_limit(limit);
+        Some(Arc::clone(gate))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Each change is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it takes connections to addresses of IPv4 when it is at all addresses of IPv6.

@@ -101,6 +101,22 @@ pub(crate) fn open(
     Ok(opened.into_iter().flatten().collect())
 }
 
+/// Makes a listener that was kept what the plan wants it to be.
+pub(crate) fn tune(wanted: &Wanted<'_>, listener: &Listener) -> Result<(), ApplyError> {
+    let Wanted {
+        relay,
+        listener: plan,
+        ..
+    } = wanted;
+    listener
+        .tune(&plan.tuning)
+        .map_err(|source| ApplyError::Listener {
+            relay: relay.name.clone(),
+            address: plan.address.clone(),
+            source,
+        })
+}
+
 pub(crate) fn request(plan: &ListenerPlan) -> SocketRequest {
     SocketRequest {
         netns: plan.netns.clone().map(Arc::new),
@@ -108,6 +124,8 @@ pub(crate) fn request(plan: &ListenerPlan) -> SocketRequest {
             address: plan.address.clone(),
             transparent: plan.transparent,
             only_v6: plan.only_v6,
+            interface: plan.interface.clone(),
+            tuning: plan.tuning,
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use netns_core::NetnsSpec;
@@ -40,6 +41,8 @@ pub(crate) struct Route {
     /// The relay's own gate: its limit, or where it is followed or a rule asks for it, its count.
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) rate: Option<Arc<RateGate>>,
+    /// The listener's own gate, where it has a limit.
+    pub(crate) listener_gate: Option<Arc<Gate>>,
     /// An observer wants to know how its sessions come along, or they have identifiers.
     pub(crate) followed: bool,
     /// The relay's rules, if it has any.
@@ -55,16 +58,17 @@ pub(crate) struct PlanWide {
     pub(crate) places: Arc<OwnPlaces>,
 }
 
-/// What all routes of a relay have.
+/// What all routes of a relay have, from one plan to the next: sessions of the plan before count, too.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     gate: Option<Arc<Gate>>,
-    rate: Option<Arc<RateGate>>,
+    rate: Option<(NonZeroU32, Arc<RateGate>)>,
 }
 
 impl Limits {
-    /// `pools_count`: a rule of some pool asks for the sessions of the relay that it is reached by.
-    pub(crate) fn of(relay: &RelayPlan, pools_count: bool) -> Self {
+    /// `pools_count`: a rule of some pool asks for the sessions of the relay that it is reached by. `before`: what the relay of
+    /// this name had in the plan before.
+    pub(crate) fn of(relay: &RelayPlan, pools_count: bool, before: Option<&Self>) -> Self {
         let limit = relay.max_sessions.map(|limit| limit as usize);
         // One that never closes, for its count, where somebody wants to know it.
         let counted = relay.followed
@@ -73,8 +77,19 @@ impl Limits {
             || relay.rules.as_deref().is_some_and(count_sessions);
         let limit = limit.or_else(|| counted.then_some(usize::MAX));
         Self {
-            gate: limit.map(Gate::new),
-            rate: relay.max_session_rate.map(RateGate::new),
+            gate: limit.map(|limit| match before.and_then(|before| before.gate.as_ref()) {
+                Some(gate) => {
+                    gate.set_limit(limit);
+                    Arc::clone(gate)
+                }
+                None => Gate::new(limit),
+            }),
+            rate: relay.max_session_rate.map(|rate| {
+                let before = before.and_then(|before| before.rate.clone());
+                before
+                    .filter(|(same, _)| *same == rate)
+                    .unwrap_or_else(|| (rate, RateGate::new(rate)))
+            }),
         }
     }
 }
@@ -107,7 +122,8 @@ impl Route {
             listener: listener.id,
             places: Arc::clone(&plan.places),
             gate: limits.gate,
-            rate: limits.rate,
+            rate: limits.rate.map(|(_, gate)| gate),
+            listener_gate: listener.gate(place.max_sessions),
             followed: relay.followed || relay.unique_id.is_some(),
             unique_id: relay.unique_id.clone(),
             attachment: relay.attachment.clone(),

@@ -339,6 +339,7 @@ mod tests {
             server_timeout: Duration::ZERO,
             server_half_closed_timeout: None,
             relaying_timeout: None,
+            keep_alive: None,
             balance: Balancing::default(),
             rules: None,
         }

@@ -23,6 +23,7 @@ mod reload;
 mod rules;
 mod sections;
 mod seeds;
+mod sockets;
 mod tenants;
 mod timeouts;
 mod transfer;

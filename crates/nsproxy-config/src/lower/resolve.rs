@@ -15,7 +15,7 @@ use super::settings::{Mode, Set, Settings};
 use super::sink::{Sink, list};
 use super::statements::netns_tlv;
 use crate::model::{
-    Backend, BackendId, ClientTimeouts, Config, Frontend, LogTarget, Logging, Rules, ServerTimeouts,
+    Backend, BackendId, Bind, ClientTimeouts, Config, Frontend, LogTarget, Logging, Rules, ServerTimeouts,
 };
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -396,7 +396,7 @@ fn add(
         config.frontends.push(Frontend {
             name: draft.name.clone(),
             place: place.clone(),
-            binds: draft.binds.iter().map(|(bind, _)| bind.clone()).collect(),
+            binds: binds(&draft),
             backend,
             rules: of_frontend,
             maxconn: settings
@@ -404,6 +404,7 @@ fn add(
                 .as_ref()
                 .map(|set| set.value)
                 .filter(|&value| value > 0),
+            keep_alive: settings.client_keep_alive.model(),
             session_rate: settings
                 .session_rate
                 .as_ref()
@@ -436,6 +437,7 @@ fn add(
             source: settings.source.as_ref().map(|set| set.value),
             tcp_check: checks::steps(settings).map(<[_]>::to_vec),
             log_health_checks: settings.log_health_checks.as_ref().is_some_and(|set| set.value),
+            keep_alive: settings.server_keep_alive.model(),
             timeouts: ServerTimeouts {
                 connect: limit(settings.connect.as_ref()),
                 // 0 is that of `connect`, too.
@@ -450,6 +452,16 @@ fn add(
             servers: draft.servers,
         });
     }
+}
+
+/// A line without a backlog of its own has that of its frontend.
+fn binds(draft: &Draft) -> Vec<Bind> {
+    let backlog = draft.settings.backlog.as_ref().and_then(|set| set.value);
+    let mut binds: Vec<_> = draft.binds.iter().map(|(bind, _)| bind.clone()).collect();
+    for bind in &mut binds {
+        bind.socket.backlog = bind.socket.backlog.or(backlog);
+    }
+    binds
 }
 
 /// `log global` stands for the lines of `global`.

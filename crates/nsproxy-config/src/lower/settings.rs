@@ -1,5 +1,6 @@
 //! What `defaults` sections hand on: the settings that a proxy has one of.
 
+use std::num::{NonZeroU16, NonZeroU32};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::draft::Draft;
 use super::sink::Sink;
 use super::statements::server;
 use crate::keywords::Why;
-use crate::model::{Balance, HashType, LogTarget, SourceAddress, TcpCheckStep};
+use crate::model::{self, Balance, HashType, LogTarget, SourceAddress, TcpCheckStep};
 use crate::report::Diagnostic;
 use crate::source::Span;
 
@@ -22,6 +23,12 @@ pub(super) struct Set<T> {
     pub(super) span: Span,
     /// The number of the section; inherited values keep that of their `defaults`.
     section: usize,
+}
+
+impl<T> Set<T> {
+    pub(super) fn new(value: T, span: Span, section: usize) -> Self {
+        Self { value, span, section }
+    }
 }
 
 /// A name as written: shared, since many proxies may inherit it.
@@ -43,6 +50,10 @@ pub(super) struct Settings {
     pub(super) mode: Option<Set<Mode>>,
     pub(super) maxconn: Option<Set<u32>>,
     pub(super) session_rate: Option<Set<u32>>,
+    /// `None` inside: the default.
+    pub(super) backlog: Option<Set<Option<NonZeroU32>>>,
+    pub(super) client_keep_alive: KeepAlive,
+    pub(super) server_keep_alive: KeepAlive,
     pub(super) default_backend: Option<Set<Name>>,
     pub(super) default_namespace: Option<Set<NetnsSpec>>,
     pub(super) balance: Option<Set<Balance>>,
@@ -76,6 +87,28 @@ pub(super) struct Settings {
     pub(super) log_health_checks: Option<Set<bool>>,
     /// Shared, since every proxy has one.
     pub(super) default_server: Rc<server::Options>,
+}
+
+/// `option clitcpka` or `srvtcpka`, and its numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KeepAlive {
+    pub(super) is_on: Option<Set<bool>>,
+    pub(super) idle: Option<Set<NonZeroU16>>,
+    pub(super) interval: Option<Set<NonZeroU16>>,
+    pub(super) count: Option<Set<NonZeroU16>>,
+}
+
+impl KeepAlive {
+    /// `None`: it is off.
+    pub(super) fn model(&self) -> Option<model::KeepAlive> {
+        let value = |slot: &Option<Set<NonZeroU16>>| slot.as_ref().map(|set| set.value);
+        let is_on = self.is_on.as_ref().is_some_and(|set| set.value);
+        is_on.then(|| model::KeepAlive {
+            idle: value(&self.idle),
+            interval: value(&self.interval),
+            count: value(&self.count),
+        })
+    }
 }
 
 /// The `tcp-check` lines of one section.

@@ -4,6 +4,7 @@
 //! knows which statement the word stands in.
 
 pub(crate) mod address;
+pub(crate) mod interface;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod time;

@@ -7,6 +7,10 @@ use super::number::shorten;
 /// The longest time, in milliseconds; HAProxy's limit.
 const MAX_MS: u64 = i32::MAX as u64;
 
+/// What a message about a time says besides.
+pub(crate) const HELP: &str =
+    "a time is a whole number and a unit: `us`, `ms` (when there is none), `s`, `m`, `h` or `d`";
+
 /// Why a word is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TimeError {
@@ -20,6 +24,15 @@ pub(crate) enum TimeError {
 
 /// A time. What is below a millisecond is rounded up, so that no time becomes 0 which was not written so.
 pub(crate) fn parse(text: &str) -> Result<Duration, TimeError> {
+    parse_with(text, "ms")
+}
+
+/// A time whose number is in seconds when it has no unit.
+pub(crate) fn parse_seconds(text: &str) -> Result<Duration, TimeError> {
+    parse_with(text, "s")
+}
+
+fn parse_with(text: &str, default: &str) -> Result<Duration, TimeError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     if number.is_empty() || unit.starts_with(|c: char| !c.is_ascii_alphabetic()) {
@@ -27,9 +40,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, TimeError> {
     }
     let too_long = || TimeError::TooLong(shorten(text));
     // Microseconds per unit.
-    let scale: u64 = match unit {
+    let scale: u64 = match if unit.is_empty() { default } else { unit } {
         "us" => 1,
-        "" | "ms" => 1_000,
+        "ms" => 1_000,
         "s" => 1_000_000,
         "m" => 60_000_000,
         "h" => 3_600_000_000,

@@ -16,7 +16,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::{Family, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, SocketKind, SocketOpener};
-use super::{SocketRequest, SourceBind, inherited, system_error};
+use super::{SocketRequest, SourceBind, inherited, system_error, tuning};
 use crate::control;
 use crate::plan::Endpoint;
 
@@ -249,18 +249,37 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
             address: Endpoint::Ip(address),
             transparent,
             only_v6,
+            interface,
+            tuning,
         } => {
-            listen(&socket, *address, *transparent, *only_v6)?;
+            if let Some(link) = interface {
+                bind_device(&socket, link)?;
+            }
+            tuning::begin(&socket, tuning)?;
+            listen(
+                &socket,
+                *address,
+                (*transparent, *only_v6),
+                tuning::backlog(tuning),
+            )?;
         }
         SocketKind::Listener {
             address: Endpoint::Unix(path),
+            tuning,
             ..
-        } => crate::unix_listener::listen(&socket, path, BACKLOG)?,
+        } => crate::unix_listener::listen(&socket, path, tuning::backlog(tuning))?,
         SocketKind::Listener {
             address: Endpoint::Inherited(descriptor),
             transparent,
+            interface,
+            tuning,
             ..
-        } => inherited::listen(&socket, *descriptor, *transparent)?,
+        } => {
+            if let Some(link) = interface {
+                bind_device(&socket, link)?;
+            }
+            inherited::listen(&socket, *descriptor, *transparent, tuning)?;
+        }
     }
     Ok(socket)
 }
@@ -293,8 +312,8 @@ fn bind_source(socket: &Socket, source: SourceBind) -> Result<(), Failure> {
 fn listen(
     socket: &Socket,
     address: SocketAddr,
-    transparent: bool,
-    only_v6: Option<bool>,
+    (transparent, only_v6): (bool, Option<bool>),
+    backlog: i32,
 ) -> Result<(), Failure> {
     tune(socket)?;
     option("SO_REUSEADDR", socket.set_reuse_address(true))?;
@@ -309,8 +328,13 @@ fn listen(
         .bind(&SockAddr::from(address))
         .map_err(|error| (Operation::Bind(place()), error))?;
     socket
-        .listen(BACKLOG)
+        .listen(backlog)
         .map_err(|error| (Operation::Listen(place()), error))
+}
+
+/// What does not come in, or go out, by this link of the socket's namespace is none of its business.
+pub(super) fn bind_device(socket: &Socket, link: &str) -> Result<(), Failure> {
+    option("SO_BINDTODEVICE", socket.bind_device(Some(link.as_bytes())))
 }
 
 pub(super) fn set_transparent(socket: &Socket, address: &SocketAddr) -> Result<(), Failure> {

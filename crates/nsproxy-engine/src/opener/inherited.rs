@@ -6,8 +6,9 @@ use std::os::fd::RawFd;
 
 use socket2::{Domain, Socket, Type};
 
-use super::Operation;
-use super::in_process::{BACKLOG, Failure, option, set_transparent, tune};
+use super::in_process::{Failure, option, set_transparent, tune};
+use super::{Operation, tuning};
+use crate::plan::ListenerTuning;
 use crate::sys;
 
 /// A duplicate of the socket, which has to be one that a relay can listen at.
@@ -28,19 +29,25 @@ pub(super) fn take(descriptor: RawFd) -> Result<Socket, Failure> {
 }
 
 /// Gives it the options that relayed connections have, and listens unless it does.
-pub(super) fn listen(socket: &Socket, descriptor: RawFd, transparent: bool) -> Result<(), Failure> {
+pub(super) fn listen(
+    socket: &Socket,
+    descriptor: RawFd,
+    transparent: bool,
+    options: &ListenerTuning,
+) -> Result<(), Failure> {
     let failed = |error| (Operation::Inherit(descriptor), error);
     // Shared with whoever has the socket too; without it, one worker would wait for a connection that another one took.
     option("O_NONBLOCK", socket.set_nonblocking(true))?;
     if socket.domain().map_err(failed)? != Domain::UNIX {
         tune(socket)?;
+        tuning::begin(socket, options)?;
         let address = socket.local_addr().map_err(failed)?.as_socket();
         if let Some(address) = address.filter(|_| transparent) {
             set_transparent(socket, &address)?;
         }
     }
-    if socket.is_listener().map_err(failed)? {
+    if socket.is_listener().map_err(failed)? && options.backlog.is_none() {
         return Ok(());
     }
-    socket.listen(BACKLOG).map_err(failed)
+    socket.listen(tuning::backlog(options)).map_err(failed)
 }

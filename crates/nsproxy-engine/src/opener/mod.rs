@@ -8,9 +8,11 @@
 mod in_process;
 mod inherited;
 mod prepared;
+mod tuning;
 
 pub use in_process::{InProcess, InProcessFrom};
 pub use prepared::{PrepareError, Prepared};
+pub(crate) use tuning::{change, keep_alive};
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -23,7 +25,7 @@ use netns_core::NetnsSpec;
 use socket2::Socket;
 
 use crate::core::close::Errno;
-use crate::plan::Endpoint;
+use crate::plan::{Endpoint, ListenerTuning};
 
 /// What kind of socket is wanted, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,6 +54,10 @@ pub enum SocketKind {
         transparent: bool,
         /// Whether one of IPv6 is for IPv6 only (`IPV6_V6ONLY`); `None` leaves it as it is.
         only_v6: Option<bool>,
+        /// The link that it is bound to (`SO_BINDTODEVICE`).
+        interface: Option<String>,
+        /// What it is like.
+        tuning: ListenerTuning,
     },
     /// A non-blocking datagram socket, for questions to a name server.
     Datagram {

@@ -3,9 +3,11 @@
 
 mod check;
 mod health;
+mod tuning;
 
 pub use check::PlanError;
 pub use health::{CheckPlan, HealthPlan, HealthSource, ObservePlan};
+pub use tuning::{KeepAlive, ListenerTuning};
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -88,6 +90,12 @@ pub struct ListenerPlan {
     /// Whether one at all addresses of IPv6 (`::`) is for IPv6 only; `None` is as the namespace has it
     /// (`net.ipv6.bindv6only`). Without effect on others.
     pub only_v6: Option<bool>,
+    /// The link of the namespace that connections have to come in by (`SO_BINDTODEVICE`).
+    pub interface: Option<String>,
+    /// Most sessions of this listener at a time; more wait in the kernel's backlog.
+    pub max_sessions: Option<u32>,
+    /// What its socket is like.
+    pub tuning: ListenerTuning,
 }
 
 impl ListenerPlan {
@@ -103,6 +111,16 @@ impl ListenerPlan {
             },
             transparent: false,
             only_v6: None,
+            interface: None,
+            max_sessions: None,
+            tuning: ListenerTuning {
+                backlog: None,
+                max_segment: None,
+                user_timeout: None,
+                defer_accept: false,
+                fast_open: false,
+                keep_alive: None,
+            },
         }
     }
 }
@@ -178,6 +196,8 @@ pub struct PoolPlan {
     /// Inactivity of either side, in the place of [`RelayPlan::client_timeout`] and [`PoolPlan::server_timeout`], once bytes
     /// are relayed.
     pub relaying_timeout: Option<Duration>,
+    /// Whether, and how, silent servers are probed.
+    pub keep_alive: Option<KeepAlive>,
     /// How sessions are spread, wait and are tried again.
     pub balance: Balancing,
     /// What is decided of a session that has come to the pool by what its client sends: [`Rules::content`] and
@@ -365,6 +385,7 @@ impl Plan {
                 server_timeout: Duration::ZERO,
                 server_half_closed_timeout: None,
                 relaying_timeout: None,
+                keep_alive: None,
                 balance: Balancing::default(),
                 rules: None,
             }],

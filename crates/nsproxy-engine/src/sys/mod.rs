@@ -7,6 +7,8 @@
 
 mod epoll;
 mod inherited;
+mod tcp_option;
 
 pub(crate) use epoll::{add_exclusive, remove};
 pub(crate) use inherited::duplicate;
+pub(crate) use tcp_option::set_tcp_option;

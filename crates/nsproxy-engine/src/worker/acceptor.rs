@@ -210,7 +210,7 @@ struct NoRoom {
     until: Option<Span>,
 }
 
-/// Takes a place at the engine's gate and at the relay's, and counts against the relay's rate.
+/// Takes a place at the engine's gate, at the relay's and at the listener's, and counts against the relay's rate.
 fn enter(gate: &Gate, route: &Route) -> Result<(), NoRoom> {
     if !gate.enter() {
         return Err(NoRoom {
@@ -221,6 +221,13 @@ fn enter(gate: &Gate, route: &Route) -> Result<(), NoRoom> {
     if route.gate.as_ref().is_some_and(|relay| !relay.enter()) {
         return Err(NoRoom {
             awaited: gate.leave(),
+            until: None,
+        });
+    }
+    if route.listener_gate.as_ref().is_some_and(|own| !own.enter()) {
+        let relay = route.gate.as_ref().is_some_and(|relay| relay.leave());
+        return Err(NoRoom {
+            awaited: gate.leave() || relay,
             until: None,
         });
     }
@@ -240,11 +247,12 @@ pub(super) fn give_back(gate: &Gate, route: &Route) -> bool {
     leave(gate, route) || rate
 }
 
-/// Gives both places back; `true` when somebody waits for one.
+/// Gives the places back; `true` when somebody waits for one.
 pub(super) fn leave(gate: &Gate, route: &Route) -> bool {
     let engine = gate.leave();
     let relay = route.gate.as_ref().is_some_and(|gate| gate.leave());
-    engine || relay
+    let listener = route.listener_gate.as_ref().is_some_and(|gate| gate.leave());
+    engine || relay || listener
 }
 
 fn accept_one(listening: &Listening) -> io::Result<Option<Accepted>> {

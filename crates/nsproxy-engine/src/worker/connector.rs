@@ -14,7 +14,7 @@ use crate::core::balance::Placed;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::session::Connect;
 use crate::core::side::Side;
-use crate::opener::{Family, SocketKind, SocketRequest, SourceBind};
+use crate::opener::{self, Family, SocketKind, SocketRequest, SourceBind};
 use crate::plan::{NetnsRef, SourcePlan, Target};
 use crate::servers::{Server, ServerNetns};
 
@@ -263,6 +263,13 @@ fn refused(entry: &Entry, error: &std::io::Error) -> Connect {
 
 fn established(entry: &mut Entry, key: usize, resources: &mut Resources) -> Connect {
     testify(entry, true);
+    if let Some(probes) = entry.route.pool.keep_alive
+        && entry.server_address().is_some()
+        && let Some(socket) = entry.socket(Side::Upstream)
+        && let Err(error) = opener::keep_alive(socket, probes)
+    {
+        return Connect::Failed(Errno::from(&error));
+    }
     match header::prepare_preface(entry, key, resources) {
         Ok(Preface { bytes, payload }) => Connect::Established {
             preface: bytes,

@@ -2,6 +2,7 @@
 
 use netns_core::NetnsSpec;
 
+use super::bind_socket::{self, Socket};
 use super::default_namespace::Chosen;
 use super::netns_tlv::{self, Narrowed};
 use crate::keywords;
@@ -10,7 +11,7 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address};
 use crate::lower::table::Directive;
-use crate::model::{Bind, BindAddress, NetnsTlv};
+use crate::model::{Bind, BindAddress, BindSocket, NetnsTlv};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -33,12 +34,12 @@ pub(in crate::lower) static ROW: Directive = Directive {
                   which one that is.",
         example: "bind 192.0.2.1:80,[2001:db8::1]:8000-8003 namespace blue",
     }),
-    parts: || entries("bind", OPTIONS),
+    parts: || TABLES.iter().flat_map(|table| entries("bind", table)).collect(),
 };
 
 /// What the options of one line say of all its addresses.
 #[derive(Default)]
-struct Options {
+pub(super) struct Options {
     netns: Chosen<NetnsSpec>,
     accept_proxy: bool,
     narrowed: Option<Narrowed>,
@@ -46,7 +47,11 @@ struct Options {
     v4v6: bool,
     v6only: bool,
     name: Option<String>,
+    pub(super) socket: Socket,
 }
+
+/// All options of the line.
+static TABLES: &[&[Opt<Options>]] = &[OPTIONS, bind_socket::OPTIONS];
 
 static OPTIONS: &[Opt<Options>] = &[
     Opt {
@@ -137,18 +142,36 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     };
     let addresses = addresses(word, sink);
     let mut line = Options::default();
-    options(&mut line, args, &[OPTIONS], &keywords::BIND_OPTIONS, "bind", sink);
+    options(&mut line, args, TABLES, &keywords::BIND_OPTIONS, "bind", sink);
     let (netns, is_default) = match line.netns {
         Chosen::Default => (None, true),
         Chosen::Home => (None, false),
         Chosen::Named(ref netns) => (Some(netns.clone()), false),
     };
     let netns_tlv = narrow(draft, &mut line, sink);
+    let id = line.socket.id.map(|(id, span)| {
+        if addresses
+            .iter()
+            .map(|(address, _)| address.sockets())
+            .sum::<usize>()
+            > 1
+        {
+            sink.error(span, "several sockets cannot have one `id`");
+        }
+        id
+    });
     for (address, span) in addresses {
         if let (BindAddress::Unix(_) | BindAddress::Abstract(_), Some(transparent)) =
             (&address, line.transparent)
         {
             let error = Diagnostic::error(transparent, "a unix socket cannot be `transparent`");
+            sink.push(error.with_related(span, "the unix socket"));
+            return;
+        }
+        if let (BindAddress::Unix(_) | BindAddress::Abstract(_), Some((_, interface))) =
+            (&address, &line.socket.interface)
+        {
+            let error = Diagnostic::error(*interface, "nothing comes to a unix socket by a link");
             sink.push(error.with_related(span, "the unix socket"));
             return;
         }
@@ -161,6 +184,11 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
             // `v6only` wins.
             only_v6: (line.v6only || line.v4v6).then_some(line.v6only),
             name: line.name.clone(),
+            id,
+            socket: BindSocket {
+                interface: line.socket.interface.as_ref().map(|(name, _)| name.clone()),
+                ..line.socket.model.clone()
+            },
             place: sink.place(span),
         };
         if is_default {

@@ -1,13 +1,16 @@
 //! The statements of proxies: a file each, with its row for the table.
 
 pub(super) mod acl;
+pub(super) mod backlog;
 pub(super) mod balance;
 pub(super) mod bind;
+mod bind_socket;
 pub(super) mod default_backend;
 pub(super) mod default_namespace;
 pub(super) mod default_server;
 pub(super) mod fullconn;
 pub(super) mod hash_type;
+pub(super) mod keep_alive;
 pub(super) mod log;
 pub(super) mod maxconn;
 pub(super) mod mode;

@@ -100,6 +100,57 @@ static OPTIONS: &[Named] = &[
         },
     },
     Named {
+        name: "option clitcpka",
+        side: Side::Client,
+        apply: |draft, on, args, sink| {
+            flag(
+                draft,
+                |settings| &mut settings.client_keep_alive.is_on,
+                on,
+                "option clitcpka",
+                args,
+                sink,
+            );
+        },
+        doc: Doc {
+            syntax: "[no] option clitcpka",
+            default: "off",
+            meaning: "Have the kernel probe clients that are silent for long (`SO_KEEPALIVE`), and give those up that do not answer. `clitcpka-idle` and others say how often.",
+            example: "option clitcpka",
+        },
+    },
+    Named {
+        name: "option srvtcpka",
+        side: Side::Server,
+        apply: |draft, on, args, sink| {
+            flag(
+                draft,
+                |settings| &mut settings.server_keep_alive.is_on,
+                on,
+                "option srvtcpka",
+                args,
+                sink,
+            );
+        },
+        doc: Doc {
+            syntax: "[no] option srvtcpka",
+            default: "off",
+            meaning: "The same of servers.",
+            example: "option srvtcpka",
+        },
+    },
+    Named {
+        name: "option tcpka",
+        side: Side::Both,
+        apply: tcpka,
+        doc: Doc {
+            syntax: "option tcpka",
+            default: "off",
+            meaning: "Both.",
+            example: "option tcpka",
+        },
+    },
+    Named {
         name: "option tcplog",
         side: Side::Client,
         apply: |draft, on, args, sink| tcplog(draft, on, "option tcplog", args, sink),
@@ -237,9 +288,11 @@ pub(in crate::lower) fn try_apply(draft: &mut Draft, statement: &Statement<'_>, 
     true
 }
 
+type Slot = fn(&mut Settings) -> &mut Option<Set<bool>>;
+
 fn flag(
     draft: &mut Draft,
-    slot: fn(&mut Settings) -> &mut Option<Set<bool>>,
+    slot: Slot,
     on: bool,
     name: &'static str,
     args: &Args<'_, '_>,
@@ -263,6 +316,27 @@ fn tcplog(draft: &mut Draft, on: bool, name: &str, args: &Args<'_, '_>, sink: &m
             sink,
         ),
         Err(error) => sink.error(args.span(), error.to_string()),
+    }
+}
+
+fn tcpka(draft: &mut Draft, on: bool, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    if !on {
+        let error = Diagnostic::error(args.span(), "`option tcpka` cannot be taken away");
+        return sink.push(error.with_help("write `no option clitcpka` and `no option srvtcpka`"));
+    }
+    let both: [(Side, Slot); 2] = [
+        (Side::Client, |settings| &mut settings.client_keep_alive.is_on),
+        (Side::Server, |settings| &mut settings.server_keep_alive.is_on),
+    ];
+    // What is wrong with the line is told once.
+    let last = both.iter().rposition(|(side, _)| draft.has_side(*side));
+    for (index, (side, slot)) in both.into_iter().enumerate() {
+        if Some(index) == last {
+            flag(draft, slot, on, "option tcpka", args, sink);
+        } else if draft.has_side(side) {
+            let section = draft.section;
+            *slot(&mut draft.settings) = Some(Set::new(on, args.span(), section));
+        }
     }
 }
 

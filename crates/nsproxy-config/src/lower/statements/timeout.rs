@@ -169,9 +169,7 @@ fn timeout(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let value = match time::parse(&word.text) {
         Ok(value) => value,
         Err(error) => {
-            let help =
-                "a time is a whole number and a unit: `us`, `ms` (when there is none), `s`, `m`, `h` or `d`";
-            sink.push(Diagnostic::error(word.span, error.to_string()).with_help(help));
+            sink.push(Diagnostic::error(word.span, error.to_string()).with_help(time::HELP));
             return;
         }
     };

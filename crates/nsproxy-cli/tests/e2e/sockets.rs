@@ -1,0 +1,120 @@
+//! What sockets are like, as the kernel and HAProxy show it.
+
+use nsproxy_testkit::{Program, Service, require, world};
+
+use crate::common::{DEFAULTS, Proxy, SILENCE, exchange, same};
+
+/// The connections of a proxy as `ss` shows them, with what is random left out: its end, and the timer that runs.
+fn timers(w: &nsproxy_testkit::World, ss: &Program) -> Vec<String> {
+    let mut command = ss.command();
+    command.args([
+        "-Htno",
+        "state",
+        "established",
+        "( sport = :8000 or dport = :9000 )",
+    ]);
+    let shown = w.home().output(command).expect_success();
+    let mut timers: Vec<_> = shown
+        .lines()
+        .map(|line| {
+            let end = if line.contains(":9000") {
+                "server"
+            } else {
+                "client"
+            };
+            let timer = line.split_once("timer:(").map(|(_, timer)| timer);
+            // `keepalive,59sec,0`: rounded, and running.
+            format!(
+                "{end} {}",
+                timer.and_then(|timer| timer.split(',').next()).unwrap_or("-")
+            )
+        })
+        .collect();
+    timers.sort();
+    timers
+}
+
+#[test]
+fn silent_peers_are_probed_as_in_haproxy() {
+    let proxies = require!(Proxy::both());
+    let ss = require!(Program::find("ss"));
+    world("keep-alive", |w| {
+        let origin = w.home().listen("127.0.0.1:9000");
+        for (options, expected) in [
+            ("", ["client -", "server -"]),
+            ("  option tcpka\n", ["client keepalive", "server keepalive"]),
+            (
+                "  option clitcpka\n  clitcpka-idle 60\n",
+                ["client keepalive", "server -"],
+            ),
+            (
+                "  option srvtcpka\n  srvtcpka-idle 60\n",
+                ["client -", "server keepalive"],
+            ),
+        ] {
+            let config =
+                format!("{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n{options}  server s 127.0.0.1:9000\n");
+            let seen = same(
+                &proxies,
+                w,
+                (w.home(), &config),
+                &[(w.home(), "127.0.0.1:8000")],
+                || {
+                    let client = w.home().connect("127.0.0.1:8000");
+                    let server = origin.accept();
+                    exchange(&client, &server);
+                    timers(w, &ss)
+                },
+            );
+            assert_eq!(seen, expected, "{options}");
+        }
+    });
+}
+
+#[test]
+fn each_socket_of_a_bind_line_has_its_maxconn_as_in_haproxy() {
+    let proxies = require!(Proxy::both());
+    world("bind-maxconn", |w| {
+        let _service = Service::echo(w.home().listen("127.0.0.1:9000"));
+        let config = format!(
+            "{DEFAULTS}listen l\n  bind 127.0.0.1:8000-8001 maxconn 1 backlog 5 mss 1000 tcp-ut 30s\n  server s 127.0.0.1:9000\n"
+        );
+        let places = [(w.home(), "127.0.0.1:8000"), (w.home(), "127.0.0.1:8001")];
+        same(&proxies, w, (w.home(), &config), &places, || {
+            let clients = ["127.0.0.1:8000", "127.0.0.1:8001"].map(|place| {
+                let client = w.home().connect(place);
+                client.send("x");
+                client.expect("x");
+                client
+            });
+            let third = w.home().connect("127.0.0.1:8000");
+            third.send("y");
+            third.expect_silence(SILENCE);
+            drop(clients);
+            third.expect("y");
+        });
+    });
+}
+
+#[test]
+fn a_silent_client_of_a_deferred_listener_reaches_no_server() {
+    let proxies = require!(Proxy::both());
+    world("defer-accept", |w| {
+        let origin = w.home().listen("127.0.0.1:9000");
+        let config = format!(
+            "{DEFAULTS}listen l\n  bind 127.0.0.1:8000 defer-accept interface lo\n  server s 127.0.0.1:9000\n"
+        );
+        same(
+            &proxies,
+            w,
+            (w.home(), &config),
+            &[(w.home(), "127.0.0.1:8000")],
+            || {
+                let client = w.home().connect("127.0.0.1:8000");
+                origin.expect_no_connection(SILENCE);
+                client.send("x");
+                origin.accept().expect("x");
+            },
+        );
+    });
+}

@@ -1,0 +1,42 @@
+//! `backlog` of a frontend.
+
+use std::num::NonZeroU32;
+
+use crate::lower::args::Args;
+use crate::lower::draft::{Draft, Side};
+use crate::lower::settings::set;
+use crate::lower::sink::Sink;
+use crate::lower::table::Directive;
+use crate::reference::Doc;
+use crate::values::number;
+
+pub(in crate::lower) static ROW: Directive = Directive {
+    name: "backlog",
+    side: Side::Client,
+    is_item: false,
+    apply: backlog,
+    doc: Some(Doc {
+        syntax: "backlog N",
+        default: "65535",
+        meaning: "How many connections may wait in the kernel's backlog of each socket; no more than `net.core.somaxconn` of the namespace allows. 0: the default.",
+        example: "backlog 10000",
+    }),
+    parts: Vec::new,
+};
+
+fn backlog(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let Some(word) = args.need("backlog", "a number", sink) else {
+        return;
+    };
+    match number::parse(&word.text, &(0..=i32::MAX.unsigned_abs())) {
+        Ok(value) => set(
+            draft,
+            |settings| &mut settings.backlog,
+            NonZeroU32::new(value),
+            ("backlog", args.span()),
+            args,
+            sink,
+        ),
+        Err(error) => sink.error(word.span, error.to_string()),
+    }
+}
