@@ -234,7 +234,11 @@ impl nsproxy_resolve::Sockets for Sockets {
         let request = SocketRequest {
             netns: netns.cloned().map(Arc::new),
             kind: if kind.is_stream {
-                SocketKind::Upstream { family, source: None }
+                SocketKind::Upstream {
+                    family,
+                    source: None,
+                    interface: None,
+                }
             } else {
                 SocketKind::Datagram { family }
             },

@@ -11,12 +11,12 @@ use std::time::Duration;
 use netns_core::{NetnsName, NetnsSpec};
 use nsproxy_config::model::{
     self, Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyHeader, Server,
-    ServerAddress, ServerNetns, SourceAddress, UseSource,
+    ServerAddress, ServerNetns, UseSource,
 };
 use nsproxy_engine::{
     Algorithm, Balancing, ComposedTlv, Endpoint, HashType, HeaderPlan, KeepAlive, ListenerPlan,
-    ListenerTuning, NetnsTlv, Plan, PoolPlan, RelayPlan, ServerPlan, Share, SourcePlan, Span, Spread, Target,
-    TlvPlan, UpstreamNetns,
+    ListenerTuning, NetnsTlv, Plan, PoolPlan, RelayPlan, ServerPlan, Share, SourceAddress, SourcePlan, Span,
+    Spread, Target, TlvPlan, UpstreamNetns,
 };
 
 use crate::log::{SessionText, host_name};
@@ -38,7 +38,6 @@ pub(crate) fn plan(config: &Config) -> Plan {
         pools.push(PoolPlan {
             name: NOWHERE.to_owned(),
             servers: Vec::new(),
-            source: None,
             connect_timeout: Duration::ZERO,
             server_timeout: Duration::ZERO,
             server_half_closed_timeout: None,
@@ -157,7 +156,6 @@ fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
             .iter()
             .map(|line| server(backend, line, host))
             .collect(),
-        source: backend.source.and_then(source),
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
         server_half_closed_timeout: backend.timeouts.server_fin,
@@ -221,6 +219,7 @@ fn server(backend: &Backend, server: &Server, host: &Arc<str>) -> ServerPlan {
             min_sessions: server.minconn,
             max_queue: server.maxqueue,
         },
+        source: source(backend, server),
         health: health::health(backend, server, send_header.as_ref()),
         send_header,
     }
@@ -264,12 +263,19 @@ fn at(address: Option<IpAddr>, rule: PortRule) -> Target {
     }
 }
 
-/// `None` leaves the address to the kernel, as `source 0.0.0.0` does.
-fn source(source: SourceAddress) -> Option<SourcePlan> {
-    match source.usesrc {
-        Some(UseSource::ClientIp) => Some(SourcePlan::Client { with_port: false }),
-        Some(UseSource::Client) => Some(SourcePlan::Client { with_port: true }),
-        None if source.address.ip().is_unspecified() && source.address.port() == 0 => None,
-        None => Some(SourcePlan::Address(source.address)),
-    }
+/// Where connections to a server come from: what its line says comes before what its backend does.
+fn source(backend: &Backend, server: &Server) -> Option<SourcePlan> {
+    let source = server.source.as_ref().or(backend.source.as_ref())?;
+    let address = match source.usesrc {
+        Some(UseSource::ClientIp) => SourceAddress::Client { with_port: false },
+        Some(UseSource::Client) => SourceAddress::Client { with_port: true },
+        Some(UseSource::Address(address)) => SourceAddress::Foreign(address),
+        // `source 0.0.0.0` leaves it to the kernel.
+        None if source.address.ip().is_unspecified() && source.address.port() == 0 => SourceAddress::Any,
+        None => SourceAddress::Own(source.address),
+    };
+    Some(SourcePlan {
+        address,
+        interface: source.interface.as_deref().map(Arc::from),
+    })
 }

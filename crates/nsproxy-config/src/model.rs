@@ -236,16 +236,18 @@ pub struct ServerTimeouts {
     pub check: Option<Duration>,
 }
 
-/// A `source` line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// A `source` line, or the same on a `server` line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SourceAddress {
     /// What to bind to, in the server's namespace. Unspecified address and port 0: the kernel chooses.
     pub address: SocketAddr,
-    /// `usesrc`: take the client's address instead, as a transparent socket.
+    /// `usesrc`: take another address instead, as a transparent socket.
     pub usesrc: Option<UseSource>,
+    /// `interface`: the link that connections leave by.
+    pub interface: Option<String>,
 }
 
-/// Which part of the client's address `usesrc` takes.
+/// Which address `usesrc` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UseSource {
@@ -253,6 +255,8 @@ pub enum UseSource {
     ClientIp,
     /// `client`: address and port.
     Client,
+    /// This one, which need not be the host's; with port 0 the kernel chooses the port.
+    Address(SocketAddr),
 }
 
 /// A `server` line.
@@ -267,6 +271,8 @@ pub struct Server {
     pub address: ServerAddress,
     /// `namespace`: in which namespace to connect.
     pub netns: ServerNetns,
+    /// `source`: in the place of that of the backend.
+    pub source: Option<SourceAddress>,
     /// `send-proxy`, `send-proxy-v2`: the PROXY header that connections begin with.
     pub send_proxy: Option<ProxyHeader>,
     /// `weight`, 0 to 256.

@@ -13,7 +13,6 @@ use std::time::Duration;
 use crate::model::{
     Account, Backend, Balance, Bind, BindAddress, ComposedTlv, Config, Frontend, Global, HashType, HostName,
     Logging, NetnsTlv, PortRule, ProxyHeader, Resolvers, Rules, Server, ServerAddress, ServerNetns,
-    SourceAddress, UseSource,
 };
 use crate::quote;
 
@@ -262,7 +261,7 @@ impl<W: Write> Sections<'_, W> {
         self.balance(backend)?;
         self.rules(&backend.rules)?;
         if let Some(source) = &backend.source {
-            self.source(*source)?;
+            self.statement(sockets::source(source))?;
         }
         sockets::keep_alive("srv", backend.keep_alive.as_ref())
             .iter()
@@ -319,24 +318,15 @@ impl<W: Write> Sections<'_, W> {
         }
     }
 
-    fn source(&mut self, source: SourceAddress) -> fmt::Result {
-        let usesrc = match source.usesrc {
-            None => "",
-            Some(UseSource::ClientIp) => " usesrc clientip",
-            Some(UseSource::Client) => " usesrc client",
-        };
-        match source.address.port() {
-            0 => self.statement(format_args!("source {}{usesrc}", Host(source.address.ip()))),
-            _ => self.statement(format_args!("source {}{usesrc}", source.address)),
-        }
-    }
-
     fn server(&mut self, server: &Server) -> fmt::Result {
         let mut line = format!("server {} {}", server.name, server_address(&server.address));
         match &server.netns {
             ServerNetns::Home => {}
             ServerNetns::Named(netns) => _ = write!(line, " namespace {}", quote(&netns.to_string())),
             ServerNetns::Client => line.push_str(" namespace *"),
+        }
+        if let Some(source) = &server.source {
+            _ = write!(line, " {}", sockets::source(source));
         }
         match &server.send_proxy {
             None => {}

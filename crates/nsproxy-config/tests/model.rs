@@ -85,7 +85,8 @@ fn the_second_seed_means_what_it_says() {
         backend.source,
         Some(SourceAddress {
             address,
-            usesrc: Some(UseSource::ClientIp)
+            usesrc: Some(UseSource::ClientIp),
+            interface: None
         })
     );
     assert_eq!(

@@ -106,6 +106,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = ListenerPlan::at(Endpoint::Ip(([127, 0, 0, 1], 0).into()));
     let upstream = ServerPlan {
+        source: None,
         name: "shouter".to_owned(),
         target: Target::Ip {
             address: server_address.ip(),

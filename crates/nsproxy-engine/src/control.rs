@@ -114,6 +114,7 @@ pub(crate) fn probe(netns: Option<&NetnsSpec>) -> SocketRequest {
         kind: SocketKind::Upstream {
             family: Family::Unix,
             source: None,
+            interface: None,
         },
     }
 }

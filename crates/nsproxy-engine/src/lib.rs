@@ -14,6 +14,7 @@
 //!     name: "web".to_owned(),
 //!     target: Target::Ip { address: [10, 0, 0, 5].into(), port: Some(80) },
 //!     netns: UpstreamNetns::Named("tenant1".parse()?),
+//!     source: None,
 //!     send_header: None,
 //!     share: Share::default(),
 //!     health: HealthPlan::default(),
@@ -86,7 +87,7 @@ pub use opener::{
 pub use plan::{
     Balancing, CheckPlan, Compose, ComposedTlv, Endpoint, HeaderPlan, HealthPlan, HealthSource, KeepAlive,
     ListenerPlan, ListenerTuning, NetnsTlv, ObservePlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan,
-    SourcePlan, Target, TlvPlan, UNIQUE_ID_LEN, UpstreamNetns,
+    SourceAddress, SourcePlan, Target, TlvPlan, UNIQUE_ID_LEN, UpstreamNetns,
 };
 pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;

@@ -14,7 +14,7 @@ use crate::core::balance::{
 use crate::core::moment::Span;
 use crate::core::rules::{PoolLoad, Rules};
 use crate::core::session::{Retries, Timeouts};
-use crate::plan::{HeaderPlan, KeepAlive, PoolPlan, SourcePlan};
+use crate::plan::{HeaderPlan, KeepAlive, PoolPlan};
 use crate::servers::Server;
 
 /// Where a session is to be told that it has a place.
@@ -30,7 +30,6 @@ pub(crate) struct Waiter {
 pub(crate) struct Pool {
     pub(crate) name: String,
     servers: Vec<Arc<Server>>,
-    pub(crate) source: Option<SourcePlan>,
     pub(crate) keep_alive: Option<KeepAlive>,
     /// Only the upstream ones are set.
     pub(crate) timeouts: Timeouts,
@@ -95,7 +94,6 @@ impl Pool {
             .count();
         Self {
             name: plan.name.clone(),
-            source: plan.source,
             keep_alive: plan.keep_alive,
             timeouts: Timeouts {
                 connect: Span::from_duration(plan.connect_timeout),

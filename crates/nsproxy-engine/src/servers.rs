@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::checker::{Member, Reporter, Watched};
 use crate::core::balance::{Down, Load, Share};
 use crate::health::{Health, HealthStatus, Witness};
-use crate::plan::{HeaderPlan, HealthSource, NetnsRef, PoolPlan, ServerPlan, Target, UpstreamNetns};
+use crate::plan::{
+    HeaderPlan, HealthSource, NetnsRef, PoolPlan, ServerPlan, SourcePlan, Target, UpstreamNetns,
+};
 use crate::pool::{Pool, Waiter};
 use crate::whereabouts::Whereabouts;
 
@@ -216,6 +218,7 @@ pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) target: Target,
     pub(crate) netns: ServerNetns,
+    pub(crate) source: Option<SourcePlan>,
     pub(crate) send_header: Option<HeaderPlan>,
     pub(crate) share: Share,
     pub(crate) load: Arc<Load>,
@@ -268,6 +271,7 @@ impl Server {
             name: plan.name.clone(),
             target: plan.target.clone(),
             netns,
+            source: plan.source.clone(),
             send_header: plan.send_header.clone(),
             share: plan.share,
             load,
@@ -321,6 +325,7 @@ mod tests {
 
     fn pool(servers: &[(&str, u32)]) -> PoolPlan {
         let server = |(name, most): &(&str, u32)| ServerPlan {
+            source: None,
             name: (*name).to_owned(),
             target: Target::ClientDestination { port: None },
             netns: UpstreamNetns::Default,
@@ -334,7 +339,6 @@ mod tests {
         PoolPlan {
             name: "p".to_owned(),
             servers: servers.iter().map(server).collect(),
-            source: None,
             connect_timeout: Duration::ZERO,
             server_timeout: Duration::ZERO,
             server_half_closed_timeout: None,

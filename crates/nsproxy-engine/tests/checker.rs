@@ -81,6 +81,7 @@ impl SocketOpener for FaultyOpener {
 
 fn checked(to: SocketAddr) -> HealthSource {
     HealthSource::Checked(Box::new(CheckPlan {
+        interface: None,
         netns: None,
         source: None,
         script: Script::connect(Connect {

@@ -74,6 +74,7 @@ fn connect(to: SocketAddr) -> Connect {
 fn check(script: Script) -> CheckPlan {
     CheckPlan {
         netns: None,
+        interface: None,
         source: None,
         script,
         rules: Rules {

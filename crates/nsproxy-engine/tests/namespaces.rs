@@ -9,7 +9,7 @@ use std::thread;
 
 use common::{Relay, listener, listener_at, server, settings};
 use nsproxy_engine::{
-    ApplyError, CloseReason, Errno, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, SourcePlan,
+    ApplyError, CloseReason, Errno, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, SourceAddress,
     Target, TlvPlan, UpstreamNetns,
 };
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Netns, Peer, Program, Service, World, eventually, world};
@@ -309,7 +309,7 @@ fn a_server_sees_the_clients_own_address_where_the_plan_says_so() {
             ..server(service.address())
         };
         for with_port in [false, true] {
-            let source = Some(SourcePlan::Client { with_port });
+            let source = Some(SourceAddress::Client { with_port }.into());
             let plan = Plan::forward(in_netns("relay", listener_at("10.1.0.2:0")), to.clone(), source);
             let relay = Relay::start(&plan);
             let client = client.connect(relay.address());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use nsproxy_engine::{
     ApplyError, Endpoint, Engine, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, Settings,
-    SourcePlan, Stats, Target, TlvPlan, UpstreamNetns,
+    SourceAddress, SourcePlan, Stats, Target, TlvPlan, UpstreamNetns,
 };
 
 use crate::args::Forward;
@@ -73,6 +73,7 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
         ..ListenerPlan::at(args.listen.address.clone())
     };
     let server = ServerPlan {
+        source: None,
         name: args.target.address.to_string(),
         target,
         netns: args
@@ -90,7 +91,7 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
     };
     let source = args
         .source_client
-        .then_some(SourcePlan::Client { with_port: false });
+        .then(|| SourcePlan::from(SourceAddress::Client { with_port: false }));
     let mut plan = Plan::forward(listener, server, source);
     for relay in &mut plan.relays {
         // There is only one, and a value of the log has no spaces.

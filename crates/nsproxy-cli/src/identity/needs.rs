@@ -5,7 +5,7 @@ use std::path::Path;
 
 use netns_core::NetnsSpec;
 use nsproxy_config::model::Capability;
-use nsproxy_engine::{HealthSource, Plan, PoolPlan, ServerPlan, SourcePlan, UpstreamNetns};
+use nsproxy_engine::{HealthSource, Plan, PoolPlan, ServerPlan, SourceAddress, UpstreamNetns};
 
 /// Ports below this one are for the privileged, unless `ip_unprivileged_port_start` says otherwise (ip(7)).
 const UNPRIVILEGED: u16 = 1024;
@@ -22,9 +22,7 @@ impl Needs {
         for pool in &plan.pools {
             for server in &pool.servers {
                 needs.server(pool, server, follows.as_ref());
-            }
-            if !pool.servers.is_empty() {
-                needs.source(pool);
+                needs.source(pool, server);
             }
         }
         for capability in besides {
@@ -69,21 +67,26 @@ impl Needs {
         }
     }
 
-    fn source(&mut self, pool: &PoolPlan) {
+    fn source(&mut self, pool: &PoolPlan, server: &ServerPlan) {
         let shown = || format!("in backend `{}`", pool.name);
-        match pool.source {
-            Some(SourcePlan::Client { with_port }) => {
-                self.add(Capability::NetRaw, || format!("for `usesrc` {}", shown()));
+        let (port, is_foreign) = match server.source.as_ref().map(|source| source.address) {
+            Some(SourceAddress::Client { with_port }) => {
                 if with_port {
                     self.add(Capability::NetBindService, || {
                         format!("for clients with ports below {UNPRIVILEGED} {}", shown())
                     });
                 }
+                (0, true)
             }
-            Some(SourcePlan::Address(source)) if (1..UNPRIVILEGED).contains(&source.port()) => {
-                self.add(Capability::NetBindService, || format!("for `source` {}", shown()));
-            }
-            Some(SourcePlan::Address(_)) | None => {}
+            Some(SourceAddress::Own(source)) => (source.port(), false),
+            Some(SourceAddress::Foreign(source)) => (source.port(), true),
+            Some(SourceAddress::Any) | None => (0, false),
+        };
+        if is_foreign {
+            self.add(Capability::NetRaw, || format!("for `usesrc` {}", shown()));
+        }
+        if (1..UNPRIVILEGED).contains(&port) {
+            self.add(Capability::NetBindService, || format!("for `source` {}", shown()));
         }
     }
 }
@@ -192,6 +195,12 @@ mod tests {
         assert_eq!(with("10.0.0.2:1023"), "cap_net_bind_service");
         assert_eq!(with("0.0.0.0 usesrc clientip"), "cap_net_raw");
         assert_eq!(with("0.0.0.0 usesrc client"), "cap_net_bind_service cap_net_raw");
+        assert_eq!(with("0.0.0.0 usesrc 10.9.9.9"), "cap_net_raw");
+        assert_eq!(with("0.0.0.0 interface eth0"), "");
+        assert_eq!(
+            needs("listen l\n bind :80\n server s 10.0.0.1:80 source 10.0.0.2:1 usesrc clientip check\n"),
+            "cap_net_raw"
+        );
     }
 
     #[test]

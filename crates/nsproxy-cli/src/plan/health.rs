@@ -1,6 +1,7 @@
 //! What a configuration says about the health of servers, as a part of the plan.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use netns_core::NetnsSpec;
@@ -39,10 +40,13 @@ fn check_plan(
     check: &Check,
     send_header: Option<&HeaderPlan>,
 ) -> CheckPlan {
+    let source = server.source.as_ref().or(backend.source.as_ref());
     CheckPlan {
+        interface: source
+            .and_then(|source| source.interface.as_deref())
+            .map(Arc::from),
         netns: check.netns.clone().or_else(|| netns(server)),
-        source: backend
-            .source
+        source: source
             .filter(|source| source.usesrc.is_none() && !source.address.ip().is_unspecified())
             // A fixed port would allow one check at a time.
             .map(|source| SocketAddr::new(source.address.ip(), 0)),

@@ -2,7 +2,7 @@
 
 use nsproxy_testkit::{Program, Service, require, world};
 
-use crate::common::{DEFAULTS, Proxy, SILENCE, exchange, same};
+use crate::common::{DEFAULTS, Proxy, SILENCE, exchange, joined, line_with, peer_ip, run, same, take_all};
 
 /// The connections of a proxy as `ss` shows them, with what is random left out: its end, and the timer that runs.
 fn timers(w: &nsproxy_testkit::World, ss: &Program) -> Vec<String> {
@@ -115,6 +115,55 @@ fn a_silent_client_of_a_deferred_listener_reaches_no_server() {
                 client.send("x");
                 origin.accept().expect("x");
             },
+        );
+    });
+}
+
+#[test]
+fn each_server_is_reached_from_where_its_line_says_as_in_haproxy() {
+    let proxies = require!(Proxy::both());
+    world("server-source", |w| {
+        let (services, clients) = joined(w, ("services", "10.0.0.1/24"), ("clients", "10.0.0.2/24"));
+        clients.ip("address add 10.0.0.3/24 dev to-services");
+        clients.ip("address add 10.0.0.4/24 dev to-services");
+        take_all(&clients, "to-services");
+        services.ip("route add 198.51.100.0/24 via 10.0.0.2");
+        let origins = ["10.0.0.1:9001", "10.0.0.1:9002", "10.0.0.1:9003"].map(|place| services.listen(place));
+        let config = format!(
+            "{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  source 10.0.0.3\n\
+             \x20 server plain 10.0.0.1:9001\n\
+             \x20 server own 10.0.0.1:9002 source 10.0.0.4 interface to-services\n\
+             \x20 server foreign 10.0.0.1:9003 source 0.0.0.0 usesrc 198.51.100.7\n"
+        );
+        let seen = same(
+            &proxies,
+            w,
+            (&clients, &config),
+            &[(&clients, "127.0.0.1:8000")],
+            || {
+                origins.each_ref().map(|origin| {
+                    let client = clients.connect("127.0.0.1:8000");
+                    let server = origin.accept();
+                    exchange(&client, &server);
+                    peer_ip(&server)
+                })
+            },
+        );
+        assert_eq!(seen, ["10.0.0.3", "10.0.0.4", "198.51.100.7"]);
+    });
+}
+
+#[test]
+fn a_source_at_a_link_that_is_not_there_is_told_with_the_reason() {
+    world("source-interface", |w| {
+        let config = format!(
+            "{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000 source 0.0.0.0 interface gone0\n"
+        );
+        let running = run(w, w.home(), &config);
+        w.home().connect("127.0.0.1:8000").expect_closed();
+        line_with(
+            &running,
+            &["socket-failed", "cannot set SO_BINDTODEVICE", "No such device"],
         );
     });
 }

@@ -93,6 +93,10 @@ pub(crate) static BIND_OPTIONS: Table = Table(&[
 /// Options of a `server` line.
 pub(crate) static SERVER_OPTIONS: Table = Table(&[
     Group {
+        why: Why::Never("write it right behind `source ADDRESS`"),
+        words: &[("interface", 1), ("usesrc", 1)],
+    },
+    Group {
         why: Why::NotYet,
         words: &[
             ("agent-addr", 1),
@@ -111,13 +115,11 @@ pub(crate) static SERVER_OPTIONS: Table = Table(&[
             ("shard", 1),
             ("slowstart", 1),
             ("socks4", 1),
-            ("source", 0),
             ("stick", 0),
             ("strict-maxconn", 0),
             ("tcp-md5sig", 1),
             ("tcp-ut", 1),
             ("tfo", 0),
-            ("usesrc", 0),
         ],
     },
     Group {
@@ -198,10 +200,7 @@ pub(crate) static SERVER_OPTIONS: Table = Table(&[
 ]);
 
 /// Options of a `source` line.
-pub(crate) static SOURCE_OPTIONS: Table = Table(&[Group {
-    why: Why::NotYet,
-    words: &[("interface", 1)],
-}]);
+pub(crate) static SOURCE_OPTIONS: Table = Table(&[]);
 
 /// Names of timeouts.
 pub(crate) static TIMEOUTS: Table = Table(&[Group {

@@ -434,7 +434,7 @@ fn add(
                 .unwrap_or(RETRIES),
             redispatch: settings.redispatch.as_ref().and_then(|set| set.value),
             rules: of_backend,
-            source: settings.source.as_ref().map(|set| set.value),
+            source: settings.source.as_ref().map(|set| set.value.clone()),
             tcp_check: checks::steps(settings).map(<[_]>::to_vec),
             log_health_checks: settings.log_health_checks.as_ref().is_some_and(|set| set.value),
             keep_alive: settings.server_keep_alive.model(),

@@ -1,9 +1,10 @@
 //! What the sockets of frontends and backends are like, as configuration text.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
-use super::Time;
-use crate::model::{Bind, KeepAlive};
+use super::{Host, Time};
+use crate::model::{Bind, KeepAlive, SourceAddress, UseSource};
 use crate::quote;
 
 /// The options of a `bind` line about its sockets.
@@ -49,4 +50,27 @@ pub(super) fn keep_alive(side: &str, keep_alive: Option<&KeepAlive>) -> Vec<Stri
     std::iter::once(format!("option {side}tcpka"))
         .chain(numbers)
         .collect()
+}
+
+/// What connections to servers are bound to.
+pub(super) fn source(source: &SourceAddress) -> String {
+    let mut text = format!("source {}", place(&source.address));
+    match &source.usesrc {
+        None => {}
+        Some(UseSource::ClientIp) => text.push_str(" usesrc clientip"),
+        Some(UseSource::Client) => text.push_str(" usesrc client"),
+        Some(UseSource::Address(address)) => _ = write!(text, " usesrc {}", place(address)),
+    }
+    if let Some(interface) = &source.interface {
+        _ = write!(text, " interface {}", quote(interface));
+    }
+    text
+}
+
+/// An address with its port, unless that is left to the kernel.
+fn place(address: &SocketAddr) -> String {
+    match address.port() {
+        0 => Host(address.ip()).to_string(),
+        _ => address.to_string(),
+    }
 }

@@ -273,6 +273,7 @@ fn request(to: &Endpoint, watched: &Watched) -> SocketRequest {
         Endpoint::Unix(_) | Endpoint::Inherited(_) => SocketKind::Upstream {
             family: Family::Unix,
             source: None,
+            interface: None,
         },
         Endpoint::Ip(to) => SocketKind::Upstream {
             family: Family::from(to),
@@ -284,6 +285,7 @@ fn request(to: &Endpoint, watched: &Watched) -> SocketRequest {
                     address,
                     transparent: false,
                 }),
+            interface: watched.plan.interface.clone(),
         },
     };
     SocketRequest {

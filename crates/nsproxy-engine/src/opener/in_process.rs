@@ -239,8 +239,13 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
             family: Family::Unix, ..
         }
         | SocketKind::Datagram { .. } => {}
-        SocketKind::Upstream { source, .. } => {
+        SocketKind::Upstream {
+            source, interface, ..
+        } => {
             tune(&socket)?;
+            if let Some(link) = interface {
+                bind_device(&socket, link)?;
+            }
             if let Some(source) = source {
                 bind_source(&socket, *source)?;
             }

@@ -45,6 +45,8 @@ pub enum SocketKind {
         family: Family,
         /// Address to bind before connecting.
         source: Option<SourceBind>,
+        /// The link that it is bound to (`SO_BINDTODEVICE`).
+        interface: Option<Arc<str>>,
     },
     /// A non-blocking listening socket: bound, `listen` called.
     Listener {

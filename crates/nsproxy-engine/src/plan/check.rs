@@ -180,6 +180,7 @@ mod tests {
     fn plan() -> Plan {
         let listener = ListenerPlan::at(Endpoint::Ip(([127, 0, 0, 1], 0).into()));
         let server = ServerPlan {
+            source: None,
             name: "s".to_owned(),
             target: Target::ClientDestination { port: None },
             netns: UpstreamNetns::Default,

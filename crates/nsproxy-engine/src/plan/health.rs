@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use netns_core::NetnsSpec;
@@ -44,6 +45,8 @@ pub struct CheckPlan {
     pub netns: Option<NetnsSpec>,
     /// The address that checks come from, where their family is its own; `None` leaves it to the kernel.
     pub source: Option<SocketAddr>,
+    /// The link that they leave by (`SO_BINDTODEVICE`).
+    pub interface: Option<Arc<str>>,
     /// What a check does.
     pub script: Script,
     /// What its results mean, and when the next one is made.

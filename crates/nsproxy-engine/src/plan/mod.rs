@@ -185,8 +185,6 @@ pub struct PoolPlan {
     pub name: String,
     /// In the order in which algorithms look at them.
     pub servers: Vec<ServerPlan>,
-    /// The address that connections to the servers come from; `None` leaves it to the kernel.
-    pub source: Option<SourcePlan>,
     /// For the connection to be established; zero is "never".
     pub connect_timeout: Duration,
     /// Inactivity of the server; zero is "never".
@@ -233,6 +231,8 @@ pub struct ServerPlan {
     pub target: Target,
     /// Namespace that it is reached in.
     pub netns: UpstreamNetns,
+    /// Where connections to it come from; `None` leaves it to the kernel.
+    pub source: Option<SourcePlan>,
     /// The PROXY header that it gets.
     pub send_header: Option<HeaderPlan>,
     /// What it may get.
@@ -339,11 +339,33 @@ pub trait Compose: std::fmt::Debug + Send + Sync {
     fn compose(&self, facts: &SessionFacts<'_>, out: &mut Vec<u8>);
 }
 
-/// The address that connections to the servers come from.
+/// Where connections to a server come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePlan {
+    /// The address that they come from.
+    pub address: SourceAddress,
+    /// The link of the server's namespace that they leave by (`SO_BINDTODEVICE`).
+    pub interface: Option<Arc<str>>,
+}
+
+impl From<SourceAddress> for SourcePlan {
+    fn from(address: SourceAddress) -> Self {
+        Self {
+            address,
+            interface: None,
+        }
+    }
+}
+
+/// The address that connections to a server come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourcePlan {
+pub enum SourceAddress {
+    /// The kernel's choice.
+    Any,
     /// This one; port 0 leaves the port to the kernel.
-    Address(SocketAddr),
+    Own(SocketAddr),
+    /// This one, which need not be the host's (`IP_TRANSPARENT`); port 0 leaves the port to the kernel.
+    Foreign(SocketAddr),
     /// The client's address (`IP_TRANSPARENT`), as the PROXY header or the client's socket tells.
     Client {
         /// Whether the client's port is taken, too.
@@ -361,6 +383,7 @@ impl Plan {
     /// A plan of one relay from one listener to one server, with no timeout but one minute to connect, and a single
     /// attempt.
     pub fn forward(listener: ListenerPlan, server: ServerPlan, source: Option<SourcePlan>) -> Self {
+        let source = source.or_else(|| server.source.clone());
         let name = format!("{} -> {}", listener.address, server.name);
         Self {
             relays: vec![RelayPlan {
@@ -379,8 +402,7 @@ impl Plan {
             }],
             pools: vec![PoolPlan {
                 name: "forward".to_owned(),
-                servers: vec![server],
-                source,
+                servers: vec![ServerPlan { source, ..server }],
                 connect_timeout: Duration::from_secs(60),
                 server_timeout: Duration::ZERO,
                 server_half_closed_timeout: None,

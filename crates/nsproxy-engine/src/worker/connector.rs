@@ -15,7 +15,7 @@ use crate::core::close::{CloseReason, Errno};
 use crate::core::session::Connect;
 use crate::core::side::Side;
 use crate::opener::{self, Family, SocketKind, SocketRequest, SourceBind};
-use crate::plan::{NetnsRef, SourcePlan, Target};
+use crate::plan::{NetnsRef, SourceAddress, Target};
 use crate::servers::{Server, ServerNetns};
 
 /// Chooses a server and says which socket its connection needs. `None`: no server has room, and the session waits.
@@ -106,15 +106,19 @@ fn request(entry: &Entry, chosen: &Chosen) -> Result<SocketRequest, CloseReason>
         Address::Unix => SocketKind::Upstream {
             family: Family::Unix,
             source: None,
+            interface: None,
         },
         Address::Ip(address) => SocketKind::Upstream {
             family: Family::from(address),
-            source: entry
-                .route
-                .pool
+            source: match &chosen.server.source {
+                Some(plan) => source_of(plan.address, entry, address)?,
+                None => None,
+            },
+            interface: chosen
+                .server
                 .source
-                .map(|plan| source_of(plan, entry, address))
-                .transpose()?,
+                .as_ref()
+                .and_then(|plan| plan.interface.clone()),
         },
     };
     Ok(SocketRequest {
@@ -332,26 +336,26 @@ fn address_of(server: &Server, entry: &mut Entry) -> Result<Address, CloseReason
     Ok(Address::Ip(address))
 }
 
-fn source_of(plan: SourcePlan, entry: &Entry, to: &SocketAddr) -> Result<SourceBind, CloseReason> {
-    let source = match plan {
-        SourcePlan::Address(address) => SourceBind {
-            address,
-            transparent: false,
-        },
-        SourcePlan::Client { with_port } => {
+/// What a connection to `to` is bound to; `None` leaves it to the kernel.
+fn source_of(plan: SourceAddress, entry: &Entry, to: &SocketAddr) -> Result<Option<SourceBind>, CloseReason> {
+    let (address, transparent) = match plan {
+        SourceAddress::Any => return Ok(None),
+        SourceAddress::Own(address) => (address, false),
+        SourceAddress::Foreign(address) => (address, true),
+        SourceAddress::Client { with_port } => {
             let client = entry.client().ok_or(CloseReason::NoSource)?;
             let ip = match (client.ip().to_canonical(), to) {
                 (IpAddr::V4(ip), SocketAddr::V6(_)) => IpAddr::V6(ip.to_ipv6_mapped()),
                 (ip, _) => ip,
             };
-            SourceBind {
-                address: SocketAddr::new(ip, if with_port { client.port() } else { 0 }),
-                transparent: true,
-            }
+            (
+                SocketAddr::new(ip, if with_port { client.port() } else { 0 }),
+                true,
+            )
         }
     };
-    if source.address.is_ipv4() == to.is_ipv4() {
-        Ok(source)
+    if address.is_ipv4() == to.is_ipv4() {
+        Ok(Some(SourceBind { address, transparent }))
     } else {
         Err(CloseReason::NoSource)
     }

@@ -189,6 +189,7 @@ pub(crate) fn server(address: &Address) -> ServerPlan {
         Address::Unix(path) => Target::Unix(path.clone()),
     };
     ServerPlan {
+        source: None,
         name: "s".to_owned(),
         target,
         netns: UpstreamNetns::Default,

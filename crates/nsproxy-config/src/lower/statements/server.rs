@@ -6,13 +6,14 @@ use super::default_namespace::Chosen;
 use super::proxy_header::{HeaderOptions, Version};
 use super::server_checks::{self, Health};
 use super::server_names::{self, Names};
+use super::source;
 use crate::keywords;
 use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address, shown};
 use crate::lower::table::Directive;
-use crate::model::{self, Server, ServerAddress, ServerNetns};
+use crate::model::{self, Server, ServerAddress, ServerNetns, SourceAddress};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::syntax::Word;
@@ -46,6 +47,7 @@ pub(in crate::lower) struct Options {
     maxconn: Option<NonZeroU32>,
     minconn: Option<NonZeroU32>,
     maxqueue: Option<NonZeroU32>,
+    source: Option<SourceAddress>,
     pub(super) names: Names,
     pub(super) health: Health,
 }
@@ -207,6 +209,16 @@ static OPTIONS: &[Opt<Options>] = &[
         },
     },
     Opt {
+        name: "source",
+        apply: |options, _, args, sink| options.source = source::on_a_line(args, sink),
+        doc: Doc {
+            syntax: "source ADDR[:PORT] [usesrc clientip|client|ADDR] [interface NAME]",
+            default: "`source` of the backend",
+            meaning: "What connections to it are bound to, as the statement `source` says.",
+            example: "server a 10.0.0.5:80 source 192.0.2.7 interface eth1 weight 3",
+        },
+    },
+    Opt {
         name: "maxconn",
         apply: |options, _, args, sink| {
             number(&mut options.maxconn, "maxconn", args, sink);
@@ -285,6 +297,7 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         maxconn: line.maxconn,
         minconn: line.minconn,
         maxqueue: line.maxqueue,
+        source: line.source,
         // What it says about its health depends on lines that may come later.
         health: model::Health::default(),
     });

@@ -1,5 +1,8 @@
 //! `source`: what connections to servers are bound to.
 
+use std::net::SocketAddr;
+
+use super::bind_socket::interface_name;
 use crate::keywords;
 use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
@@ -9,7 +12,6 @@ use crate::lower::table::Directive;
 use crate::model::{SourceAddress, UseSource};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
-use crate::syntax::Word;
 use crate::values::address;
 
 pub(in crate::lower) static ROW: Directive = Directive {
@@ -26,26 +28,44 @@ pub(in crate::lower) static ROW: Directive = Directive {
     parts: || entries("source", OPTIONS),
 };
 
-static OPTIONS: &[Opt<Option<UseSource>>] = &[Opt {
-    name: "usesrc",
-    apply: usesrc,
-    doc: Doc {
-        syntax: "usesrc clientip|client",
-        default: "off",
-        meaning: "Connect from the client's address: `clientip` with any port, `client` with the client's port. Replies \
-                  have to be routed back to nsproxy.",
-        example: "source 0.0.0.0 usesrc clientip",
+/// What stands behind the address.
+#[derive(Default)]
+struct Behind {
+    usesrc: Option<UseSource>,
+    interface: Option<String>,
+}
+
+static OPTIONS: &[Opt<Behind>] = &[
+    Opt {
+        name: "usesrc",
+        apply: |behind, _, args, sink| behind.usesrc = usesrc(args, sink),
+        doc: Doc {
+            syntax: "usesrc clientip|client|ADDR[:PORT]",
+            default: "off",
+            meaning: "Connect from the client's address: `clientip` with any port, `client` with the client's port; or from an \
+                      address that this host need not have. Replies have to be routed back to nsproxy.",
+            example: "source 0.0.0.0 usesrc clientip",
+        },
     },
-}];
+    Opt {
+        name: "interface",
+        apply: |behind, _, args, sink| behind.interface = interface_name("interface", args, sink),
+        doc: Doc {
+            syntax: "interface NAME",
+            default: "any",
+            meaning: "Connect by that link of the server's namespace (`SO_BINDTODEVICE`).",
+            example: "source 0.0.0.0 interface eth1",
+        },
+    },
+];
 
 fn source(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
-    let Some(word) = args.need("source", "an address", sink) else {
+    let Some(address) = address(args, sink) else {
         return;
     };
-    let address = address::parse_source(&word.text).map_err(|error| report_address(word, 0, &error, sink));
-    let mut usesrc = None;
+    let mut behind = Behind::default();
     options(
-        &mut usesrc,
+        &mut behind,
         args,
         &[OPTIONS],
         &keywords::SOURCE_OPTIONS,
@@ -56,7 +76,7 @@ fn source(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         set(
             draft,
             |settings| &mut settings.source,
-            SourceAddress { address, usesrc },
+            with(address, behind),
             ("source", args.span()),
             args,
             sink,
@@ -64,26 +84,53 @@ fn source(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     }
 }
 
-fn usesrc(target: &mut Option<UseSource>, _: &Word<'_>, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
-    let Some(word) = args.need("usesrc", "`clientip` or `client`", sink) else {
-        return;
-    };
-    *target = match &*word.text {
+/// What follows the word `source` on a `server` line: the address, and what belongs to it.
+pub(super) fn on_a_line(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<SourceAddress> {
+    let address = address(args, sink)?;
+    let mut behind = Behind::default();
+    while let Some(word) = args.peek()
+        && let Some(option) = OPTIONS.iter().find(|option| option.name == word.text)
+    {
+        args.next();
+        (option.apply)(&mut behind, word, args, sink);
+    }
+    Some(with(address.ok()?, behind))
+}
+
+/// The address, or `Err` when it was reported. `None`: there is no word.
+fn address(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<Result<SocketAddr, ()>> {
+    let word = args.need("source", "an address", sink)?;
+    Some(address::parse_source(&word.text).map_err(|error| report_address(word, 0, &error, sink)))
+}
+
+fn with(address: SocketAddr, behind: Behind) -> SourceAddress {
+    SourceAddress {
+        address,
+        usesrc: behind.usesrc,
+        interface: behind.interface,
+    }
+}
+
+fn usesrc(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<UseSource> {
+    let word = args.need("usesrc", "`clientip`, `client` or an address", sink)?;
+    let help =
+        "write `usesrc clientip` (the client's address), `usesrc client` (and its port), or an address";
+    match &*word.text {
         "clientip" => Some(UseSource::ClientIp),
         "client" => Some(UseSource::Client),
-        text => {
-            let error = if address::parse_source(text).is_ok() || text.starts_with("hdr_ip") {
-                Diagnostic::error(
-                    word.span,
-                    format!("nsproxy does not support `usesrc {}` yet", shown(word)),
-                )
-            } else {
-                Diagnostic::error(word.span, format!("unknown `usesrc` address `{}`", shown(word)))
-            };
-            sink.push(error.with_help(
-                "write `usesrc clientip` (the client's address) or `usesrc client` (and its port)",
-            ));
-            return;
+        text if text.starts_with("hdr_ip") => {
+            let message = format!("nsproxy does not support `usesrc {}`", shown(word));
+            sink.push(Diagnostic::error(word.span, message).with_help(help));
+            None
         }
-    };
+        text => match address::parse_source(text) {
+            Ok(address) if !address.ip().is_unspecified() => Some(UseSource::Address(address)),
+            _ => {
+                let error =
+                    Diagnostic::error(word.span, format!("unknown `usesrc` address `{}`", shown(word)));
+                sink.push(error.with_help(help));
+                None
+            }
+        },
+    }
 }

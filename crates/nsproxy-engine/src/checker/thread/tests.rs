@@ -32,6 +32,7 @@ fn checked() -> HealthSource {
         linger: false,
     };
     HealthSource::Checked(Box::new(CheckPlan {
+        interface: None,
         netns: None,
         source: None,
         script: Script::connect(connect),
@@ -59,6 +60,7 @@ fn tracks(server: &str) -> HealthSource {
 
 fn pools(servers: impl IntoIterator<Item = (String, HealthSource)>) -> Vec<PoolPlan> {
     let server = |(name, source)| ServerPlan {
+        source: None,
         name,
         target: Place::Ip {
             address: address().ip(),
