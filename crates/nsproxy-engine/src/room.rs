@@ -8,7 +8,7 @@ use crate::error::StartError;
 
 /// Descriptors for everything but those: standard streams, pollers, listeners, logs. Checks come on top.
 const RESERVED_DESCRIPTORS: u64 = 256;
-/// Receivers that do not read keep what their pipes hold: at most 256 MiB for each worker. Flows beyond go on by copying.
+/// Receivers that do not read keep what their pipes hold: at most 64 MiB for each worker. Flows beyond go on by copying.
 const PIPES_PER_WORKER: usize = 256;
 /// Sockets that a worker may have in stock for connections to come.
 const STOCK_PER_WORKER: usize = 256;

@@ -15,7 +15,7 @@ use crate::core::side::{Direction, Side};
 /// tens of milliseconds at most.
 const STEPS: u32 = 64;
 /// Bytes moved by one session in one turn.
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 1 << 18;
 
 /// How a turn has ended.
 #[derive(Debug, PartialEq, Eq)]

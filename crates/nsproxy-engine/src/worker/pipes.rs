@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 /// Wanted capacity. The kernel grants less to a user who is over `pipe-user-pages-soft` (pipe(7)); what it grants is used.
-const CAPACITY: i32 = 1 << 20;
+const CAPACITY: i32 = 1 << 18;
 /// Less than the default of 16 pages makes splicing slower than copying: such a pipe is of no use.
 const LEAST_CAPACITY: u32 = 1 << 16;
 
