@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{AccessFlags, dup2_stderr, dup2_stdin, dup2_stdout, eaccess, setsid};
 
 use crate::sys::{Fork, fork};
 
@@ -69,6 +69,18 @@ impl Daemon {
 pub(crate) struct PidFile(PathBuf);
 
 impl PidFile {
+    /// Whether it could be written, as far as that can be told beforehand: by a process that takes over from the one whose
+    /// file it is.
+    ///
+    /// # Errors
+    ///
+    /// It could not.
+    pub(crate) fn check(path: &Path) -> io::Result<()> {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = directory.unwrap_or_else(|| Path::new("."));
+        Ok(eaccess(directory, AccessFlags::W_OK | AccessFlags::X_OK)?)
+    }
+
     /// Writes it; one that is there already is replaced.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod rules;
 mod server;
 mod signals;
 mod sys;
+mod upgrade;
 
 use std::env;
 use std::process::ExitCode;

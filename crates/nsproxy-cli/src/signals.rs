@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 /// What a process is told by a signal.
@@ -17,6 +17,8 @@ pub(crate) enum Signal {
     Retire,
     /// SIGHUP: to read its configuration again.
     Reload,
+    /// SIGUSR2: to have a new process take its place.
+    Upgrade,
 }
 
 /// How often the process was told to stop: what waits for something can see that it need not.
@@ -31,7 +33,7 @@ impl Stops {
 
 /// Watches for signals for as long as the process lives. A third signal to stop ends the process.
 pub(crate) fn watch(mut tell: impl FnMut(Signal) + Send + 'static) -> io::Result<Stops> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2])?;
     let stops = Stops::default();
     let counted = stops.clone();
     thread::Builder::new()
@@ -41,6 +43,7 @@ pub(crate) fn watch(mut tell: impl FnMut(Signal) + Send + 'static) -> io::Result
                 let signal = match signal {
                     SIGHUP => Signal::Reload,
                     SIGUSR1 => Signal::Retire,
+                    SIGUSR2 => Signal::Upgrade,
                     _ => Signal::Stop,
                 };
                 if signal == Signal::Stop && counted.0.fetch_add(1, Ordering::Relaxed) >= 2 {

@@ -12,6 +12,7 @@ use crate::admission::Gate;
 use crate::checker::Checker;
 use crate::control::Control;
 use crate::error::ApplyError;
+use crate::handed_over::HandedOver;
 use crate::inbox::{self, Command, Mailbox};
 use crate::judge::count_sessions;
 use crate::listeners::{Listener, ListenerRegistry};
@@ -201,6 +202,26 @@ impl Handle {
     /// Closes every listener and resets every session.
     pub fn stop(&self) {
         self.end(|| Command::Stop);
+    }
+
+    /// Has the engine share its listeners with another process, which is given their sockets, and takes over from this one. The
+    /// engine goes on accepting; when it is drained or stopped, connections that wait are left to the other process. That has to
+    /// be told then, for its [`Handle::succeed`].
+    ///
+    /// Inherited listeners ([`Endpoint::Inherited`]) are not among them: the other process inherits them as this one has.
+    pub fn hand_over(&self) -> HandedOver {
+        let state = self.state();
+        let own = state.listeners.all().filter(|listener| listener.is_own());
+        HandedOver::new(own.cloned().collect())
+    }
+
+    /// The process that this engine has listeners from ([`Adopting`](crate::Adopting)) has let go of them. Connections of which
+    /// that one was told, and which it has not accepted, are found; the files of listeners at a path go with these from now on.
+    pub fn succeed(&self) {
+        for listener in self.state().listeners.all().filter(|listener| listener.is_own()) {
+            listener.set_shared(false);
+        }
+        self.tell(|| Command::LookAgain);
     }
 
     /// What was counted so far.

@@ -30,6 +30,8 @@ pub(crate) enum Command {
     EndSessions(Arc<balance::Load>, CloseReason),
     /// A place is free again.
     ResumeAccepting,
+    /// Connections may wait at a listener that nobody was told of.
+    LookAgain,
     /// Stop accepting for good; sessions that are left at the deadline are stopped.
     Drain(Instant),
     /// End every session now.

@@ -45,6 +45,7 @@ mod control;
 pub mod core;
 mod engine;
 mod error;
+mod handed_over;
 mod handle;
 mod health;
 mod inbox;
@@ -77,11 +78,12 @@ pub use self::core::rules;
 pub use self::core::side::{Direction, Side};
 pub use engine::{Engine, Settings, WaitError};
 pub use error::{ApplyError, StartError};
+pub use handed_over::HandedOver;
 pub use handle::{Handle, ListenerStatus};
 pub use health::HealthStatus;
 pub use observer::{Cause, Notice, Observer, SessionSummary, Silent};
 pub use opener::{
-    Family, InProcess, InProcessFrom, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation,
+    Adopting, Family, InProcess, InProcessFrom, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation,
     PrepareError, Prepared, STOCK_INTERVAL, SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{

@@ -14,6 +14,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use netns_core::NetnsId;
@@ -50,9 +51,9 @@ pub(crate) struct Listener {
     /// What changes while it listens.
     state: Mutex<State>,
     is_dual: bool,
-    /// Another process may share it.
-    is_inherited: bool,
-    _file: Option<SocketFile>,
+    /// Another process has it, or may have it, too.
+    is_shared: AtomicBool,
+    file: Option<SocketFile>,
 }
 
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Listener {
             // The file of an inherited one at a path is for whoever has made it to remove.
             Endpoint::Ip(_) | Endpoint::Inherited(_) => (bound(&socket)?, None),
             // In a process that has left its root directory since, the file cannot be found, and stays.
-            Endpoint::Unix(path) => (plan.address.clone(), SocketFile::at(path).ok()),
+            Endpoint::Unix(path) => (plan.address.clone(), SocketFile::of(&socket, path).ok()),
         };
         // What the plan leaves open is up to the namespace (`net.ipv6.bindv6only`).
         let is_dual = match &bound {
@@ -87,8 +88,8 @@ impl Listener {
                 gate: None,
             }),
             is_dual,
-            is_inherited: matches!(plan.address, Endpoint::Inherited(_)),
-            _file: file,
+            is_shared: AtomicBool::new(matches!(plan.address, Endpoint::Inherited(_))),
+            file,
         })
     }
 
@@ -134,10 +135,23 @@ impl Listener {
         &self.socket
     }
 
+    /// Whether it can be handed over: an inherited one is there for another process as it was for this one.
+    pub(crate) fn is_own(&self) -> bool {
+        !self.is_shared.load(Ordering::Relaxed)
+    }
+
+    /// From now on another process has the socket, too, and the file of one at a path; or no other has it any more.
+    pub(crate) fn set_shared(&self, is_shared: bool) {
+        self.is_shared.store(is_shared, Ordering::Relaxed);
+        if let Some(file) = &self.file {
+            file.set_left(is_shared);
+        }
+    }
+
     /// Stops listening at once, whoever of this process still holds the socket. One that other processes may share goes on
     /// listening, for them: what is not accepted here any more waits for them in its backlog.
     pub(crate) fn shut(&self) {
-        if !self.is_inherited {
+        if !self.is_shared.load(Ordering::Relaxed) {
             // It can only fail on a socket that does not listen any more.
             let _ = self.socket.shutdown(Shutdown::Both);
         }
@@ -145,7 +159,7 @@ impl Listener {
 }
 
 /// The address that a socket is bound to.
-fn bound(socket: &Socket) -> io::Result<Endpoint> {
+pub(crate) fn bound(socket: &Socket) -> io::Result<Endpoint> {
     let address = socket.local_addr()?;
     let path = || {
         let name = address.as_abstract_namespace().map(|name| [&[0], name].concat());
@@ -179,6 +193,10 @@ impl ListenerRegistry {
 
     pub(crate) fn insert(&mut self, key: ListenerKey, listener: Arc<Listener>) {
         self.listeners.insert(key, listener);
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        self.listeners.values()
     }
 
     pub(crate) fn remove(&mut self, key: &ListenerKey) -> Option<Arc<Listener>> {

@@ -5,7 +5,9 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::sys::socket::{getsockopt, sockopt};
 use socket2::{SockAddr, Socket};
 
 use crate::opener::Operation;
@@ -41,28 +43,33 @@ pub(crate) struct SocketFile {
     /// Device and inode: a path that names another file by then is left alone.
     identity: (u64, u64),
     /// Whether it is for somebody else to remove.
-    is_left: bool,
+    is_left: AtomicBool,
 }
 
 impl SocketFile {
-    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+    /// The file of this socket. It is left where it is while another process is the one that listens there: the one that this
+    /// process has the socket from.
+    pub(crate) fn of(socket: &Socket, path: &Path) -> io::Result<Self> {
         let identity = identity(path)?;
+        // For a listening socket, these are of the process that called `listen` (unix(7)).
+        let listening = getsockopt(socket, sockopt::PeerCredentials)?.pid();
         Ok(Self {
             path: path.to_owned(),
             identity,
-            is_left: false,
+            is_left: AtomicBool::new(u32::try_from(listening) != Ok(std::process::id())),
         })
     }
 
-    /// Lets go of the file, and leaves it where it is.
-    pub(crate) fn leave(mut self) {
-        self.is_left = true;
+    /// Whether the file is left where it is when this is dropped.
+    pub(crate) fn set_left(&self, is_left: bool) {
+        self.is_left.store(is_left, Ordering::Relaxed);
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if !self.is_left && identity(&self.path).is_ok_and(|now| now == self.identity) {
+        if !self.is_left.load(Ordering::Relaxed) && identity(&self.path).is_ok_and(|now| now == self.identity)
+        {
             // Whether it goes or not, nothing listens there any more; the next start replaces it.
             let _ = std::fs::remove_file(&self.path);
         }

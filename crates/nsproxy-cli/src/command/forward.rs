@@ -54,6 +54,7 @@ fn obey(signal: Signal, ending: &mut Ending) {
         // The terminal is gone, and whoever sat there cannot end this any more.
         Signal::Reload if io::stderr().is_terminal() => drop(ending.stop(None)),
         Signal::Reload => log::complain("nsproxy: SIGHUP: there is no configuration to read again"),
+        Signal::Upgrade => log::complain("nsproxy: SIGUSR2: only `nsproxy run` can be upgraded"),
     }
 }
 

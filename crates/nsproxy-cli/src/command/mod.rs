@@ -10,6 +10,7 @@ mod run;
 use std::process::ExitCode;
 
 use crate::args::{Args, AsHaproxy, Command};
+use crate::upgrade::Invocation;
 use anyhow::Context as _;
 use run::Ground;
 
@@ -18,7 +19,10 @@ pub(crate) fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
         return as_haproxy(&args.as_haproxy);
     };
     match command {
-        Command::Run(args) => run::run(&args.files, args.verbose, Ground::AsConfigured),
+        Command::Run(args) => {
+            let invocation = Invocation::of_this_process();
+            run::run(&args.files, args.verbose, Ground::AsConfigured, invocation)
+        }
         Command::Check(args) => check::check(&args.files),
         Command::Config(args) => config::config(&args),
         Command::Forward(args) => forward::forward(&args),
@@ -30,6 +34,7 @@ pub(crate) fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
 
 /// What `haproxy` would do with these arguments.
 fn as_haproxy(args: &AsHaproxy) -> anyhow::Result<ExitCode> {
+    let invocation = Invocation::of_this_process();
     if let Some(directory) = &args.directory {
         std::env::set_current_dir(directory)
             .with_context(|| format!("cannot change to {}", directory.display()))?;
@@ -42,7 +47,7 @@ fn as_haproxy(args: &AsHaproxy) -> anyhow::Result<ExitCode> {
             (None, true) => Ground::Background,
             (None, false) => Ground::AsConfigured,
         };
-        run::run(&args.files, false, ground)
+        run::run(&args.files, false, ground, invocation)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use anyhow::Context as _;
@@ -16,8 +16,9 @@ use crate::args::Files;
 use crate::daemon::{Daemon, PidFile};
 use crate::files::ConfigFiles;
 use crate::identity::Identity;
-use crate::log::{self, Level, Log};
+use crate::log::{self, Level, Log, Writer};
 use crate::server::{Event, Server};
+use crate::upgrade::{Invocation, Predecessor};
 use crate::{limits, namespaces, plan, signals};
 
 /// Where the process is meant to be.
@@ -31,65 +32,143 @@ pub(crate) enum Ground {
     Foreground,
 }
 
-pub(crate) fn run(files: &Files, is_verbose: bool, ground: Ground) -> anyhow::Result<ExitCode> {
-    let mut files = ConfigFiles::of(files);
-    let config = check::load(&files)?;
-    let global = &config.global;
-    let plan = plan::plan(&config);
-    anyhow::ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
-    let identity = Identity::of(global, &plan)?;
-    // Before any thread is started: a child has only the one that made it.
-    let daemon = ground.is_background(global).then(Daemon::start).transpose();
-    let daemon = daemon.context("cannot go on in the background")?;
-    let pid_file = global.pidfile.as_deref().map(|path| {
-        PidFile::write(path).with_context(|| format!("cannot write the pidfile {}", path.display()))
-    });
-    let pid_file = pid_file.transpose()?;
-    limits::set_open_files(global.open_files)?;
-    let settings = settings(global, &plan);
-    namespaces::warn_about_missing(&plan);
-    let root = identity.leaves_root().then(Root::current).transpose();
-    let root = root.context("cannot keep the root directory open")?.map(Arc::new);
-    if let Some(root) = &root {
-        let kept = files.keep(Arc::clone(root));
-        kept.context("cannot keep the directory that it was started in")?;
-    }
-    let opener = Prepared::open(&plan, opener(root.clone()))?;
-    nsproxy_log::read_time_zone();
-    // The last moment at which there is one thread.
-    identity.assume()?;
-    let (log, writer) = Log::start(if is_verbose {
+/// Runs until the end, in the place of the process that has started this one for that purpose, if one has.
+pub(crate) fn run(
+    files: &Files,
+    is_verbose: bool,
+    ground: Ground,
+    invocation: Invocation,
+) -> anyhow::Result<ExitCode> {
+    let predecessor = Predecessor::of_this_process()?;
+    let level = if is_verbose {
         Level::Sessions
     } else {
         Level::Failures
-    })
-    .context("cannot start the log")?;
-    let log = Arc::new(log);
-    let engine = Engine::start(&settings, Arc::new(opener), Arc::clone(&log) as Arc<dyn Observer>)?;
-    let (told, events) = channel();
-    let tell = told.clone();
-    let stops = signals::watch(move |signal| {
-        // Without a receiver the process is about to end.
-        let _ = tell.send(Event::Signal(signal));
-    })
-    .context("cannot watch for signals")?;
-    let mut server = Server::new(files, engine.handle(), log, root, stops);
-    for listener in &server.begin(config, plan)? {
-        log::complain(&format!("nsproxy: {}", log::Listens(listener)));
+    };
+    let started = Started::start(files, level, ground, predecessor.as_ref(), invocation);
+    let started = started.inspect_err(|error| {
+        if let Some(predecessor) = &predecessor {
+            predecessor.disappoint(error);
+        }
+    })?;
+    started.serve(predecessor)
+}
+
+/// A server that relays, and what is to be done at its end.
+struct Started {
+    server: Server,
+    engine: Engine,
+    events: Receiver<Event>,
+    writer: Writer,
+    daemon: Option<Daemon>,
+    pid_file: Option<PidFile>,
+}
+
+impl Started {
+    /// Everything in its order: what takes privileges, or a single thread, comes first.
+    fn start(
+        files: &Files,
+        level: Level,
+        ground: Ground,
+        predecessor: Option<&Predecessor>,
+        invocation: Invocation,
+    ) -> anyhow::Result<Self> {
+        let mut files = ConfigFiles::of(files);
+        let config = check::load(&files)?;
+        let global = &config.global;
+        let plan = plan::plan(&config);
+        anyhow::ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
+        let identity = Identity::of(global, &plan)?;
+        // A process that takes over is in the background if the other one is. A child has only the thread that made it.
+        let daemon = (predecessor.is_none() && ground.is_background(global)).then(Daemon::start);
+        let daemon = daemon.transpose().context("cannot go on in the background")?;
+        let pid_file = pid_file(global, predecessor)?;
+        limits::set_open_files(global.open_files)?;
+        let settings = settings(global, &plan);
+        namespaces::warn_about_missing(&plan);
+        let root = identity.leaves_root().then(Root::current).transpose();
+        let root = root.context("cannot keep the root directory open")?.map(Arc::new);
+        if let Some(root) = &root {
+            let kept = files.keep(Arc::clone(root));
+            kept.context("cannot keep the directory that it was started in")?;
+        }
+        let mut opener = opener(root.clone());
+        let adopting = predecessor.map(|predecessor| predecessor.sockets(Arc::clone(&opener)));
+        let adopting = adopting.transpose()?;
+        if let Some(adopting) = &adopting {
+            opener = Arc::clone(adopting) as Arc<dyn OpenerFactory>;
+        }
+        let opener = Prepared::open(&plan, opener)?;
+        nsproxy_log::read_time_zone();
+        // The last moment at which there is one thread.
+        identity.assume()?;
+        let (log, writer) = Log::start(level).context("cannot start the log")?;
+        let log = Arc::new(log);
+        let observer = Arc::clone(&log) as Arc<dyn Observer>;
+        let engine = Engine::start(&settings, Arc::new(opener), observer)?;
+        let (told, events) = channel();
+        let tell = told.clone();
+        let stops = signals::watch(move |signal| {
+            // Without a receiver the process is about to end.
+            let _ = tell.send(Event::Signal(signal));
+        });
+        let stops = stops.context("cannot watch for signals")?;
+        let mut server = Server::new(files, engine.handle(), log, root, (stops, told), invocation);
+        for listener in &server.begin(config, plan)? {
+            log::complain(&format!("nsproxy: {}", log::Listens(listener)));
+        }
+        for address in adopting.iter().flat_map(|adopting| adopting.release()) {
+            log::complain(&format!("nsproxy: does not listen at {address} any more"));
+        }
+        Ok(Self {
+            server,
+            engine,
+            events,
+            writer,
+            daemon,
+            pid_file,
+        })
     }
-    if let Some(daemon) = daemon {
-        daemon.ready().context("cannot let go of the terminal")?;
+
+    /// Relays until the end.
+    fn serve(self, predecessor: Option<Predecessor>) -> anyhow::Result<ExitCode> {
+        let Self {
+            server,
+            engine,
+            events,
+            writer,
+            daemon,
+            mut pid_file,
+        } = self;
+        if let Some(daemon) = daemon {
+            daemon.ready().context("cannot let go of the terminal")?;
+        }
+        if let Some(predecessor) = predecessor {
+            pid_file = server.take_over(predecessor);
+        }
+        let stats = server.serve(engine, &events)?;
+        drop(pid_file);
+        writer.finish(&format!(
+            "nsproxy: ended after {} ({} failed), {} bytes up, {} bytes down\n",
+            super::counted(stats.accepted, "session"),
+            stats.failed,
+            stats.bytes_up,
+            stats.bytes_down
+        ));
+        Ok(ExitCode::SUCCESS)
     }
-    let stats = server.serve(engine, &events, told)?;
-    drop(pid_file);
-    writer.finish(&format!(
-        "nsproxy: ended after {} ({} failed), {} bytes up, {} bytes down\n",
-        super::counted(stats.accepted, "session"),
-        stats.failed,
-        stats.bytes_up,
-        stats.bytes_down
-    ));
-    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the file with the number of the process; of one that takes over, when it has.
+fn pid_file(global: &Global, predecessor: Option<&Predecessor>) -> anyhow::Result<Option<PidFile>> {
+    let Some(path) = &global.pidfile else {
+        return Ok(None);
+    };
+    let written = match predecessor {
+        None => PidFile::write(path).map(Some),
+        Some(_) => PidFile::check(path).map(|()| None),
+    };
+    written.with_context(|| format!("cannot write the pidfile {}", path.display()))
 }
 
 impl Ground {

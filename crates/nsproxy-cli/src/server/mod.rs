@@ -4,12 +4,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `reload.rs` | from one configuration to the next |
+//! | `upgrade.rs` | from one process to the next |
 //! | `fixed.rs` | what the next one cannot change |
 //! | `ending.rs` | how it comes to its end |
 
 mod ending;
 mod fixed;
 mod reload;
+mod upgrade;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -23,10 +25,12 @@ use nsproxy_engine::{Engine, Handle, ListenerStatus, Plan, Stats, WaitError};
 use nsproxy_log::Level as Severity;
 
 pub(crate) use self::ending::Ending;
+use self::ending::Given;
 use crate::files::ConfigFiles;
 use crate::log::{Log, SessionLogs, Targets};
 use crate::names::Names;
 use crate::signals::{Signal, Stops};
+use crate::upgrade::{Invocation, Succession, Successor};
 
 /// How often it is looked whether sessions have let go of logs that are not configured any more.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -36,6 +40,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 pub(crate) enum Event {
     /// It is told to do something.
     Signal(Signal),
+    /// A new process has taken over, or has failed to.
+    Upgraded(Succession),
     /// The engine has ended.
     Ended(Result<Stats, WaitError>),
 }
@@ -53,6 +59,11 @@ pub(crate) struct Server {
     config: Config,
     /// Listeners of it.
     listeners: usize,
+    /// To be told of events.
+    told: Sender<Event>,
+    /// How a new process is started in the place of this one, and the one that was.
+    invocation: Invocation,
+    successor: Option<Successor>,
 }
 
 impl Server {
@@ -61,7 +72,8 @@ impl Server {
         engine: Handle,
         log: Arc<Log>,
         root: Option<Arc<Root>>,
-        stops: Stops,
+        (stops, told): (Stops, Sender<Event>),
+        invocation: Invocation,
     ) -> Self {
         Self {
             names: Names::new(engine.clone(), Arc::clone(&log), root),
@@ -73,6 +85,9 @@ impl Server {
             stops,
             config: Config::default(),
             listeners: 0,
+            told,
+            invocation,
+            successor: None,
         }
     }
 
@@ -93,12 +108,8 @@ impl Server {
     /// # Errors
     ///
     /// A worker has failed.
-    pub(crate) fn serve(
-        mut self,
-        engine: Engine,
-        events: &Receiver<Event>,
-        told: Sender<Event>,
-    ) -> anyhow::Result<Stats> {
+    pub(crate) fn serve(mut self, engine: Engine, events: &Receiver<Event>) -> anyhow::Result<Stats> {
+        let told = self.told.clone();
         thread::Builder::new()
             .name("nsproxy-wait".to_owned())
             .spawn(move || {
@@ -109,6 +120,7 @@ impl Server {
         let outcome = loop {
             match events.recv_timeout(BETWEEN_LOOKS) {
                 Ok(Event::Signal(signal)) => self.on_signal(signal),
+                Ok(Event::Upgraded(succession)) => self.on_upgraded(succession),
                 Ok(Event::Ended(outcome)) => break outcome,
                 Err(RecvTimeoutError::Timeout) => self.targets.release_unused(),
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine has ended without a word"),
@@ -122,12 +134,18 @@ impl Server {
     }
 
     fn on_signal(&mut self, signal: Signal) {
-        let limit = self.config.global.hard_stop_after;
-        let given = match signal {
-            Signal::Reload => return self.reload(),
-            Signal::Retire => self.ending.retire(limit),
-            Signal::Stop => self.ending.stop(limit),
-        };
+        match signal {
+            Signal::Reload => self.reload(),
+            Signal::Upgrade => self.upgrade(),
+            Signal::Retire => self.drain(Ending::retire),
+            Signal::Stop => self.drain(Ending::stop),
+        }
+    }
+
+    /// Comes to an end, in this way.
+    fn drain(&mut self, way: impl FnOnce(&mut Ending, Option<Duration>) -> Given) {
+        self.abandon_upgrade();
+        let given = way(&mut self.ending, self.config.global.hard_stop_after);
         self.say(
             Severity::Notice,
             format_args!("draining sessions={} limit={given}", self.engine.sessions()),

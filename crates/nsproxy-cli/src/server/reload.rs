@@ -32,6 +32,8 @@ impl Server {
 
     fn try_reload(&mut self) -> anyhow::Result<Changes> {
         ensure!(!self.ending.has_begun(), "nsproxy is about to end");
+        // The new process has read the configuration already, or is about to.
+        ensure!(self.successor.is_none(), "an upgrade is under way");
         let config = check::load(&self.files)?;
         let plan = plan::plan(&config);
         ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);

@@ -56,16 +56,26 @@ pub(crate) fn get() -> io::Result<Sets> {
 /// Leaves the calling thread these capabilities and no others: they are in effect, and no program that it starts inherits
 /// them. What is not permitted now cannot be had.
 pub(crate) fn leave_only(kept: Bits) -> io::Result<()> {
+    set(kept, 0)
+}
+
+/// The calling thread keeps what it is permitted, and a program that it starts may inherit these.
+pub(crate) fn set_inheritable(inheritable: Bits) -> io::Result<()> {
+    set(get()?.permitted, inheritable)
+}
+
+fn set(permitted: Bits, inheritable: Bits) -> io::Result<()> {
     let mut header = HEADER;
-    let half = |bits: Bits| {
-        let bits = u32::try_from(bits & Bits::from(u32::MAX)).unwrap_or_default();
-        Half {
-            effective: bits,
-            permitted: bits,
-            inheritable: 0,
-        }
+    let low = |bits: Bits| u32::try_from(bits & Bits::from(u32::MAX)).unwrap_or_default();
+    let half = |permitted: Bits, inheritable: Bits| Half {
+        effective: low(permitted),
+        permitted: low(permitted),
+        inheritable: low(inheritable),
     };
-    let halves = [half(kept), half(kept >> 32)];
+    let halves = [
+        half(permitted, inheritable),
+        half(permitted >> 32, inheritable >> 32),
+    ];
     // SAFETY: the kernel reads the header and, for this version, two halves, which are there.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, halves.as_ptr()) };
     if result == 0 {

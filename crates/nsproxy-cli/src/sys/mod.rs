@@ -7,5 +7,6 @@
 
 pub(crate) mod capset;
 mod fork;
+pub(crate) mod handover;
 
 pub(crate) use fork::{Fork, fork};

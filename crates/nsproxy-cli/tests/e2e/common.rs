@@ -6,6 +6,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nsproxy_testkit::{
@@ -236,4 +237,18 @@ pub(crate) fn divert(w: &World, nft: &Program, netns: &Netns, (link, port): (&st
     netns.output(command).expect_success();
     netns.ip("rule add fwmark 1 lookup 100");
     netns.ip("route add local 0.0.0.0/0 dev lo table 100");
+}
+
+/// Clients that connect to an echo, ask, and leave, one after the other. `done` counts them.
+pub(crate) fn storm(netns: &Netns, address: &str, until: &AtomicBool, done: &AtomicUsize) {
+    netns.run(|| {
+        while !until.load(Ordering::Relaxed) {
+            let client = Peer::connect(address);
+            client.send("ping");
+            client.expect("ping");
+            client.half_close();
+            client.expect_eof();
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+    });
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use nsproxy_testkit::{Netns, Program, Running, Service, World, require, skip, world};
+use nsproxy_testkit::{
+    DEFAULT_DEADLINE, Netns, Program, Running, Service, World, eventually, require, skip, world,
+};
 
 use crate::common::{
     DEFAULTS, connect_from, exchange, joined, line_with, nsproxy, peer_ip, run, soon, take_all,
@@ -389,5 +391,39 @@ fn behind_chroot_and_user_a_reload_reads_the_same_files_and_opens_what_it_may() 
         );
         expect_reply(w.home(), "127.0.0.1:80", "blue");
         expect_reply(w.home(), "127.0.0.1:8002", "blue");
+    });
+}
+
+#[test]
+fn behind_user_a_new_process_has_what_the_old_one_kept() {
+    world_with_users("identity-upgrade", |w| {
+        let (_blue, _service) = service(w, "blue");
+        let config = |global: &str| {
+            format!(
+                "global\n  nbthread 2\n{global}{DEFAULTS}listen l\n  bind 127.0.0.1:80\n  \
+                 server s 127.0.0.1:9000 namespace blue\n"
+            )
+        };
+        let running = start_readable(w, &config("  user nobody\n"));
+        expect_nobody(running.pid(), SYS_ADMIN);
+        running.signal(Signal::SIGUSR2);
+        let line = line_with(&running, &["upgraded pid="]);
+        let pid = line.rsplit_once("pid=").unwrap().1.parse().unwrap();
+        running.wait().expect_code(0);
+        expect_nobody(pid, SYS_ADMIN);
+        // At a privileged port, and in a namespace that takes a privilege to enter.
+        expect_reply(w.home(), "127.0.0.1:80", "blue");
+        let pid = Pid::from_raw(i32::try_from(pid).unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
+        eventually(DEFAULT_DEADLINE, "the end of the new process", || {
+            (!Path::new(&format!("/proc/{pid}/exe")).exists()).then_some(())
+        });
+        // Behind `chroot` there is nothing to start.
+        let jail = w.path("jail");
+        fs::create_dir(&jail).unwrap();
+        let running = start_readable(w, &config(&format!("  chroot {}\n", jail.display())));
+        running.signal(Signal::SIGUSR2);
+        line_with(&running, &["upgrade-failed", "behind `chroot`"]);
+        expect_reply(w.home(), "127.0.0.1:80", "blue");
     });
 }

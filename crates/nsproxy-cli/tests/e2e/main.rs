@@ -27,3 +27,4 @@ mod sockets;
 mod tenants;
 mod timeouts;
 mod transfer;
+mod upgrade;

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use nsproxy_testkit::{
-    DEFAULT_DEADLINE, DnsAnswer, Netns, Peer, Running, Service, Signal, World, eventually, world,
+    DEFAULT_DEADLINE, DnsAnswer, Netns, Running, Service, Signal, World, eventually, world,
 };
 
-use crate::common::{DEFAULTS, exchange, line_with, run, soon, wait_until_refused};
+use crate::common::{DEFAULTS, exchange, line_with, run, soon, storm, wait_until_refused};
 use crate::names::etc;
 
 /// `l` at port 8000 to this port, with these lines of `global`.
@@ -271,22 +271,6 @@ fn a_changed_host_name_is_looked_up_before_it_counts_and_the_old_one_is_not_aske
     });
 }
 
-/// Clients that connect, ask, and leave, one after the other.
-fn storm(netns: &Netns, until: &AtomicBool, done: &AtomicUsize) {
-    while !until.load(Ordering::Relaxed) {
-        netns.run(|| {
-            for _ in 0..20 {
-                let client = Peer::connect("127.0.0.1:8000");
-                client.send("ping");
-                client.expect("ping");
-                client.half_close();
-                client.expect_eof();
-                done.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    }
-}
-
 #[test]
 fn twenty_reloads_under_load_lose_no_connection() {
     world("reload-load", |w| {
@@ -306,7 +290,7 @@ fn twenty_reloads_under_load_lose_no_connection() {
         let (until, done) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
             let clients: Vec<_> = (0..16)
-                .map(|_| scope.spawn(|| storm(w.home(), &until, &done)))
+                .map(|_| scope.spawn(|| storm(w.home(), "127.0.0.1:8000", &until, &done)))
                 .collect();
             for round in 0..20 {
                 let before = done.load(Ordering::Relaxed);

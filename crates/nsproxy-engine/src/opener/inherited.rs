@@ -15,17 +15,22 @@ use crate::sys;
 pub(super) fn take(descriptor: RawFd) -> Result<Socket, Failure> {
     let failed = |error| (Operation::Inherit(descriptor), error);
     let socket = Socket::from(sys::duplicate(descriptor).map_err(failed)?);
-    let is_stream = socket.r#type().map_err(failed)? == Type::STREAM;
-    let domain = socket.domain().map_err(failed)?;
-    let is_known = matches!(domain, Domain::IPV4 | Domain::IPV6 | Domain::UNIX);
-    let wrong = |what| Err(failed(io::Error::new(io::ErrorKind::InvalidInput, what)));
+    check(&socket).map_err(failed)?;
+    Ok(socket)
+}
+
+/// Whether it is one that a relay can listen at.
+pub(super) fn check(socket: &Socket) -> io::Result<()> {
+    let is_stream = socket.r#type()? == Type::STREAM;
+    let is_known = matches!(socket.domain()?, Domain::IPV4 | Domain::IPV6 | Domain::UNIX);
+    let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     if !is_stream || !is_known {
         return wrong("it is no socket of TCP and no unix stream socket");
     }
     if socket.peer_addr().is_ok() {
         return wrong("it is a connection");
     }
-    Ok(socket)
+    Ok(())
 }
 
 /// Gives it the options that relayed connections have, and listens unless it does.
@@ -36,18 +41,26 @@ pub(super) fn listen(
     options: &ListenerTuning,
 ) -> Result<(), Failure> {
     let failed = |error| (Operation::Inherit(descriptor), error);
-    // Shared with whoever has the socket too; without it, one worker would wait for a connection that another one took.
-    option("O_NONBLOCK", socket.set_nonblocking(true))?;
+    set_up(socket, transparent)?;
     if socket.domain().map_err(failed)? != Domain::UNIX {
-        tune(socket)?;
         tuning::begin(socket, options)?;
-        let address = socket.local_addr().map_err(failed)?.as_socket();
-        if let Some(address) = address.filter(|_| transparent) {
-            set_transparent(socket, &address)?;
-        }
     }
     if socket.is_listener().map_err(failed)? && options.backlog.is_none() {
         return Ok(());
     }
     socket.listen(tuning::backlog(options)).map_err(failed)
+}
+
+/// Gives it the options that relayed connections have.
+pub(super) fn set_up(socket: &Socket, transparent: bool) -> Result<(), Failure> {
+    // Shared with whoever has the socket too; without it, one worker would wait for a connection that another one took.
+    option("O_NONBLOCK", socket.set_nonblocking(true))?;
+    let address = socket.local_addr().ok();
+    if let Some(address) = address.and_then(|address| address.as_socket()) {
+        tune(socket)?;
+        if transparent {
+            set_transparent(socket, &address)?;
+        }
+    }
+    Ok(())
 }

@@ -5,11 +5,13 @@
 //! namespaces. [`InProcess`] switches the calling thread and answers at once; a privileged broker in another process that
 //! passes sockets over a unix socket, or an embedding program's own way, fits in the same place.
 
+mod adopting;
 mod in_process;
 mod inherited;
 mod prepared;
 mod tuning;
 
+pub use adopting::Adopting;
 pub use in_process::{InProcess, InProcessFrom};
 pub use prepared::{PrepareError, Prepared};
 pub(crate) use tuning::{change, keep_alive};

@@ -111,7 +111,7 @@ impl Waiting {
             SocketKind::Listener {
                 address: Endpoint::Unix(path),
                 ..
-            } => SocketFile::at(path).ok(),
+            } => SocketFile::of(&socket, path).ok(),
             _ => None,
         };
         Self { socket, file }
@@ -120,7 +120,7 @@ impl Waiting {
     /// For a listener that takes care of its file.
     fn hand_over(self) -> Socket {
         if let Some(file) = self.file {
-            file.leave();
+            file.set_left(true);
         }
         self.socket
     }

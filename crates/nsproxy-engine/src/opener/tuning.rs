@@ -9,41 +9,50 @@ use std::time::Duration;
 
 use socket2::{Socket, TcpKeepalive};
 
+use super::Operation;
 use super::in_process::{BACKLOG, Failure, option};
 use crate::plan::{KeepAlive, ListenerTuning};
 use crate::sys;
 
 /// For a TCP socket that does not listen yet. The backlog is left to [`backlog`].
 pub(super) fn begin(socket: &Socket, tuning: &ListenerTuning) -> Result<(), Failure> {
-    set(socket, &ListenerTuning::default(), tuning)
+    set(socket, Some(&ListenerTuning::default()), tuning)
 }
 
-/// For a TCP socket that was `before` so.
-fn set(socket: &Socket, before: &ListenerTuning, tuning: &ListenerTuning) -> Result<(), Failure> {
-    if before.max_segment != tuning.max_segment {
+/// For a TCP socket that listens, and was nobody knows how.
+pub(super) fn impose(socket: &Socket, tuning: &ListenerTuning) -> Result<(), Failure> {
+    set(socket, None, tuning)?;
+    socket
+        .listen(backlog(tuning))
+        .map_err(|error| (Operation::SetOption("the backlog"), error))
+}
+
+/// For a TCP socket that was `before` so, if that is known.
+fn set(socket: &Socket, before: Option<&ListenerTuning>, tuning: &ListenerTuning) -> Result<(), Failure> {
+    if before.is_none_or(|before| before.max_segment != tuning.max_segment) {
         let bytes = tuning.max_segment.map_or(0, NonZeroU16::get);
         option("TCP_MAXSEG", socket.set_tcp_mss(bytes.into()))?;
     }
-    if before.user_timeout != tuning.user_timeout {
+    if before.is_none_or(|before| before.user_timeout != tuning.user_timeout) {
         option(
             "TCP_USER_TIMEOUT",
             socket.set_tcp_user_timeout(tuning.user_timeout),
         )?;
     }
-    if before.defer_accept != tuning.defer_accept {
+    if before.is_none_or(|before| before.defer_accept != tuning.defer_accept) {
         option(
             "TCP_DEFER_ACCEPT",
             sys::set_tcp_option(socket, libc::TCP_DEFER_ACCEPT, tuning.defer_accept.into()),
         )?;
     }
     let queue = |tuning: &ListenerTuning| if tuning.fast_open { backlog(tuning) } else { 0 };
-    if queue(before) != queue(tuning) {
+    if before.is_none_or(|before| queue(before) != queue(tuning)) {
         option(
             "TCP_FASTOPEN",
             sys::set_tcp_option(socket, libc::TCP_FASTOPEN, queue(tuning)),
         )?;
     }
-    if before.keep_alive != tuning.keep_alive {
+    if before.is_none_or(|before| before.keep_alive != tuning.keep_alive) {
         match tuning.keep_alive {
             None => option("SO_KEEPALIVE", socket.set_keepalive(false))?,
             Some(probes) => option("SO_KEEPALIVE", keep_alive(socket, probes))?,
@@ -63,7 +72,7 @@ pub(super) fn backlog(tuning: &ListenerTuning) -> i32 {
 /// For a socket that listens: from one tuning to the next one, without a moment at which it does not listen.
 pub(crate) fn change(socket: &Socket, before: &ListenerTuning, tuning: &ListenerTuning) -> io::Result<()> {
     if socket.domain()? != socket2::Domain::UNIX {
-        set(socket, before, tuning).map_err(|(_, error)| error)?;
+        set(socket, Some(before), tuning).map_err(|(_, error)| error)?;
     }
     if backlog(before) != backlog(tuning) {
         socket.listen(backlog(tuning))?;

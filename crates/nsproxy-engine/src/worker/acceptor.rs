@@ -150,6 +150,14 @@ impl Acceptor {
         }
     }
 
+    /// Has the poller tell again of every listener at which connections wait.
+    pub(super) fn look_again(&mut self, poll: &Poll, now: Moment) {
+        for listening in &mut self.listeners {
+            pause(poll, listening);
+        }
+        self.resume(poll, now);
+    }
+
     /// When to [`Acceptor::resume`] after a failure, if one has been.
     #[inline]
     pub(super) fn resume_at(&self) -> Option<Moment> {

@@ -30,6 +30,7 @@ impl Worker {
                 Command::Called(waiter) => self.on_called(waiter),
                 Command::EndSessions(load, reason) => self.end_sessions_of(&load, reason),
                 Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
+                Command::LookAgain => self.acceptor.look_again(&self.poll, self.resources.now()),
                 Command::Drain(deadline) => {
                     self.acceptor.unlisten_all(&self.poll);
                     self.drain_until =

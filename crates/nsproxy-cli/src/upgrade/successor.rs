@@ -1,0 +1,258 @@
+//! The process that takes over from this one.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use nix::sys::socket::{
+    AddressFamily, Shutdown, SockFlag, SockType, setsockopt, shutdown, socketpair, sockopt,
+};
+use nix::sys::time::{TimeVal, TimeValLike as _};
+use nsproxy_engine::HandedOver;
+
+use super::{ALL, CHANNEL, FAILED, READY, SOCKETS, VERSION};
+use crate::sys::handover;
+
+/// Between two looks whether the engine has let go of its listeners.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+/// How long that is waited for.
+const RELEASE: Duration = Duration::from_secs(10);
+
+/// How this process was started.
+#[derive(Debug, Clone)]
+pub(crate) struct Invocation {
+    program: OsString,
+    arguments: Vec<OsString>,
+    directory: PathBuf,
+}
+
+impl Invocation {
+    /// As it is now: to be asked for before the process changes its directory.
+    pub(crate) fn of_this_process() -> Self {
+        let mut arguments = env::args_os();
+        Self {
+            program: arguments.next().unwrap_or_default(),
+            arguments: arguments.collect(),
+            // One without a name is not there any more: relative paths have led nowhere then, and lead nowhere still.
+            directory: env::current_dir().unwrap_or_default(),
+        }
+    }
+
+    /// The same program with the same arguments. Where it is named without a slash, it is looked for in `PATH` again.
+    fn command(&self) -> Command {
+        let mut command = if self.program.as_encoded_bytes().contains(&b'/') {
+            Command::new(self.directory.join(&self.program))
+        } else {
+            Command::new(&self.program)
+        };
+        command.arg0(&self.program).args(&self.arguments);
+        if !self.directory.as_os_str().is_empty() {
+            command.current_dir(&self.directory);
+        }
+        command
+    }
+}
+
+/// A new process, and whether it takes over.
+#[derive(Debug)]
+pub(crate) struct Successor {
+    channel: Arc<OwnedFd>,
+    handed: Arc<HandedOver>,
+}
+
+/// What has become of it.
+#[derive(Debug)]
+pub(crate) enum Succession {
+    /// It relays; its number.
+    Done(u32),
+    /// It has ended, and why.
+    Failed(anyhow::Error),
+}
+
+impl Successor {
+    /// Starts it, and tells later what has become of it. It has this long.
+    ///
+    /// # Errors
+    ///
+    /// There can be no such process.
+    pub(crate) fn start(
+        invocation: &Invocation,
+        handed: HandedOver,
+        patience: Duration,
+        tell: impl FnOnce(Succession) + Send + 'static,
+    ) -> anyhow::Result<Self> {
+        let handed = Arc::new(handed);
+        let started = start(invocation.command(), patience);
+        let (child, channel) = match started {
+            Ok(started) => started,
+            Err(error) => {
+                handed.take_back();
+                return Err(error);
+            }
+        };
+        let channel = Arc::new(channel);
+        let (its_channel, its_handed) = (Arc::clone(&channel), Arc::clone(&handed));
+        let spawned = thread::Builder::new()
+            .name("nsproxy-upgrade".to_owned())
+            .spawn(move || {
+                accompany(child, &its_channel, &its_handed, patience, tell);
+                // The end of the channel tells the new process that no connection is kept from it any more.
+                drop(its_channel);
+            });
+        if let Err(error) = spawned {
+            // The new process sees the end of the channel before it was given anything.
+            handed.take_back();
+            return Err(error).context("cannot wait for the new process");
+        }
+        Ok(Self { channel, handed })
+    }
+
+    /// It is not wanted any more.
+    pub(crate) fn abandon(&self) {
+        self.handed.take_back();
+        // Whoever waits for a word of it sees an end, and ends it.
+        let _ = shutdown(self.channel.as_raw_fd(), Shutdown::Both);
+    }
+}
+
+fn start(mut command: Command, patience: Duration) -> anyhow::Result<(Child, OwnedFd)> {
+    let pair = socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    );
+    let (ours, theirs) = pair.context("cannot make a channel to the new process")?;
+    // A program that is something else reads nothing.
+    let limit = TimeVal::milliseconds(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX));
+    setsockopt(&ours, sockopt::SendTimeout, &limit).context("cannot limit a channel")?;
+    setsockopt(&ours, sockopt::ReceiveTimeout, &limit).context("cannot limit a channel")?;
+    command.env(CHANNEL, theirs.as_raw_fd().to_string());
+    handover::pass_on(&mut command, theirs.as_fd());
+    let child = command
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
+    Ok((child, ours))
+}
+
+/// Gives the new process the sockets, waits for its word, and tells what it was; then until the engine has let go of them.
+fn accompany(
+    mut child: Child,
+    channel: &OwnedFd,
+    handed: &HandedOver,
+    patience: Duration,
+    tell: impl FnOnce(Succession),
+) {
+    match converse(channel, handed, patience) {
+        Ok(()) => tell(Succession::Done(child.id())),
+        Err(error) => {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let error = match child.wait() {
+                Ok(status) if status.code().is_some() => error.context(format!("it ended with {status}")),
+                _ => error,
+            };
+            handed.take_back();
+            return tell(Succession::Failed(error));
+        }
+    }
+    let deadline = Instant::now() + RELEASE;
+    while !handed.are_released() && Instant::now() < deadline {
+        thread::park_timeout(BETWEEN_LOOKS);
+    }
+}
+
+/// Hands the sockets over, and waits for the word that the new process relays.
+fn converse(channel: &OwnedFd, handed: &HandedOver, patience: Duration) -> anyhow::Result<()> {
+    match send(channel, handed) {
+        // One that has ended may have said why.
+        Err(error) if is_gone(&error) => {}
+        sent => sent.context("cannot hand the listeners over")?,
+    }
+    let mut received = handover::receive(channel);
+    if received.as_ref().is_err_and(is_gone) {
+        // The same is told first here, too, and once.
+        received = handover::receive(channel);
+    }
+    let (text, _) = match received {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            bail!(
+                "it has not said within {} that it relays",
+                humantime::format_duration(patience)
+            )
+        }
+        received => received.context("cannot hear the new process")?,
+    };
+    match text.strip_prefix(FAILED) {
+        _ if text == READY => Ok(()),
+        Some(why) => bail!("{}", String::from_utf8_lossy(why)),
+        None if text.is_empty() => bail!("it has not said that it relays"),
+        None => bail!("it says `{}`", text.escape_ascii()),
+    }
+}
+
+fn send(channel: &OwnedFd, handed: &HandedOver) -> io::Result<()> {
+    let sockets: Vec<BorrowedFd<'_>> = handed.sockets().collect();
+    handover::send(channel, VERSION, &[])?;
+    for some in sockets.chunks(handover::MOST_AT_A_TIME) {
+        handover::send(channel, SOCKETS, some)?;
+    }
+    handover::send(channel, ALL, &[])
+}
+
+/// Whether the process at the other end has ended.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use nsproxy_engine::{Engine, InProcess, Settings, Silent};
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_says_nothing_is_ended_when_patience_is() {
+        let settings = Settings {
+            workers: std::num::NonZeroUsize::new(1),
+            ..Settings::default()
+        };
+        let engine = Engine::start(&settings, Arc::new(InProcess), Arc::new(Silent));
+        let engine = engine.unwrap_or_else(|error| panic!("{error}"));
+        let invocation = Invocation {
+            program: "sleep".into(),
+            arguments: vec!["1000".into()],
+            directory: PathBuf::new(),
+        };
+        let (told, outcome) = channel();
+        let patience = Duration::from_millis(50);
+        let handed = engine.handle().hand_over();
+        let successor = Successor::start(&invocation, handed, patience, move |outcome| {
+            drop(told.send(outcome));
+        });
+        assert!(successor.is_ok());
+        match outcome.recv_timeout(Duration::from_secs(10)) {
+            Ok(Succession::Failed(error)) => {
+                let text = format!("{error:#}");
+                assert!(
+                    text.contains("it has not said within 50ms that it relays"),
+                    "{text}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

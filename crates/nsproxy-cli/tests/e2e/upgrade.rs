@@ -1,0 +1,296 @@
+//! SIGUSR2: a new process in the place of the old one, which goes on when it does not come about.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Netns, Running, Service, Signal, World, eventually, world};
+
+use crate::common::{DEFAULTS, exchange, line_with, soon, storm, wait_until_refused};
+
+/// nsproxy from a file of the test's own, which can be replaced.
+struct Installed<'w> {
+    w: &'w World,
+    program: PathBuf,
+    running: Running,
+}
+
+impl<'w> Installed<'w> {
+    fn start(w: &'w World, global: &str, rest: &str) -> Self {
+        let program = w.path("nsproxy");
+        fs::copy(env!("CARGO_BIN_EXE_nsproxy"), &program).unwrap();
+        write(w, global, rest);
+        let mut command = std::process::Command::new(&program);
+        command.args(["run", "--verbose", "-f", "nsproxy.cfg"]);
+        command.current_dir(w.path("nsproxy").parent().unwrap());
+        let running = w.home().spawn(command);
+        running.wait_for_output(" listens at ", soon());
+        Self { w, program, running }
+    }
+
+    /// The process that has the pidfile.
+    fn pid(&self) -> Pid {
+        let text = fs::read_to_string(self.w.path("pid")).unwrap();
+        Pid::from_raw(text.trim().parse().unwrap())
+    }
+
+    /// Another program in its place.
+    fn replace(&self, script: &str) {
+        fs::remove_file(&self.program).unwrap();
+        fs::write(&self.program, script).unwrap();
+        fs::set_permissions(&self.program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Has the process that has the pidfile upgraded, and returns the new one.
+    #[track_caller]
+    fn upgrade(&self) -> Pid {
+        let old = self.pid();
+        kill(old, Signal::SIGUSR2).unwrap();
+        eventually(DEFAULT_DEADLINE, "another process in the pidfile", || {
+            let text = fs::read_to_string(self.w.path("pid")).ok()?;
+            let pid = Pid::from_raw(text.trim().parse().ok()?);
+            (pid != old).then_some(pid)
+        })
+    }
+
+    /// Ends the last process of several.
+    #[track_caller]
+    fn end(self) {
+        let pid = self.pid();
+        kill(pid, Signal::SIGTERM).unwrap();
+        wait_for_end(pid);
+        drop(self.running);
+    }
+}
+
+fn write(w: &World, global: &str, rest: &str) {
+    let pidfile = w.path("pid");
+    let text = format!(
+        "global\n  pidfile {}\n{global}{DEFAULTS}{rest}",
+        pidfile.display()
+    );
+    w.write("nsproxy.cfg", text);
+}
+
+#[track_caller]
+fn wait_for_end(pid: Pid) {
+    eventually(DEFAULT_DEADLINE, "the end of a process", || {
+        (!Path::new(&format!("/proc/{pid}/exe")).exists()).then_some(())
+    });
+}
+
+const RELAY: &str = "listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n";
+
+#[test]
+fn sessions_end_in_the_old_process_and_begin_in_the_new_one() {
+    world("upgrade", |w| {
+        let server = w.home().listen("127.0.0.1:9000");
+        let installed = Installed::start(w, "", RELAY);
+        let old = installed.pid();
+        let client = w.home().connect("127.0.0.1:8000");
+        let accepted = server.accept();
+        exchange(&client, &accepted);
+        let new = installed.upgrade();
+        line_with(&installed.running, &["upgraded", &format!("pid={new}")]);
+        line_with(&installed.running, &["draining", "sessions=1", "limit=none"]);
+        exchange(&client, &accepted);
+        let other = w.home().connect("127.0.0.1:8000");
+        let its = server.accept();
+        exchange(&other, &its);
+        client.close();
+        accepted.close();
+        wait_for_end(old);
+        exchange(&other, &its);
+        let said = installed.running.stderr();
+        assert!(said.contains("ended after 1 session (0 failed)"), "{said}");
+        other.close();
+        its.close();
+        installed.end();
+        wait_until_refused(w.home(), "127.0.0.1:8000");
+    });
+}
+
+#[test]
+fn upgrades_under_load_lose_no_connection() {
+    world("upgrade-load", |w| {
+        let _echo = Service::echo(w.home().listen("127.0.0.1:9000"));
+        let installed = Installed::start(w, "", RELAY);
+        let long: Vec<_> = (0..50).map(|_| w.home().connect("127.0.0.1:8000")).collect();
+        let (until, done) = (AtomicBool::new(false), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            let clients: Vec<_> = (0..16)
+                .map(|_| scope.spawn(|| storm(w.home(), "127.0.0.1:8000", &until, &done)))
+                .collect();
+            for _ in 0..5 {
+                installed.upgrade();
+                for client in &long {
+                    client.send("still");
+                    client.expect("still");
+                }
+                let before = done.load(Ordering::Relaxed);
+                eventually(DEFAULT_DEADLINE, "connections between upgrades", || {
+                    (done.load(Ordering::Relaxed) > before + 32).then_some(())
+                });
+            }
+            until.store(true, Ordering::Relaxed);
+            for client in clients {
+                client.join().unwrap();
+            }
+        });
+        for client in &long {
+            client.half_close();
+            client.expect_eof();
+        }
+        drop(long);
+        // The first process, whose sessions these were.
+        let first = Pid::from_raw(i32::try_from(installed.running.pid()).unwrap());
+        wait_for_end(first);
+        let said = installed.running.stderr();
+        assert_eq!(said.matches("(0 failed)").count(), 5, "{said}");
+        installed.end();
+    });
+}
+
+#[test]
+fn a_new_process_that_fails_leaves_the_old_one_as_it_was() {
+    world("upgrade-fails", |w| {
+        let _here = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
+        let _taken = w.home().listen("127.0.0.1:8009");
+        let path = w.path("relay.sock");
+        let relay = format!("{RELAY}  bind {}\n", path.display());
+        let installed = Installed::start(w, "", &relay);
+        let pid = installed.pid();
+        let expect_here = || {
+            for address in [
+                Address::Inet(([127, 0, 0, 1], 8000).into()),
+                Address::Unix(path.clone()),
+            ] {
+                let client = w.home().connect(address);
+                client.expect("here");
+                client.half_close();
+                client.expect_eof();
+            }
+            assert_eq!(installed.pid(), pid);
+        };
+        let fails = |why: &str| {
+            let before = installed.running.stderr().len();
+            installed.running.signal(Signal::SIGUSR2);
+            eventually(DEFAULT_DEADLINE, why, || {
+                let text = installed.running.stderr();
+                let line = text
+                    .get(before..)?
+                    .lines()
+                    .find(|line| line.contains("upgrade-failed"))?;
+                assert!(line.contains(why), "{line}");
+                Some(())
+            });
+            expect_here();
+        };
+        write(w, "", &relay.replace("server s", "serve s"));
+        fails("the configuration is not valid: 1 error");
+        write(w, "", &format!("{relay}  bind 127.0.0.1:8009\n"));
+        fails("Address already in use");
+        write(w, "", &relay);
+        installed.replace("#!/bin/sh\nexit 3\n");
+        fails("it ended with exit status: 3");
+        installed.replace("#!/bin/sh\nkill -SEGV $$\n");
+        fails("it has not said that it relays");
+        fs::remove_file(&installed.program).unwrap();
+        fails("No such file or directory");
+        // And all is well once that is mended.
+        fs::copy(env!("CARGO_BIN_EXE_nsproxy"), &installed.program).unwrap();
+        let new = installed.upgrade();
+        wait_for_end(pid);
+        assert!(path.exists(), "the old process has removed the new one's file");
+        let client = w.home().connect(Address::Unix(path.clone()));
+        client.expect("here");
+        client.half_close();
+        client.expect_eof();
+        kill(new, Signal::SIGTERM).unwrap();
+        wait_for_end(new);
+        assert!(!path.exists());
+        drop(installed);
+    });
+}
+
+#[test]
+fn a_signal_to_end_ends_an_upgrade_that_is_under_way_too() {
+    world("upgrade-abandoned", |w| {
+        let _here = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
+        let installed = Installed::start(w, "", RELAY);
+        let marker = w.path("marker");
+        installed.replace(&format!(
+            "#!/bin/sh\necho $$ > {}\nexec sleep 1000\n",
+            marker.display()
+        ));
+        installed.running.signal(Signal::SIGUSR2);
+        let child = eventually(DEFAULT_DEADLINE, "the new process", || {
+            fs::read_to_string(&marker).ok()?.trim().parse().ok()
+        });
+        installed.running.signal(Signal::SIGHUP);
+        line_with(&installed.running, &["reload-refused", "an upgrade is under way"]);
+        installed.running.signal(Signal::SIGTERM);
+        let Installed { running, .. } = installed;
+        running.wait().expect_code(0);
+        wait_for_end(Pid::from_raw(child));
+    });
+}
+
+#[test]
+fn listeners_are_told_apart_by_their_namespaces() {
+    world("upgrade-netns", |w| {
+        let tenants: Vec<(Netns, Service)> = ["red", "blue"]
+            .into_iter()
+            .map(|name| {
+                let netns = w.add_netns(name);
+                let service = Service::reply(netns.listen("127.0.0.1:9000"), name);
+                (netns, service)
+            })
+            .collect();
+        let relay = |name: &str| {
+            format!(
+                "listen {name}\n  bind 127.0.0.1:8000 namespace {name}\n  \
+                 server s 127.0.0.1:9000 namespace {name}\n"
+            )
+        };
+        let installed = Installed::start(w, "", &[relay("red"), relay("blue")].concat());
+        let old = installed.pid();
+        // A client in the backlog of each is served by the one or the other process.
+        installed.upgrade();
+        wait_for_end(old);
+        for (netns, _) in &tenants {
+            let client = netns.connect("127.0.0.1:8000");
+            client.expect(netns.name());
+            client.half_close();
+            client.expect_eof();
+        }
+        installed.end();
+    });
+}
+
+#[test]
+fn a_listener_that_the_new_configuration_does_not_have_ends_with_the_old_process() {
+    world("upgrade-changed", |w| {
+        let _here = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
+        let installed = Installed::start(w, "", RELAY);
+        let old = installed.pid();
+        write(w, "", &RELAY.replace(":8000", ":8001"));
+        installed.upgrade();
+        wait_for_end(old);
+        line_with(
+            &installed.running,
+            &["does not listen at 127.0.0.1:8000 any more"],
+        );
+        wait_until_refused(w.home(), "127.0.0.1:8000");
+        let client = w.home().connect("127.0.0.1:8001");
+        client.expect("here");
+        client.half_close();
+        client.expect_eof();
+        installed.end();
+    });
+}

@@ -1,0 +1,151 @@
+//! Listeners that go from one engine to another, as from one process to the next.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+mod common;
+
+use std::io::ErrorKind;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Relay, listener, plan, settings, unix_listener};
+use nsproxy_engine::{Adopting, Endpoint, HandedOver, InProcess, OpenerFactory, Plan};
+use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, Service, eventually, world};
+use socket2::Socket;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Duplicates of sockets, as a process has them that was given them.
+fn duplicates(handed: &HandedOver) -> Vec<Socket> {
+    let duplicate = |fd: std::os::fd::BorrowedFd<'_>| Socket::from(fd.as_fd().try_clone_to_owned().unwrap());
+    handed.sockets().map(duplicate).collect()
+}
+
+/// Another engine with this plan, which has those sockets.
+fn successor(handed: &HandedOver, plan: &Plan) -> (Relay, Arc<Adopting>) {
+    let adopting = Arc::new(Adopting::new(duplicates(handed), Arc::new(InProcess)).unwrap());
+    let opener = Arc::clone(&adopting) as Arc<dyn OpenerFactory>;
+    (Relay::start_with(&settings(1), opener, plan), adopting)
+}
+
+/// The plan with the ports that were chosen.
+fn as_opened(relay: &Relay, plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    for (listener, status) in plan.relays[0].listeners.iter_mut().zip(&relay.listeners) {
+        listener.address = status.address.clone();
+    }
+    plan
+}
+
+fn wait_until_released(handed: &HandedOver) {
+    eventually(DEFAULT_DEADLINE, "the listeners to be let go of", || {
+        handed.are_released().then_some(())
+    });
+}
+
+fn ask(address: Address, expected: &str) {
+    let client = Peer::connect(address);
+    client.half_close();
+    assert_eq!(client.read_to_end(100), expected.as_bytes());
+}
+
+#[test]
+fn a_listener_that_was_handed_over_goes_on_when_the_engine_ends() {
+    world("handed-over", |w| {
+        let services = ["old", "new"].map(|name| Service::reply(Listener::bind("127.0.0.1:0"), name));
+        let mut first = plan(services[0].address());
+        w.add_netns("blue");
+        let mut elsewhere = listener();
+        elsewhere.netns = Some("blue".parse().unwrap());
+        let path = w.path("relay.sock");
+        first.relays[0]
+            .listeners
+            .extend([elsewhere, unix_listener(&path)]);
+        let old = Relay::start(&first);
+        let mut second = as_opened(&old, &first);
+        second.pools = plan(services[1].address()).pools;
+        let handed = old.handle.hand_over();
+        let (new, adopting) = successor(&handed, &second);
+        assert!(adopting.release().is_empty(), "all of them are in use");
+        assert!(!handed.are_released());
+        old.handle.drain(LONG);
+        wait_until_released(&handed);
+        drop(handed);
+        old.engine.wait().unwrap();
+        new.handle.succeed();
+        ask(Address::Inet(new.address()), "new");
+        ask(Address::Unix(path.clone()), "new");
+        w.netns("blue")
+            .run(|| ask(Address::Inet(new.address_of(1)), "new"));
+        drop(new);
+        assert!(!path.exists(), "the file goes with the last one");
+    });
+}
+
+#[test]
+fn what_nobody_asks_for_is_named_and_closed() {
+    let echo = Service::echo(Listener::bind("127.0.0.1:0"));
+    let mut first = plan(echo.address());
+    first.relays[0].listeners.push(listener());
+    let old = Relay::start(&first);
+    let (kept, dropped) = (old.address_of(0), old.address_of(1));
+    let mut second = as_opened(&old, &first);
+    second.relays[0].listeners.pop();
+    let handed = old.handle.hand_over();
+    let (new, adopting) = successor(&handed, &second);
+    assert_eq!(adopting.release(), [Endpoint::Ip(dropped)]);
+    old.handle.drain(LONG);
+    wait_until_released(&handed);
+    drop((handed, old));
+    assert_eq!(new.address(), kept);
+    let error = Peer::try_connect(dropped).expect_err("nobody was to listen any more");
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    drop(new);
+}
+
+#[test]
+fn a_listener_that_was_taken_back_ends_with_its_engine() {
+    world("taken-back", |w| {
+        let echo = Service::echo(Listener::bind("127.0.0.1:0"));
+        let mut first = plan(echo.address());
+        let path = w.path("relay.sock");
+        first.relays[0].listeners.push(unix_listener(&path));
+        let relay = Relay::start(&first);
+        let handed = relay.handle.hand_over();
+        let kept = duplicates(&handed);
+        handed.take_back();
+        relay.handle.stop();
+        let error = Peer::try_connect(relay.address()).expect_err("nobody was to listen any more");
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        drop((handed, relay, kept));
+        assert!(!path.exists());
+    });
+}
+
+/// The kernel tells one of those who wait for a connection. When that one lets go without having accepted it, nobody knows.
+#[test]
+fn a_connection_that_the_other_engine_was_told_of_is_found_by_looking_again() {
+    let service = Service::reply(Listener::bind("127.0.0.1:0"), "found");
+    let mut first = plan(service.address());
+    let second = first.clone();
+    // Nobody gets in any more: the old engine, which is told first, lets the connection wait.
+    first.relays[0].max_sessions = Some(1);
+    let old = Relay::start_with(&settings(8), Arc::new(InProcess), &first);
+    let held = old.connect();
+    held.expect("found");
+    let handed = old.handle.hand_over();
+    let mut second = as_opened(&old, &second);
+    second.relays[0].listeners.push(listener());
+    let (new, _) = successor(&handed, &second);
+    // Its worker waits at both listeners when it has accepted at the second one.
+    ask(Address::Inet(new.address_of(1)), "found");
+    let waiting = Peer::connect(new.address());
+    old.handle.drain(LONG);
+    wait_until_released(&handed);
+    new.handle.succeed();
+    waiting.expect("found");
+    waiting.half_close();
+    waiting.expect_eof();
+    held.half_close();
+    held.expect_eof();
+}
