@@ -1,6 +1,6 @@
 //! Open, identify, enter, create and list Linux network namespaces, and wire them together.
 //!
-//! - [`NetnsName`], [`NetnsSpec`]: which namespace is meant, as text. [`Netns`]: an open one. [`NetnsId`]:
+//! - [`NetnsName`], [`NetnsSpec`], [`NetnsPattern`]: which namespace is meant, or which ones, as text. [`Netns`]: an open one. [`NetnsId`]:
 //!   which one it is. [`UserNamespace`]: who owns it.
 //! - [`run`], [`Netns::enter`], [`Home::visit`]: being inside. [`socket()`], [`tcp_listener`],
 //!   [`tcp_stream`], [`udp_socket`]: a socket from inside. [`SocketPool`]: many.
@@ -84,6 +84,7 @@ mod mountinfo;
 mod name;
 mod netns;
 mod owner;
+mod pattern;
 mod pool;
 mod process;
 mod registry;
@@ -102,8 +103,9 @@ pub use links::{LinkError, Links};
 pub use name::{NameError, NetnsName};
 pub use netns::Netns;
 pub use owner::UserNamespace;
+pub use pattern::{NetnsPattern, PatternError};
 pub use pool::{PoolError, SocketPool};
-pub use process::Thread;
+pub use process::{Process, Thread};
 pub use registry::{Entry, EntryState, Reach, Registry, RegistryError, RegistryOperation, Watch, WatchEvent};
 pub use root::Root;
 pub use scoped::run;

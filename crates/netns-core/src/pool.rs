@@ -222,6 +222,12 @@ impl SocketPool {
         self.idle
     }
 
+    /// How many sockets are in stock for each name that has some.
+    pub fn stock(&self) -> impl Iterator<Item = (&NetnsSpec, usize)> {
+        let shelves = self.shelves.iter().map(|(spec, shelf)| (spec, shelf.len()));
+        shelves.filter(|(_, sockets)| *sockets > 0)
+    }
+
     /// One from the shelf. What lies there for another namespace than the name means now is thrown away.
     fn take(&mut self, spec: &NetnsSpec, make: Make) -> Option<Socket> {
         let shelf = self.shelves.get_mut(spec)?;

@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use crate::error::{OpenError, OpenOperation, Target};
@@ -21,6 +21,29 @@ pub struct Thread {
     pub pid: u32,
     /// Its own number. That of the main thread is the process's.
     pub tid: u32,
+}
+
+/// A process, held by a descriptor (`pidfd_open(2)`): it stays that process, whoever gets its number later. The
+/// descriptor becomes readable when the process ends, and it keeps neither the process nor its namespaces.
+#[derive(Debug)]
+pub struct Process(OwnedFd);
+
+impl Process {
+    /// The process that has this number now.
+    ///
+    /// # Errors
+    ///
+    /// There is none (`ESRCH`), or no descriptor is left.
+    pub fn open(pid: u32) -> io::Result<Self> {
+        sys::pidfd::of_process(pid).map(Self)
+    }
+}
+
+/// Readable when the process has ended. [`Netns::open_pidfd`] takes it.
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 impl Netns {

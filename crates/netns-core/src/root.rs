@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::unistd::fchdir;
 
 use crate::error::{OpenError, Target};
 use crate::spec::Form;
@@ -90,6 +91,11 @@ impl Root {
         File::from(fd).metadata()
     }
 
+    /// Makes this root the working directory of the calling thread and of those that share it (`CLONE_FS`).
+    pub(crate) fn make_working_directory(&self) -> nix::Result<()> {
+        fchdir(&self.0)
+    }
+
     /// Opens the file at an absolute path.
     pub(crate) fn open_at(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
         let mut path = Cow::Borrowed(path);
@@ -143,6 +149,7 @@ impl Root {
     }
 }
 
-fn beneath(path: &Path) -> &Path {
+/// The same path, relative to a root.
+pub(crate) fn beneath(path: &Path) -> &Path {
     path.strip_prefix("/").unwrap_or(path)
 }

@@ -9,9 +9,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
-use netns_core::{Netns, NetnsId, NetnsSpec, Root, SocketPool};
+use netns_core::{Netns, NetnsId, NetnsSpec, Registry, Root, SocketPool, WatchEvent};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::chroot;
 use socket2::{Domain, Type};
@@ -123,6 +125,43 @@ fn a_path_with_steps_back_is_found_while_something_is_renamed() {
             is_over.store(true, Ordering::Relaxed);
             renames.join().unwrap();
             assert!(failed.is_none(), "{failed:?}");
+        });
+    });
+}
+
+#[test]
+fn a_registry_is_watched_from_a_root_that_was_left_also_when_it_does_not_exist_yet() {
+    in_private_namespaces(|| {
+        let (jail, blue) = (Path::new("/run/jail"), name("blue"));
+        fs::create_dir(jail).unwrap();
+        let root = Root::current().unwrap();
+        thread::scope(|scope| {
+            let (watching, watched) = channel();
+            let jailed = scope.spawn(move || {
+                in_a_jail(jail, || {
+                    let mut watch = root.watch(&Registry::system()).unwrap();
+                    assert_eq!(watch.known().count(), 0);
+                    watching.send(()).unwrap();
+                    let mut told = Vec::new();
+                    while !matches!(told.last(), Some(WatchEvent::Removed { .. })) {
+                        let events = watch.wait(Some(Duration::from_secs(10))).unwrap();
+                        assert!(!events.is_empty(), "only {told:?}");
+                        told.extend(events);
+                    }
+                    told
+                })
+            });
+            watched.recv().unwrap();
+            let id = registry().add(&blue).unwrap().id().unwrap();
+            registry().remove(&blue).unwrap();
+            let told = jailed.join().unwrap();
+            let ready = WatchEvent::Ready {
+                name: blue.clone(),
+                id,
+            };
+            assert_eq!(told.first(), Some(&WatchEvent::Added { name: blue.clone() }));
+            // Whether the watch looked while the namespace was there is up to chance.
+            assert!(told.len() == 2 || told[1] == ready, "{told:?}");
         });
     });
 }

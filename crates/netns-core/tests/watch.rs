@@ -71,6 +71,8 @@ fn what_is_there_at_the_start_is_known_and_what_comes_is_told() {
         events.sort_by_key(|event| format!("{event:?}"));
         assert_eq!(events, [added("m1"), ready("m1", id), removed("old")]);
         assert_eq!(known(&watch), [("m1".to_owned(), true)]);
+        assert_eq!(watch.find(&name("m1")), Some(id));
+        assert_eq!(watch.find(&name("old")), None);
     });
 }
 

@@ -1,4 +1,4 @@
-//! From a process descriptor to the network namespace of its process.
+//! Process descriptors, and from one to the network namespace of its process.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -18,8 +18,7 @@ pub(crate) fn open_netns(pidfd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// A descriptor of the process with this number (Linux 5.3).
-#[cfg(test)]
+/// A descriptor of the process with this number (Linux 5.3). It is close-on-exec (`pidfd_open(2)`).
 pub(crate) fn of_process(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: pidfd_open takes two numbers and touches no memory of ours.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };

@@ -34,13 +34,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
 use super::{EntryState, Registry, RegistryError, RegistryOperation, entry};
 use crate::mountinfo::MOUNTINFO;
-use crate::{NetnsId, NetnsName};
+use crate::root::beneath;
+use crate::{NetnsId, NetnsName, Root};
 use state::{Change, Look, Seen, State};
 
 /// How often a look is repeated, at most, because something was heard while it lasted. What was heard during
@@ -71,6 +73,7 @@ const MOST_LOOKS: usize = 16;
 /// ```
 ///
 /// It is about the mount namespace of the thread that made it, and must be used by threads of the same.
+/// [`Root::watch`] makes one in a process that has left its root directory.
 #[derive(Debug)]
 pub struct Watch {
     registry: Registry,
@@ -103,9 +106,14 @@ impl Registry {
     ///
     /// `/proc` is not mounted, a limit is reached, or the directory cannot be read.
     pub fn watch(&self) -> Result<Watch, RegistryError> {
-        let failed = |errno: nix::Error| cannot_watch(self, errno.into());
         let path = std::path::absolute(&self.path).map_err(|source| cannot_watch(self, source))?;
-        let mountinfo = File::open(MOUNTINFO).map_err(|source| cannot_watch(self, source))?;
+        Self::at(path).watch_with(Path::new(MOUNTINFO))
+    }
+
+    /// Watches this registry, whose path and that of the mounts may be relative to the calling thread's directory.
+    fn watch_with(&self, mountinfo: &Path) -> Result<Watch, RegistryError> {
+        let failed = |errno: nix::Error| cannot_watch(self, errno.into());
+        let mountinfo = File::open(mountinfo).map_err(|source| cannot_watch(self, source))?;
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(failed)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
         epoll
@@ -120,7 +128,7 @@ impl Registry {
             .add(&reminder, EpollEvent::new(EpollFlags::EPOLLIN, 2))
             .map_err(failed)?;
         let mut watch = Watch {
-            registry: Self::at(path),
+            registry: self.clone(),
             epoll,
             inotify,
             _mountinfo: mountinfo,
@@ -135,12 +143,36 @@ impl Registry {
     }
 }
 
+impl Root {
+    /// Watches a registry of this root, in a process that has left it. **The calling thread gets a working directory of
+    /// its own, and that is this root**; the watch has to be used on this very thread.
+    ///
+    /// Absolute symlinks in the registry begin at the root that the process has now, so that such a name is reported as
+    /// one without a namespace. [`Root::open`] follows them as they were meant.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::watch`].
+    pub fn watch(&self, registry: &Registry) -> Result<Watch, RegistryError> {
+        let failed = |errno: nix::Error| cannot_watch(registry, errno.into());
+        // A path that does not begin with a slash begins here, wherever the root directory is.
+        unshare(CloneFlags::CLONE_FS).map_err(failed)?;
+        self.make_working_directory().map_err(failed)?;
+        Registry::at(beneath(registry.path())).watch_with(beneath(Path::new(MOUNTINFO)))
+    }
+}
+
 impl Watch {
     /// The names that are there, and what they lead to: nothing, if no namespace stands under the name (yet).
     /// It is the state after the last call of [`Watch::events`] or [`Watch::wait`], and at first, the one at
     /// the beginning.
     pub fn known(&self) -> impl Iterator<Item = (&NetnsName, Option<NetnsId>)> {
         self.state.known()
+    }
+
+    /// The namespace that one of the [known](Watch::known) names leads to.
+    pub fn find(&self, name: &NetnsName) -> Option<NetnsId> {
+        self.state.find(name)
     }
 
     /// What has happened since the last call. It does not wait, and there may be nothing.
@@ -248,6 +280,12 @@ impl Watch {
 
     /// Watches a directory, if it is there.
     fn listen_at(&self, path: &Path, what: AddWatchFlags) -> io::Result<Option<WatchDescriptor>> {
+        // Above the first name of a relative path.
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
         match self.inotify.add_watch(path, what | AddWatchFlags::IN_ONLYDIR) {
             Ok(watch) => Ok(Some(watch)),
             Err(nix::Error::ENOENT | nix::Error::ENOTDIR) => Ok(None),

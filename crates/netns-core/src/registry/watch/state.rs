@@ -72,6 +72,10 @@ impl State {
         self.0.iter().map(|(name, id)| (name, *id))
     }
 
+    pub(super) fn find(&self, name: &NetnsName) -> Option<NetnsId> {
+        self.0.get(name).copied().flatten()
+    }
+
     /// Takes in what was heard, in its order, and then what was seen, which is true now.
     pub(super) fn advance(&mut self, heard: Vec<(NetnsName, Change)>, look: Look) -> Vec<WatchEvent> {
         let mut events = Vec::new();
