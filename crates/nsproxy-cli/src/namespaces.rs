@@ -1,5 +1,5 @@
-//! A word of warning about namespaces that are not there: a listener needs its own at once, and says so itself, but a
-//! server's is looked up for each connection.
+//! A word of warning about namespaces that are not there: a listener waits for its own, and says so itself, but a server's is
+//! looked up for each connection.
 
 use std::collections::BTreeMap;
 

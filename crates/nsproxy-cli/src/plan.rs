@@ -14,9 +14,9 @@ use nsproxy_config::model::{
     ServerAddress, ServerNetns, UseSource,
 };
 use nsproxy_engine::{
-    Algorithm, Balancing, ComposedTlv, Endpoint, HashType, HeaderPlan, KeepAlive, ListenerPlan,
-    ListenerTuning, NetnsTlv, Plan, PoolPlan, RelayPlan, ServerPlan, Share, SourceAddress, SourcePlan, Span,
-    Spread, Target, TlvPlan, UpstreamNetns,
+    Algorithm, Balancing, ComposedTlv, Endpoint, HashType, HeaderPlan, KeepAlive, ListenerNetns,
+    ListenerPlan, ListenerTuning, NETNS_REMOVED_TIMEOUT, NetnsSet, NetnsTlv, Plan, PoolPlan, RelayPlan,
+    ServerPlan, Share, SourceAddress, SourcePlan, Span, Spread, Target, TlvPlan, UpstreamNetns,
 };
 
 use crate::log::{SessionText, host_name};
@@ -43,6 +43,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
             server_half_closed_timeout: None,
             relaying_timeout: None,
             keep_alive: None,
+            netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
             balance: Balancing::default(),
             rules: None,
         });
@@ -57,6 +58,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
             .collect(),
         pools,
         selectable: specs(&config.namespace_list),
+        strict_namespaces: false,
         spread: Spread {
             percent: config.global.spread_checks,
             longest: config.global.max_spread_checks.and_then(Span::from_duration),
@@ -77,6 +79,7 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         client_half_closed_timeout: frontend.timeouts.client_fin,
         header_timeout: frontend.timeouts.client_hs,
+        netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
         max_sessions: frontend.maxconn,
         max_session_rate: frontend.session_rate,
         // Of others, one line at their end is all that is said.
@@ -103,7 +106,7 @@ fn listeners(bind: &Bind, frontend: &Frontend) -> Vec<ListenerPlan> {
     let netns_tlv = netns_tlv(&bind.netns_tlv);
     let listener = |address| ListenerPlan {
         address,
-        netns: bind.netns.clone(),
+        netns: bind.netns.clone().map(ListenerNetns::Named),
         accept_proxy: bind.accept_proxy,
         netns_tlv: netns_tlv.clone(),
         transparent: bind.transparent,
@@ -141,7 +144,7 @@ fn netns_tlv(policy: &model::NetnsTlv) -> NetnsTlv {
 }
 
 /// As a header names them.
-fn specs(names: &BTreeSet<NetnsName>) -> BTreeSet<NetnsSpec> {
+fn specs(names: &BTreeSet<NetnsName>) -> NetnsSet {
     names
         .iter()
         .filter_map(|name| NetnsSpec::new(name).ok())
@@ -161,6 +164,7 @@ fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
         server_half_closed_timeout: backend.timeouts.server_fin,
         relaying_timeout: backend.timeouts.tunnel,
         keep_alive: backend.keep_alive.map(keep_alive),
+        netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
         balance: balancing(backend),
         rules: rules(&backend.rules, pools),
     }

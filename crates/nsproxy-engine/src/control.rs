@@ -58,41 +58,19 @@ impl Control {
         Ok(Self { jobs })
     }
 
-    /// The namespace that each of these listeners is to be in, as its name is understood now.
-    pub(crate) fn identify(
-        &self,
-        places: &[(&RelayPlan, &ListenerPlan)],
-    ) -> Result<Vec<NetnsId>, ApplyError> {
-        let mut distinct: Vec<&Option<_>> = places.iter().map(|(_, listener)| &listener.netns).collect();
-        distinct.sort();
-        distinct.dedup();
-        let requests = distinct.iter().map(|netns| probe(netns.as_ref())).collect();
-        let cookies: Vec<_> = self
-            .open(requests)
-            .into_iter()
-            .map(|opened| {
-                opened.map(|result| {
-                    result.and_then(|socket| {
-                        NetnsId::of_socket(&socket).map_err(|error| OpenError {
-                            operation: Operation::EnterNetns,
-                            netns: None,
-                            source: io::Error::other(error),
-                        })
-                    })
-                })
-            })
-            .collect();
-        places
-            .iter()
-            .map(|(relay, listener)| {
-                let index = distinct.binary_search(&&listener.netns).unwrap_or(usize::MAX);
-                match cookies.get(index) {
-                    Some(Some(Ok(cookie))) => Ok(*cookie),
-                    Some(Some(Err(error))) => Err(refused(relay, listener, error.duplicate())),
-                    _ => Err(silent(relay, listener)),
-                }
-            })
-            .collect()
+    /// Which namespace each of these leads to now; `None` is the one that the engine was started in.
+    pub(crate) fn identify(&self, places: &[Option<&NetnsSpec>]) -> Vec<Result<NetnsId, OpenError>> {
+        let opened = self.open(places.iter().map(|netns| probe(*netns)).collect());
+        let identified = places.iter().zip(opened).map(|(netns, opened)| {
+            let failed = |source| OpenError {
+                operation: Operation::EnterNetns,
+                netns: netns.cloned().map(Arc::new),
+                source,
+            };
+            let socket = opened.unwrap_or_else(|| Err(failed(io::ErrorKind::TimedOut.into())))?;
+            NetnsId::of_socket(&socket).map_err(|error| failed(io::Error::other(error)))
+        });
+        identified.collect()
     }
 
     /// Has sockets opened, and waits for them.

@@ -12,7 +12,7 @@ use mio::Poll;
 use crate::admission::Gate;
 use crate::control::Control;
 use crate::error::StartError;
-use crate::handle::{ForChecks, Handle};
+use crate::handle::{ForThreads, Handle};
 use crate::inbox::{Command, Mailbox};
 use crate::observer::Observer;
 use crate::opener::OpenerFactory;
@@ -99,7 +99,7 @@ impl Engine {
             mailboxes.push(mailbox);
         }
         let mailboxes: Arc<[Mailbox]> = mailboxes.into();
-        let for_checks = ForChecks {
+        let for_threads = ForThreads {
             factory: Arc::clone(&factory),
             observer: Arc::clone(&observer),
         };
@@ -108,7 +108,7 @@ impl Engine {
             stats.clone(),
             Arc::clone(&gate),
             control,
-            for_checks,
+            for_threads,
         );
         let mut engine = Self {
             handle,
@@ -168,7 +168,7 @@ impl Engine {
             };
             result = result.and(outcome);
         }
-        self.handle.end_checks();
+        self.handle.end_threads();
         result.map(|()| self.handle.stats())
     }
 }
@@ -182,7 +182,7 @@ impl Drop for Engine {
             // Its failure was to be had from `wait`.
             let _ = thread.join();
         }
-        self.handle.end_checks();
+        self.handle.end_threads();
     }
 }
 

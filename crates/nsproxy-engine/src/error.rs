@@ -43,6 +43,12 @@ pub enum ApplyError {
         /// The system's answer.
         source: io::Error,
     },
+    /// A namespace is missing that a server or a header may need, and the plan is strict about that.
+    #[error("a namespace of the plan is missing")]
+    Netns(#[source] OpenError),
+    /// The thread that follows namespaces could not be started.
+    #[error("cannot watch namespaces")]
+    Watcher(#[source] io::Error),
     /// The thread that makes health checks could not be started.
     #[error("cannot start health checks")]
     Checker(#[source] io::Error),

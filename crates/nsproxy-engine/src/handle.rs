@@ -1,11 +1,12 @@
 //! How a running engine is told things: plans, the end, questions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use netns_core::NetnsName;
 use socket2::Socket;
 
 use crate::admission::Gate;
@@ -16,13 +17,12 @@ use crate::handed_over::HandedOver;
 use crate::inbox::{self, Command, Mailbox};
 use crate::judge::count_sessions;
 use crate::listeners::{Listener, ListenerRegistry};
+use crate::live::{Current, Told, Watching};
 use crate::observer::Observer;
-use crate::opener::{OpenError, OpenerFactory, Operation, SocketRequest};
-use crate::places::OwnPlaces;
-use crate::plan::{Endpoint, Plan};
-use crate::pool::Pool;
-use crate::reconcile::{self, Wanted};
-use crate::route::{Limits, PlanWide, Route, Selectable};
+use crate::opener::{NetnsInterest, OpenError, OpenerFactory, Operation, SocketRequest};
+use crate::plan::{Endpoint, Plan, RelayPlan};
+use crate::reconcile::{self, Identified, Wanted};
+use crate::route::Limits;
 use crate::servers::{PoolStatus, ServerRegistry, ServerStatus};
 use crate::stats::{Stats, WorkerStats};
 
@@ -39,31 +39,46 @@ struct Shared {
     gate: Arc<Gate>,
     control: Control,
     state: Mutex<State>,
-    for_checks: ForChecks,
+    for_threads: ForThreads,
+    /// What is counted under the lock. It is among `stats`.
+    counted: Arc<WorkerStats>,
+    started: Instant,
 }
 
-/// What checks are made with, once a plan has some.
-pub(crate) struct ForChecks {
+/// What the engine's own threads are made with, once a plan needs them.
+pub(crate) struct ForThreads {
     pub(crate) factory: Arc<dyn OpenerFactory>,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
-impl std::fmt::Debug for ForChecks {
+impl std::fmt::Debug for ForThreads {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ForChecks").finish_non_exhaustive()
+        f.debug_struct("ForThreads").finish_non_exhaustive()
     }
 }
 
-/// What plans change. Only [`Handle::apply`] and the end take the lock, never a session.
-#[derive(Debug)]
-struct State {
-    listeners: ListenerRegistry,
+/// What plans change, and what follows namespaces. No session ever takes the lock.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) listeners: ListenerRegistry,
     servers: ServerRegistry,
-    /// Of the relays of the current plan, by name.
-    limits: HashMap<String, Limits>,
     /// Started by the first plan that has checks.
-    checker: Option<Checker>,
-    ending: bool,
+    pub(crate) checker: Option<Checker>,
+    /// Started by the first plan that has namespaces.
+    pub(crate) watching: Option<Watching>,
+    pub(crate) current: Current,
+    pub(crate) ending: bool,
+}
+
+/// A handle that does not keep anything alive, for a thread of the engine.
+#[derive(Debug)]
+pub(crate) struct WeakHandle(Weak<Shared>);
+
+impl WeakHandle {
+    pub(crate) fn upgrade(&self) -> Option<Handle> {
+        let shared = self.0.upgrade()?;
+        Some(Handle { shared })
+    }
 }
 
 /// One listener of a plan that was brought into being.
@@ -77,31 +92,30 @@ pub struct ListenerStatus {
     pub netns: Option<netns_core::NetnsSpec>,
     /// Whether it is the same socket as before this plan.
     pub kept: bool,
+    /// Whether it waits for its namespace, or to be tried again there: it does not listen yet.
+    pub pending: bool,
 }
 
 impl Handle {
     pub(crate) fn new(
         mailboxes: Arc<[Mailbox]>,
-        stats: Vec<Arc<WorkerStats>>,
+        mut stats: Vec<Arc<WorkerStats>>,
         gate: Arc<Gate>,
         control: Control,
-        for_checks: ForChecks,
+        for_threads: ForThreads,
     ) -> Self {
-        let state = Mutex::new(State {
-            listeners: ListenerRegistry::default(),
-            servers: ServerRegistry::default(),
-            limits: HashMap::new(),
-            checker: None,
-            ending: false,
-        });
+        let counted = Arc::<WorkerStats>::default();
+        stats.push(Arc::clone(&counted));
         Self {
             shared: Arc::new(Shared {
                 mailboxes,
                 stats,
                 gate,
                 control,
-                state,
-                for_checks,
+                state: Mutex::default(),
+                for_threads,
+                counted,
+                started: Instant::now(),
             }),
         }
     }
@@ -110,28 +124,59 @@ impl Handle {
     /// in their backlog; servers that are in both keep their counts; sessions go on under the plan that they began with, but
     /// those that wait for a server take one of this plan.
     ///
+    /// A listener whose namespace is missing is opened when that comes, closed when it goes, and opened in the one that has the
+    /// name after that. Where it cannot be opened then, it is tried again, at last every second.
+    ///
     /// # Errors
     ///
-    /// Nothing has changed: the plan does not hold together, a listener cannot be opened, or the engine is ending. With one
-    /// exception: where a listener stays at its address and its `transparent` or `only_v6` differs from the plan before, the
-    /// old socket has to make way; if the new one is then refused, that listener is gone.
+    /// Nothing has changed: the plan does not hold together, a listener cannot be opened in a namespace that is there, or the
+    /// engine is ending. A listener of a pattern, and one that is being tried again under the plan before, do not fail this.
+    /// With one exception: where a listener stays at its address and its `transparent` or `only_v6` differs from the plan before,
+    /// the old socket has to make way; if the new one is then refused, that listener is gone.
     pub fn apply(&self, plan: &Plan) -> Result<Vec<ListenerStatus>, ApplyError> {
         plan.check()?;
+        let mut told = Vec::new();
         let mut state = self.state();
+        let result = self.apply_locked(plan, &mut state, &mut told);
+        let is_idle = |_: &mut Checker| result.is_ok() && !plan.has_checks();
+        let idle = state.checker.take_if(is_idle);
+        drop(state);
+        // It may be telling the observer something, who may ask for something here.
+        drop(idle);
+        self.tell_observer(&told);
+        result
+    }
+
+    fn apply_locked(
+        &self,
+        plan: &Plan,
+        state: &mut State,
+        told: &mut Vec<Told>,
+    ) -> Result<Vec<ListenerStatus>, ApplyError> {
         if state.ending {
             return Err(ApplyError::Stopping);
         }
-        let mut wanted = reconcile::identify(plan, &self.shared.control)?;
+        let names = self.start_watching(plan, state)?;
         let control = &self.shared.control;
-        self.start_checker(plan, &mut state)?;
+        let Identified { mut wanted, leads } = reconcile::identify(plan, &names, control)?;
+        self.start_checker(plan, state)?;
         let mut made_way = Vec::new();
-        let opened = reconcile::open(&mut wanted, control, &mut state.listeners, &mut made_way);
+        let current = &state.current;
+        let opened = reconcile::open(
+            &mut wanted,
+            control,
+            &mut state.listeners,
+            &mut made_way,
+            |place| current.is_failing(plan, place),
+        );
         for listener in made_way {
             self.close(&listener);
         }
         let opened = opened?;
         for (wanted, listener) in wanted.iter().zip(&opened) {
-            reconcile::tune(wanted, listener)?;
+            if let Some(listener) = listener {
+                reconcile::tune(wanted, listener)?;
+            }
         }
         // From here on nothing fails.
         let mut called = Vec::new();
@@ -142,18 +187,29 @@ impl Handle {
         if let Some(checker) = checker {
             checker.adopt(ServerRegistry::watched(&plan.pools, &pools), plan.spread);
         }
-        let statuses = self.publish(plan, (&wanted, &opened), &pools, &mut state.limits);
-        let keys: HashSet<_> = wanted.iter().map(|wanted| &wanted.key).collect();
+        // Once for all relays: there may be as many of them as pools.
+        let mut of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
+        let pools_count = of_pools.any(count_sessions);
+        let before = state.current.limits();
+        let limits = |relay: &RelayPlan| Limits::of(relay, pools_count, before.get(&*relay.name).copied());
+        let mut next = Current::new(plan, pools, limits);
+        let statuses = self.publish(&next, &wanted, &opened);
+        let keys: HashSet<_> = wanted.iter().filter_map(|wanted| wanted.key.as_ref()).collect();
         for listener in state.listeners.remove_others(|key| keys.contains(key)) {
             self.close(&listener);
         }
         for (wanted, listener) in wanted.iter().zip(&opened) {
-            state.listeners.insert(wanted.key.clone(), Arc::clone(listener));
+            if let (Some(key), Some(listener)) = (&wanted.key, listener) {
+                state.listeners.insert(key.clone(), Arc::clone(listener));
+            }
         }
-        let idle = state.checker.take_if(|_| !plan.has_checks());
-        drop(state);
-        // It may be telling the observer something, who may ask for something here.
-        drop(idle);
+        let steps = next.take_over(plan, &state.current, leads, told);
+        next.hang(wanted, opened, self.moment(), told);
+        state.current = next;
+        self.carry_out(state, steps, told);
+        if let Some(watching) = &state.watching {
+            watching.watch(interest(plan));
+        }
         Ok(statuses)
     }
 
@@ -250,15 +306,31 @@ impl Handle {
         self.shared.mailboxes.iter().map(sessions).collect()
     }
 
-    /// No checks are made any more.
-    pub(crate) fn end_checks(&self) {
-        let checker = self.state().checker.take();
-        drop(checker);
+    /// No checks are made any more, and no namespaces are followed.
+    pub(crate) fn end_threads(&self) {
+        let mut state = self.state();
+        let threads = (state.checker.take(), state.watching.take());
+        // They may wait for the lock.
+        drop(state);
+        drop(threads);
+    }
+
+    /// Watches namespaces from now on, if the plan has some. Says which names there are.
+    fn start_watching(&self, plan: &Plan, state: &mut State) -> Result<Vec<NetnsName>, ApplyError> {
+        let interest = interest(plan);
+        if state.watching.is_none() && !interest.is_empty() {
+            let ForThreads { factory, observer } = &self.shared.for_threads;
+            let handle = WeakHandle(Arc::downgrade(&self.shared));
+            let watching = Watching::start(Arc::clone(factory), Arc::clone(observer), handle, interest);
+            state.watching = Some(watching.map_err(ApplyError::Watcher)?);
+        }
+        // If nobody has asked for names so far, those that patterns match are told in a moment.
+        Ok(state.watching.as_ref().map(Watching::names).unwrap_or_default())
     }
 
     fn start_checker(&self, plan: &Plan, state: &mut State) -> Result<(), ApplyError> {
         if state.checker.is_none() && plan.has_checks() {
-            let ForChecks { factory, observer } = &self.shared.for_checks;
+            let ForThreads { factory, observer } = &self.shared.for_threads;
             let mailboxes = Arc::clone(&self.shared.mailboxes);
             let checker = Checker::start(Arc::clone(factory), Arc::clone(observer), mailboxes);
             state.checker = Some(checker.map_err(ApplyError::Checker)?);
@@ -279,71 +351,66 @@ impl Handle {
     /// Tells the workers of the listeners and routes of a plan.
     fn publish(
         &self,
-        plan: &Plan,
-        (wanted, opened): (&[Wanted<'_>], &[Arc<Listener>]),
-        pools: &Arc<[Arc<Pool>]>,
-        limits: &mut HashMap<String, Limits>,
+        plan: &Current,
+        wanted: &[Wanted<'_>],
+        opened: &[Option<Arc<Listener>>],
     ) -> Vec<ListenerStatus> {
-        let selectable: Selectable = plan
-            .selectable
-            .iter()
-            .map(|netns| (netns.to_string().into_bytes(), Arc::new(netns.clone())))
-            .collect();
-        let mut places = OwnPlaces::default();
-        for (wanted, listener) in wanted.iter().zip(opened) {
-            places.add(listener, wanted.key.netns);
-        }
-        let plan_wide = PlanWide {
-            selectable: Arc::new(selectable),
-            places: Arc::new(places),
-        };
-        // Once for all relays: there may be as many of them as pools.
-        let mut of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
-        let pools_count = of_pools.any(count_sessions);
-        let before = std::mem::take(limits);
-        let statuses = wanted.iter().zip(opened).map(
-            |(
-                Wanted {
-                    relay,
-                    listener: place,
-                    kept,
-                    ..
-                },
-                listener,
-            )| {
-                // The same for all listeners of a relay.
-                let limits: &Limits = limits
-                    .entry(relay.name.clone())
-                    .or_insert_with(|| Limits::of(relay, pools_count, before.get(&relay.name)));
-                let pool = Arc::clone(&pools[relay.pool]);
-                let route = Route::new(relay, place, listener, pool, limits.clone(), &plan_wide);
-                let route = Arc::new(route.with_rules(relay.rules.as_ref(), pools));
+        let statuses = wanted.iter().zip(opened).map(|(wanted, listener)| {
+            if let Some(listener) = listener {
+                let route = plan.route(&wanted.place, listener);
                 self.tell(|| Command::Listen(Arc::clone(listener), Arc::clone(&route)));
-                ListenerStatus {
-                    relay: relay.name.clone(),
-                    address: listener.bound.clone(),
-                    netns: place.netns.clone(),
-                    kept: *kept,
-                }
-            },
-        );
+            }
+            let address = listener.as_ref().map(|listener| &listener.bound);
+            ListenerStatus {
+                relay: wanted.relay.name.clone(),
+                address: address.unwrap_or(&wanted.listener.address).clone(),
+                netns: wanted.place.netns.as_deref().cloned(),
+                kept: wanted.kept,
+                pending: listener.is_none(),
+            }
+        });
         statuses.collect()
     }
 
-    fn close(&self, listener: &Listener) {
+    pub(crate) fn close(&self, listener: &Listener) {
         listener.shut();
         self.tell(|| Command::Unlisten(listener.id));
     }
 
-    fn tell(&self, command: impl Fn() -> Command) {
+    pub(crate) fn tell(&self, command: impl Fn() -> Command) {
         self.shared
             .mailboxes
             .iter()
             .for_each(|mailbox| mailbox.send(command()));
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn control(&self) -> &Control {
+        &self.shared.control
+    }
+
+    pub(crate) fn observer(&self) -> &Arc<dyn Observer> {
+        &self.shared.for_threads.observer
+    }
+
+    /// What is counted under the lock.
+    pub(crate) fn counted(&self) -> &WorkerStats {
+        &self.shared.counted
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.shared.started
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // Whoever panicked while it held the lock has left a whole state: each change is one insertion or removal.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The namespaces that matter to a plan.
+fn interest(plan: &Plan) -> NetnsInterest {
+    NetnsInterest {
+        specs: plan.namespaces().into_iter().cloned().collect(),
+        all_names: plan.patterns().next().is_some(),
     }
 }

@@ -7,11 +7,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use mio::{Registry, Token, Waker};
+use netns_core::NetnsId;
 
 use crate::accepted::Accepted;
 use crate::core::balance;
 use crate::core::close::CloseReason;
 use crate::listeners::{Listener, ListenerId};
+use crate::live::{Census, LeftNetns};
 use crate::pool::Waiter;
 use crate::route::Route;
 
@@ -28,6 +30,12 @@ pub(crate) enum Command {
     Called(Waiter),
     /// The sessions of the server with this load end, for this reason.
     EndSessions(Arc<balance::Load>, CloseReason),
+    /// No name leads to this namespace any more: what is left in it has some time yet.
+    LeaveNetns(Arc<LeftNetns>),
+    /// A name leads to this namespace again.
+    EnterNetns(NetnsId),
+    /// Say who is in which namespace.
+    TakeCensus(Sender<Census>),
     /// A place is free again.
     ResumeAccepting,
     /// Connections may wait at a listener that nobody was told of.

@@ -51,6 +51,7 @@ mod health;
 mod inbox;
 mod judge;
 mod listeners;
+mod live;
 mod observer;
 mod opener;
 mod own;
@@ -81,15 +82,18 @@ pub use error::{ApplyError, StartError};
 pub use handed_over::HandedOver;
 pub use handle::{Handle, ListenerStatus};
 pub use health::HealthStatus;
+pub use live::{NetnsState, NetnsStatus};
 pub use observer::{Cause, Notice, Observer, SessionSummary, Silent};
 pub use opener::{
-    Adopting, Family, InProcess, InProcessFrom, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation,
-    PrepareError, Prepared, STOCK_INTERVAL, SocketKind, SocketOpener, SocketRequest, SourceBind,
+    Adopting, Family, InProcess, InProcessFrom, NetnsChange, NetnsInterest, NetnsWatcher, OpenAnswer,
+    OpenError, OpenToken, OpenerFactory, Operation, PrepareError, Prepared, Presence, STOCK_INTERVAL,
+    SocketKind, SocketOpener, SocketRequest, SourceBind,
 };
 pub use plan::{
     Balancing, CheckPlan, Compose, ComposedTlv, Endpoint, HeaderPlan, HealthPlan, HealthSource, KeepAlive,
-    ListenerPlan, ListenerTuning, NetnsTlv, ObservePlan, Plan, PlanError, PoolPlan, RelayPlan, ServerPlan,
-    SourceAddress, SourcePlan, Target, TlvPlan, UNIQUE_ID_LEN, UpstreamNetns,
+    ListenerNetns, ListenerPlan, ListenerTuning, NETNS_REMOVED_TIMEOUT, NetnsSet, NetnsTlv, ObservePlan,
+    Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourceAddress, SourcePlan, Target, TlvPlan,
+    UNIQUE_ID_LEN, UpstreamNetns,
 };
 pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;

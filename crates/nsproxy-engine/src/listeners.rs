@@ -42,6 +42,8 @@ pub(crate) struct ListenerKey {
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) id: ListenerId,
+    /// Where it is, whatever the name means by now.
+    pub(crate) netns: NetnsId,
     socket: Socket,
     /// With the port that the kernel chose.
     pub(crate) bound: Endpoint,
@@ -76,8 +78,10 @@ impl Listener {
             Endpoint::Ip(address) => address.is_ipv6() && !socket.only_v6()?,
             Endpoint::Unix(_) | Endpoint::Inherited(_) => false,
         };
+        let netns = NetnsId::of_socket(&socket).map_err(io::Error::other)?;
         Ok(Self {
             id,
+            netns,
             socket,
             bound,
             transparent: plan.transparent,
@@ -189,6 +193,10 @@ pub(crate) struct ListenerRegistry {
 impl ListenerRegistry {
     pub(crate) fn get(&self, key: &ListenerKey) -> Option<&Arc<Listener>> {
         self.listeners.get(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.listeners.len()
     }
 
     pub(crate) fn insert(&mut self, key: ListenerKey, listener: Arc<Listener>) {

@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use netns_core::NetnsSpec;
+use netns_core::{NetnsId, NetnsSpec};
 
 use crate::core::close::CloseReason;
 use crate::core::health::CheckReport;
 use crate::opener::OpenError;
+use crate::plan::Endpoint;
 use crate::worker::SessionFacts;
 
 /// Is told what happens. Called on the engine's threads: it must not block.
@@ -151,6 +152,80 @@ pub enum Notice<'a> {
     ChecksEnded {
         /// The system's answer; `None` is a panic, which is a bug: the message went to standard error.
         error: Option<&'a std::io::Error>,
+    },
+    /// A name of the plan leads to a namespace, and did not before.
+    NetnsReady {
+        /// The name.
+        netns: &'a NetnsSpec,
+        /// Which one it is.
+        id: NetnsId,
+        /// Listeners that are to be opened there.
+        listeners: usize,
+    },
+    /// A name of the plan leads to another namespace than before.
+    NetnsReplaced {
+        /// The name.
+        netns: &'a NetnsSpec,
+        /// Which one it was.
+        was: NetnsId,
+        /// Which one it is.
+        id: NetnsId,
+        /// Listeners that are closed in the one and opened in the other.
+        listeners: usize,
+    },
+    /// A name of the plan leads nowhere any more.
+    NetnsRemoved {
+        /// The name.
+        netns: &'a NetnsSpec,
+        /// Which one it was.
+        was: NetnsId,
+        /// Listeners that are closed for it.
+        listeners: usize,
+    },
+    /// It could not be found out where a name leads. It is asked again in a second, and until then everything stays as it is.
+    NetnsUnknown {
+        /// The name.
+        netns: &'a NetnsSpec,
+        /// What failed.
+        error: &'a OpenError,
+    },
+    /// Some namespaces cannot be watched: what becomes of them is not noticed. It is tried again every second.
+    NetnsUnwatched {
+        /// Why.
+        error: &'a std::io::Error,
+    },
+    /// Sessions are in a namespace that no name leads to any more. Told by each worker that has some.
+    NetnsLeft {
+        /// A name that led there.
+        netns: &'a NetnsSpec,
+        /// Which one it is.
+        id: NetnsId,
+        /// How many sessions.
+        sessions: usize,
+        /// After how long the first of them will be reset; `None` when none will.
+        patience: Option<Duration>,
+    },
+    /// A listener could not be opened in a namespace that has come. It is tried again, and told of now and then.
+    ListenerFailed {
+        /// The relay's name.
+        relay: &'a str,
+        /// Where it is to listen.
+        address: &'a Endpoint,
+        /// The namespace.
+        netns: &'a NetnsSpec,
+        /// What failed.
+        error: &'a OpenError,
+        /// After how long it is tried again.
+        again: Duration,
+    },
+    /// A listener was opened after it had failed.
+    ListenerOpened {
+        /// The relay's name.
+        relay: &'a str,
+        /// Where it was to listen.
+        address: &'a Endpoint,
+        /// The namespace.
+        netns: &'a NetnsSpec,
     },
     /// Accepting failed: descriptors or memory have run out. It is tried again after a short pause.
     AcceptFailed {

@@ -1,8 +1,9 @@
 //! Where the engine itself listens: what a connection to a server must not lead back to.
 //!
-//! One value per plan, read by workers. What is done with the answer is in `worker/loops.rs`.
+//! Each worker keeps what it was told of. What is done with the answer is in `worker/loops.rs`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use netns_core::NetnsId;
@@ -10,7 +11,7 @@ use netns_core::NetnsId;
 use crate::listeners::{Listener, ListenerId};
 use crate::plan::Endpoint;
 
-/// The IP listeners of a plan, by port.
+/// The IP listeners that a worker knows, by port.
 #[derive(Debug, Default)]
 pub(crate) struct OwnPlaces(HashMap<u16, Vec<OwnPlace>>);
 
@@ -29,18 +30,30 @@ pub(crate) struct OwnPlace {
 
 impl OwnPlaces {
     /// Adds a listener; one at a path cannot be where a connection between addresses leads.
-    pub(crate) fn add(&mut self, listener: &Listener, netns: NetnsId) {
+    pub(crate) fn add(&mut self, listener: &Listener) {
         if let Endpoint::Ip(address) = listener.bound {
             self.put(
                 address.port(),
                 OwnPlace {
                     listener: listener.id,
-                    netns,
+                    netns: listener.netns,
                     ip: address.ip().to_canonical(),
                     is_transparent: listener.transparent,
                     is_dual: listener.is_dual(),
                 },
             );
+        }
+    }
+
+    /// Forgets a listener.
+    pub(crate) fn remove(&mut self, listener: &Listener) {
+        if let Endpoint::Ip(address) = listener.bound
+            && let Entry::Occupied(mut places) = self.0.entry(address.port())
+        {
+            places.get_mut().retain(|place| place.listener != listener.id);
+            if places.get().is_empty() {
+                places.remove();
+            }
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Pool {
     /// Only the upstream ones are set.
     pub(crate) timeouts: Timeouts,
     pub(crate) retries: Retries,
+    /// How long a session may go on once its server's namespace is gone; `None` is for ever.
+    pub(crate) netns_removed: Option<Span>,
     /// What is decided of a session that has come to the pool.
     pub(crate) rules: Option<Arc<Rules>>,
     /// All backups are used when no other server can be, or only the first.
@@ -108,6 +110,7 @@ impl Pool {
                 redispatch: balance.redispatch,
                 anywhere: others > 1 && balance.algorithm.is_round_robin(),
             },
+            netns_removed: Span::from_duration(plan.netns_removed_timeout),
             rules: plan.rules.clone().filter(|rules| !rules.content.is_empty()),
             all_backups: balance.all_backups,
             hashes: matches!(balance.algorithm, Algorithm::Source(_)),

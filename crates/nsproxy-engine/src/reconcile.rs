@@ -1,104 +1,276 @@
-//! From the listeners that a plan wants to listening sockets: those that are there already, and those to be opened.
+//! From the listeners that a plan wants to listening sockets: those that are there already, those to be opened, and those whose
+//! namespace is missing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 
+use netns_core::{NetnsId, NetnsName, NetnsSpec};
 use socket2::Socket;
 
 use crate::control::{self, Control};
 use crate::error::ApplyError;
 use crate::listeners::{Listener, ListenerKey, ListenerRegistry};
+use crate::live::Place;
 use crate::opener::{OpenError, SocketKind, SocketRequest};
-use crate::plan::{Endpoint, ListenerPlan, Plan, PlanError, RelayPlan};
+use crate::plan::{Endpoint, ListenerNetns, ListenerPlan, NetnsSet, Plan, PlanError, RelayPlan};
 
-/// A listener that a plan wants, and where that is.
+/// A listener that a plan wants, in one namespace.
 pub(crate) struct Wanted<'a> {
     pub(crate) relay: &'a RelayPlan,
     pub(crate) listener: &'a ListenerPlan,
-    pub(crate) key: ListenerKey,
+    pub(crate) place: Arc<Place>,
+    /// Where that is; `None` while the namespace is missing.
+    pub(crate) key: Option<ListenerKey>,
     /// Whether it is open already.
     pub(crate) kept: bool,
+    /// Whether it is of a pattern, and goes with its namespace.
+    pub(crate) is_matched: bool,
+    /// Why it is not open, though its namespace is there.
+    pub(crate) failed: Option<OpenError>,
 }
 
-/// Finds out which namespace each listener of the plan means now.
-pub(crate) fn identify<'a>(plan: &'a Plan, control: &Control) -> Result<Vec<Wanted<'a>>, ApplyError> {
-    let places: Vec<_> = plan
-        .relays
-        .iter()
-        .flat_map(|relay| relay.listeners.iter().map(move |listener| (relay, listener)))
-        .collect();
-    let cookies = control.identify(&places)?;
+/// Where names lead. An error does not say that it is nowhere.
+pub(crate) type Leads = Vec<(NetnsSpec, Result<Option<NetnsId>, OpenError>)>;
+
+/// Where the namespaces of a plan are now.
+pub(crate) struct Identified<'a> {
+    pub(crate) wanted: Vec<Wanted<'a>>,
+    /// Each name, and where it leads, if anywhere.
+    pub(crate) leads: Leads,
+}
+
+/// Finds out which namespace each name of the plan means now, and where its listeners are to be. `names` are those that
+/// patterns may match.
+pub(crate) fn identify<'a>(
+    plan: &'a Plan,
+    names: &[NetnsName],
+    control: &Control,
+) -> Result<Identified<'a>, ApplyError> {
+    let answers = ask(plan, names, control);
+    if plan.strict_namespaces {
+        refuse_missing(plan, &answers)?;
+    }
+    let mut wanted = Vec::new();
     let mut taken: HashMap<_, u32> = HashMap::new();
-    let wanted = places.into_iter().zip(cookies).map(|((relay, listener), netns)| {
-        let count = taken.entry((netns, &listener.address)).or_default();
-        let ordinal = std::mem::replace(count, *count + 1);
-        let any_port = matches!(&listener.address, Endpoint::Ip(address) if address.port() == 0);
-        if ordinal > 0 && !any_port {
-            let (relay, address) = (relay.name.clone(), listener.address.clone());
-            return Err(PlanError::DuplicateListener { relay, address }.into());
-        }
-        let key = ListenerKey {
-            netns,
-            address: listener.address.clone(),
-            ordinal,
+    for Spot {
+        relay,
+        listener,
+        place,
+    } in spots(plan, &answers)
+    {
+        let is_matched = matches!(listener.netns, Some(ListenerNetns::Matching(_)));
+        let netns = match &answers[&place.netns.as_deref().cloned()] {
+            Ok(id) => Some(*id),
+            Err(error) if error.is_netns_missing() || is_matched => None,
+            Err(error) => return Err(control::refused(relay, listener, error.duplicate())),
         };
-        Ok(Wanted {
+        let key = match netns {
+            None => None,
+            Some(netns) => {
+                let count = taken.entry((netns, &listener.address)).or_default();
+                let ordinal = std::mem::replace(count, *count + 1);
+                if ordinal > 0 && !listener.address.is_any_port() {
+                    // Two names of one namespace that both match: once is enough.
+                    if is_matched {
+                        continue;
+                    }
+                    let (relay, address) = (relay.name.clone(), listener.address.clone());
+                    return Err(PlanError::DuplicateListener { relay, address }.into());
+                }
+                let address = listener.address.clone();
+                Some(ListenerKey {
+                    netns,
+                    address,
+                    ordinal,
+                })
+            }
+        };
+        wanted.push(Wanted {
             relay,
             listener,
+            place: Arc::new(place),
             key,
             kept: false,
-        })
-    });
-    wanted.collect()
+            is_matched,
+            failed: None,
+        });
+    }
+    let lead = |id: Result<_, OpenError>| match id {
+        Ok(id) => Ok(Some(id)),
+        Err(error) if error.is_netns_missing() => Ok(None),
+        Err(error) => Err(error),
+    };
+    let leads = answers
+        .into_iter()
+        .filter_map(|(spec, id)| Some((spec?, lead(id))));
+    Ok(Identified {
+        wanted,
+        leads: leads.collect(),
+    })
 }
 
-/// Keeps, or opens, the listening socket of each wanted place.
+type Answers = BTreeMap<Option<NetnsSpec>, Result<NetnsId, OpenError>>;
+
+/// Where the names of the plan lead, and those that its patterns match.
+fn ask(plan: &Plan, names: &[NetnsName], control: &Control) -> Answers {
+    let patterns = NetnsSet {
+        specs: BTreeSet::new(),
+        patterns: plan.patterns().cloned().collect(),
+    };
+    let matching = names.iter().filter(|name| patterns.matches(name));
+    let matching: Vec<_> = matching
+        .filter_map(|name| NetnsSpec::try_from(name.clone()).ok())
+        .collect();
+    let mut specs = plan.namespaces();
+    specs.extend(&matching);
+    let asked: Vec<_> = std::iter::once(None).chain(specs.into_iter().map(Some)).collect();
+    let ids = control.identify(&asked);
+    asked
+        .into_iter()
+        .map(Option::<&NetnsSpec>::cloned)
+        .zip(ids)
+        .collect()
+}
+
+/// A plan that is strict wants every namespace that it names to be there.
+fn refuse_missing(plan: &Plan, answers: &Answers) -> Result<(), ApplyError> {
+    let missing = |netns: &NetnsSpec| match answers.get(&Some(netns.clone())) {
+        Some(Err(error)) => Some(error.duplicate()),
+        _ => None,
+    };
+    for relay in &plan.relays {
+        for listener in &relay.listeners {
+            let netns = listener.netns.as_ref().and_then(ListenerNetns::named);
+            if let Some(error) = netns.and_then(missing) {
+                return Err(control::refused(relay, listener, error));
+            }
+        }
+    }
+    match plan.namespaces().into_iter().find_map(missing) {
+        Some(error) => Err(ApplyError::Netns(error)),
+        None => Ok(()),
+    }
+}
+
+/// A listener in one namespace.
+struct Spot<'a> {
+    relay: &'a RelayPlan,
+    listener: &'a ListenerPlan,
+    place: Place,
+}
+
+/// The listeners of the plan, those of patterns in each namespace that matches. Where a name of the plan has a listener, those of
+/// patterns at the same address have none.
+fn spots<'a>(plan: &'a Plan, answers: &Answers) -> Vec<Spot<'a>> {
+    let mut spots = Vec::new();
+    let mut taken: HashSet<(NetnsSpec, &Endpoint)> = HashSet::new();
+    for (relay_index, relay) in plan.relays.iter().enumerate() {
+        for (listener_index, listener) in relay.listeners.iter().enumerate() {
+            let netns = match &listener.netns {
+                None => None,
+                Some(ListenerNetns::Named(netns)) => Some(netns),
+                Some(ListenerNetns::Matching(_)) => continue,
+            };
+            taken.extend(netns.map(|netns| (netns.clone(), &listener.address)));
+            let place = Place {
+                relay: relay_index,
+                listener: listener_index,
+                netns: netns.cloned().map(Arc::new),
+            };
+            spots.push(Spot {
+                relay,
+                listener,
+                place,
+            });
+        }
+    }
+    for (relay_index, relay) in plan.relays.iter().enumerate() {
+        for (listener_index, listener) in relay.listeners.iter().enumerate() {
+            let Some(ListenerNetns::Matching(pattern)) = &listener.netns else {
+                continue;
+            };
+            let there = answers.iter().filter(|(_, id)| id.is_ok());
+            let there = there.filter_map(|(spec, _)| spec.as_ref());
+            for netns in there.filter(|spec| spec.name().is_some_and(|name| pattern.matches(name))) {
+                if !listener.address.is_any_port() && !taken.insert((netns.clone(), &listener.address)) {
+                    continue;
+                }
+                let place = Place {
+                    relay: relay_index,
+                    listener: listener_index,
+                    netns: Some(Arc::new(netns.clone())),
+                };
+                spots.push(Spot {
+                    relay,
+                    listener,
+                    place,
+                });
+            }
+        }
+    }
+    spots
+}
+
+/// Keeps, or opens, the listening socket of each wanted place whose namespace is there.
 ///
 /// A socket whose option changes has to make way for the new one, which takes its address. Those come last: when anything
 /// else fails, nothing has changed. Those that were shut are added to `made_way`, whatever the result: the workers have to be
-/// told.
+/// told. Where `may_fail` says so, a listener that cannot be opened is left for later.
 pub(crate) fn open(
     wanted: &mut [Wanted<'_>],
     control: &Control,
     listeners: &mut ListenerRegistry,
     made_way: &mut Vec<Arc<Listener>>,
-) -> Result<Vec<Arc<Listener>>, ApplyError> {
+    may_fail: impl Fn(&Place) -> bool,
+) -> Result<Vec<Option<Arc<Listener>>>, ApplyError> {
     let mut opened: Vec<Option<Arc<Listener>>> = Vec::with_capacity(wanted.len());
     let (mut fresh, mut replacing) = (Vec::new(), Vec::new());
     for (index, wanted) in wanted.iter_mut().enumerate() {
-        let there = listeners.get(&wanted.key);
+        let there = wanted.key.as_ref().and_then(|key| listeners.get(key));
         let same = there.filter(|there| there.has_options_of(wanted.listener));
         wanted.kept = same.is_some();
         opened.push(same.cloned());
         match (same, there) {
-            (Some(_), _) => {}
             (None, Some(_)) => replacing.push(index),
-            (None, None) => fresh.push(index),
+            (None, None) if wanted.key.is_some() => fresh.push(index),
+            // It stays, or its namespace is missing.
+            _ => {}
         }
     }
     for indices in [fresh, replacing] {
         for index in &indices {
-            if let Some(old) = listeners.remove(&wanted[*index].key) {
+            let key = wanted[*index].key.as_ref();
+            if let Some(old) = key.and_then(|key| listeners.remove(key)) {
                 old.shut();
                 made_way.push(old);
             }
         }
-        let requests = indices
-            .iter()
-            .map(|index| request(wanted[*index].listener))
-            .collect();
-        let answers = control.open(requests);
+        let requests = indices.iter().map(|index| {
+            let wanted = &wanted[*index];
+            request(wanted.listener, wanted.place.netns.as_deref())
+        });
+        let answers = control.open(requests.collect());
         // Each answer becomes a listener, also behind one that failed: a listener cleans up after itself.
         let made: Vec<_> = indices
             .iter()
             .zip(answers)
             .map(|(index, answer)| listener(&wanted[*index], answer, listeners))
             .collect();
-        for (index, listener) in indices.into_iter().zip(made) {
-            opened[index] = Some(listener?);
+        for (index, made) in indices.into_iter().zip(made) {
+            let wanted = &mut wanted[index];
+            match made {
+                Ok(listener) => opened[index] = Some(listener),
+                Err(ApplyError::Listen { source, .. })
+                    if wanted.is_matched || source.is_netns_missing() || may_fail(&wanted.place) =>
+                {
+                    wanted.failed = Some(source);
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
-    Ok(opened.into_iter().flatten().collect())
+    Ok(opened)
 }
 
 /// Makes a listener that was kept what the plan wants it to be.
@@ -117,9 +289,10 @@ pub(crate) fn tune(wanted: &Wanted<'_>, listener: &Listener) -> Result<(), Apply
         })
 }
 
-pub(crate) fn request(plan: &ListenerPlan) -> SocketRequest {
+/// What to ask for to have this listener, in one namespace.
+pub(crate) fn request(plan: &ListenerPlan, netns: Option<&NetnsSpec>) -> SocketRequest {
     SocketRequest {
-        netns: plan.netns.clone().map(Arc::new),
+        netns: netns.cloned().map(Arc::new),
         kind: SocketKind::Listener {
             address: plan.address.clone(),
             transparent: plan.transparent,
@@ -143,9 +316,17 @@ fn listener(
         None => return Err(control::silent(relay, listener)),
     };
     let opened = Listener::new(listeners.new_id(), socket, listener);
-    opened.map(Arc::new).map_err(|source| ApplyError::Listener {
+    let opened = opened.map_err(|source| ApplyError::Listener {
         relay: relay.name.clone(),
         address: listener.address.clone(),
         source,
-    })
+    })?;
+    let is_elsewhere = wanted.key.as_ref().is_some_and(|key| key.netns != opened.netns);
+    // An inherited one is where it is.
+    if is_elsewhere && !matches!(listener.address, Endpoint::Inherited(_)) {
+        // The name has come to mean another one in between, which will be told in a moment.
+        let moved = OpenError::missing(wanted.place.netns.clone(), io::ErrorKind::NotFound.into());
+        return Err(control::refused(relay, listener, moved));
+    }
+    Ok(Arc::new(opened))
 }

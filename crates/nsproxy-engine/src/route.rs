@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use netns_core::NetnsSpec;
+use netns_core::{NetnsId, NetnsName, NetnsPattern, NetnsSpec};
 
 use crate::admission::{Gate, RateGate};
 use crate::core::moment::Span;
@@ -13,12 +13,42 @@ use crate::core::rules::Rules;
 use crate::core::session::Timeouts;
 use crate::judge::{Judge, count_sessions};
 use crate::listeners::{Listener, ListenerId};
-use crate::places::OwnPlaces;
-use crate::plan::{Compose, Endpoint, ListenerPlan, NetnsRef, NetnsTlv, RelayPlan};
+use crate::plan::{Compose, Endpoint, ListenerPlan, NetnsRef, NetnsSet, NetnsTlv, RelayPlan};
 use crate::pool::Pool;
 
-/// Namespaces that a received header may select, by the bytes of the TLV.
-pub(crate) type Selectable = HashMap<Vec<u8>, Arc<NetnsSpec>>;
+/// Namespaces that a received header may select.
+#[derive(Debug, Default)]
+pub(crate) struct Selectable {
+    /// By the bytes of the TLV.
+    texts: HashMap<Vec<u8>, Arc<NetnsSpec>>,
+    patterns: Vec<NetnsPattern>,
+}
+
+impl Selectable {
+    pub(crate) fn of(set: &NetnsSet) -> Self {
+        let texts = set
+            .specs
+            .iter()
+            .map(|netns| (netns.to_string().into_bytes(), Arc::new(netns.clone())));
+        Self {
+            texts: texts.collect(),
+            patterns: set.patterns.iter().cloned().collect(),
+        }
+    }
+
+    fn find(&self, text: &[u8]) -> Option<Arc<NetnsSpec>> {
+        if let Some(netns) = self.texts.get(text) {
+            return Some(Arc::clone(netns));
+        }
+        if self.patterns.is_empty() {
+            return None;
+        }
+        let name = NetnsName::from_bytes(text).ok()?;
+        let matches = self.patterns.iter().any(|pattern| pattern.matches(&name));
+        let spec = matches.then(|| NetnsSpec::try_from(name).ok()).flatten();
+        spec.map(Arc::new)
+    }
+}
 
 /// Everything about a listener that its sessions use.
 #[derive(Debug, Clone)]
@@ -26,6 +56,10 @@ pub(crate) struct Route {
     pub(crate) relay: String,
     /// The listener's namespace.
     pub(crate) netns: NetnsRef,
+    /// Which one that is.
+    pub(crate) netns_id: NetnsId,
+    /// How long a session may go on once that is gone; `None` is for ever.
+    pub(crate) netns_removed: Option<Span>,
     /// The address that the listener is bound to, with the port that it was given.
     pub(crate) address: Endpoint,
     pub(crate) accept_proxy: bool,
@@ -36,8 +70,6 @@ pub(crate) struct Route {
     /// The client's header is needed once it was read: a server may get its TLVs, or a rule ask for them.
     pub(crate) keeps_header: bool,
     pub(crate) listener: ListenerId,
-    /// Of all listeners of the plan.
-    pub(crate) places: Arc<OwnPlaces>,
     /// The relay's own gate: its limit, or where it is followed or a rule asks for it, its count.
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) rate: Option<Arc<RateGate>>,
@@ -49,13 +81,6 @@ pub(crate) struct Route {
     pub(crate) judge: Option<Arc<Judge>>,
     pub(crate) unique_id: Option<Arc<dyn Compose>>,
     pub(crate) attachment: Option<Arc<dyn Any + Send + Sync>>,
-}
-
-/// What all routes of a plan have.
-#[derive(Debug)]
-pub(crate) struct PlanWide {
-    pub(crate) selectable: Arc<Selectable>,
-    pub(crate) places: Arc<OwnPlaces>,
 }
 
 /// What all routes of a relay have, from one plan to the next: sessions of the plan before count, too.
@@ -97,11 +122,11 @@ impl Limits {
 impl Route {
     pub(crate) fn new(
         relay: &RelayPlan,
-        place: &ListenerPlan,
+        (place, netns): (&ListenerPlan, NetnsRef),
         listener: &Listener,
         pool: Arc<Pool>,
         limits: Limits,
-        plan: &PlanWide,
+        selectable: &Arc<Selectable>,
     ) -> Self {
         let timeouts = Timeouts {
             header: relay.header_timeout.and_then(Span::from_duration),
@@ -112,15 +137,16 @@ impl Route {
         Self {
             keeps_header: pool.passes_tlvs(),
             relay: relay.name.clone(),
-            netns: place.netns.clone().map(Arc::new),
+            netns,
+            netns_id: listener.netns,
+            netns_removed: Span::from_duration(relay.netns_removed_timeout),
             address: listener.bound.clone(),
             accept_proxy: place.accept_proxy,
             netns_tlv: place.netns_tlv.clone(),
             timeouts,
             pool,
-            selectable: Arc::clone(&plan.selectable),
+            selectable: Arc::clone(selectable),
             listener: listener.id,
-            places: Arc::clone(&plan.places),
             gate: limits.gate,
             rate: limits.rate.map(|(_, gate)| gate),
             listener_gate: listener.gate(place.max_sessions),
@@ -157,12 +183,12 @@ impl Route {
 
     /// The namespace that a received header may select by this name.
     pub(crate) fn selectable(&self, name: &[u8]) -> Option<Arc<NetnsSpec>> {
-        let netns = self.selectable.get(name)?;
+        let netns = self.selectable.find(name)?;
         let allowed = match &self.netns_tlv {
             NetnsTlv::Select { only: None, .. } => true,
-            NetnsTlv::Select { only: Some(only), .. } => only.contains(&**netns),
+            NetnsTlv::Select { only: Some(only), .. } => only.contains(&netns),
             NetnsTlv::Ignore => false,
         };
-        allowed.then(|| Arc::clone(netns))
+        allowed.then_some(netns)
     }
 }

@@ -344,6 +344,7 @@ mod tests {
             server_half_closed_timeout: None,
             relaying_timeout: None,
             keep_alive: None,
+            netns_removed_timeout: crate::plan::NETNS_REMOVED_TIMEOUT,
             balance: Balancing::default(),
             rules: None,
         }

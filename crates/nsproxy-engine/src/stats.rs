@@ -78,10 +78,30 @@ counters! {
     retries,
     /// Of those: at another server.
     redispatches,
+    /// Of the failed ones: sessions that were reset because a namespace of theirs was removed.
+    netns_removed_sessions,
+    /// Namespaces that came while a plan waited for them.
+    netns_ready,
+    /// Namespaces that went.
+    netns_removed,
+    /// Names that came to mean another namespace at once.
+    netns_replaced,
+    /// Listeners opened because their namespace came.
+    listeners_opened,
+    /// Attempts at that which failed.
+    listeners_failed,
     /// Bytes delivered to servers by ended sessions.
     bytes_up,
     /// Bytes delivered to clients by ended sessions.
     bytes_down,
+    /// Listeners that are open right now.
+    listeners,
+    /// Namespaces that a name of the plan leads to right now.
+    netns_live,
+    /// Of the listeners: those in these.
+    listeners_in_netns,
+    /// Listeners that wait for a namespace, or could not be opened in it.
+    listeners_pending,
     /// Sessions right now.
     sessions,
     /// Pipes attached to flows right now.

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd as _;
 
 use common::{Relay, plan};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use nsproxy_engine::{ApplyError, Endpoint, ListenerPlan, Plan};
+use nsproxy_engine::{ApplyError, Endpoint, ListenerNetns, ListenerPlan, Plan};
 use nsproxy_testkit::{Listener, Peer, Service, world};
 use socket2::{Domain, Socket, Type};
 
@@ -42,7 +42,7 @@ fn expect_echo(client: &Peer) {
 fn expect_refused(socket: &Socket, netns: Option<&str>, reason: &str) {
     let echo = Service::echo(Listener::bind("127.0.0.1:0"));
     let mut plan = relay_from(socket, &echo);
-    plan.relays[0].listeners[0].netns = netns.map(|name| name.parse().unwrap());
+    plan.relays[0].listeners[0].netns = netns.map(|name| ListenerNetns::Named(name.parse().unwrap()));
     let relay = Relay::start(&common::plan(echo.address()));
     let refused = relay.handle.apply(&plan).unwrap_err();
     let ApplyError::Listen { source, .. } = &refused else {
@@ -127,7 +127,7 @@ fn a_socket_is_taken_for_one_of_the_namespace_that_it_is_in_and_no_other() {
         drop(green);
         let echo = Service::echo(Listener::bind("127.0.0.1:0"));
         let mut plan = relay_from(&socket, &echo);
-        plan.relays[0].listeners[0].netns = Some("blue".parse().unwrap());
+        plan.relays[0].listeners[0].netns = Some(ListenerNetns::Named("blue".parse().unwrap()));
         let relay = Relay::start(&plan);
         let address = relay.address();
         expect_echo(&blue.run(|| Peer::connect(address)));

@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::{Relay, listener_at, server};
+use common::{Relay, in_netns, listener_at, server};
 use nsproxy_engine::{CloseReason, Endpoint, ListenerPlan, Plan, ServerPlan, Target, UpstreamNetns};
 use nsproxy_testkit::{Address, Netns, Service, World, world};
 
@@ -25,9 +25,8 @@ fn alike<const N: usize>(w: &World, names: [&str; N]) -> [Netns; N] {
 
 fn listener_in(netns: &str, place: &str, transparent: bool) -> ListenerPlan {
     ListenerPlan {
-        netns: Some(netns.parse().unwrap()),
         transparent,
-        ..ListenerPlan::at(Endpoint::Ip(place.parse().unwrap()))
+        ..in_netns(netns, ListenerPlan::at(Endpoint::Ip(place.parse().unwrap())))
     }
 }
 

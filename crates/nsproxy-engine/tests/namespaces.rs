@@ -7,10 +7,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
-use common::{Relay, listener, listener_at, server, settings};
+use common::{Relay, Unwatched, in_netns, listener, listener_at, server, settings};
 use nsproxy_engine::{
-    ApplyError, CloseReason, Errno, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, SourceAddress,
-    Target, TlvPlan, UpstreamNetns,
+    CloseReason, Errno, HeaderPlan, ListenerPlan, Plan, ServerPlan, SourceAddress, Target, TlvPlan,
+    UpstreamNetns,
 };
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Netns, Peer, Program, Service, World, eventually, world};
 use proxy_proto::{Addresses, Transport, v2};
@@ -33,13 +33,6 @@ fn tenants(w: &World) -> [(Netns, Service); 2] {
 
 fn named(name: &str) -> UpstreamNetns {
     UpstreamNetns::Named(name.parse().unwrap())
-}
-
-fn in_netns(name: &str, listener: ListenerPlan) -> ListenerPlan {
-    ListenerPlan {
-        netns: Some(name.parse().unwrap()),
-        ..listener
-    }
 }
 
 fn expect_reply(client: &Peer, reply: &str) {
@@ -192,14 +185,14 @@ fn a_name_means_the_namespace_that_has_it_now() {
     });
 }
 
-/// One worker, so that there is one stock.
+/// One worker, so that there is one stock, and nobody who tells when it is of no use.
 fn relay_to_tenant1() -> Relay {
     let to = ServerPlan {
         netns: named("tenant1"),
         ..server(&address(SERVICE))
     };
     let plan = Plan::forward(listener(), to, None);
-    Relay::start_with(&settings(1), Arc::new(InProcess), &plan)
+    Relay::start_with(&settings(1), Arc::new(Unwatched), &plan)
 }
 
 #[test]
@@ -249,18 +242,6 @@ fn a_stock_does_not_keep_a_namespace_alive() {
             (!watcher.ip("link show").contains("outside")).then_some(())
         });
         assert_eq!(relay.stats().sockets_in_stock, 0);
-    });
-}
-
-#[test]
-fn a_listener_in_a_missing_namespace_is_refused_by_name() {
-    world("missing-listener", |_| {
-        let plan = Plan::forward(in_netns("nowhere", listener()), server(&address(SERVICE)), None);
-        let relay = Relay::start(&Plan::default());
-        let error = relay.handle.apply(&plan).unwrap_err();
-        assert!(matches!(error, ApplyError::Listen { .. }));
-        let text = common::whole(&error);
-        assert!(text.contains("nowhere"), "{text}");
     });
 }
 

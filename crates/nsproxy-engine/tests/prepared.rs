@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::{io, thread};
 
-use common::{Relay, listener, plan, settings, unix_listener};
+use common::{Relay, in_netns, listener, plan, settings, unix_listener};
 use nsproxy_engine::{ApplyError, InProcess, OpenerFactory, PrepareError, Prepared, SocketOpener};
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, Service, eventually, world};
 
@@ -28,8 +28,7 @@ fn the_engine_uses_the_listeners_that_were_opened_before_it_started() {
         let echo = Service::echo(Listener::bind("127.0.0.1:0"));
         w.add_netns("blue");
         let mut plan = plan(echo.address());
-        let mut elsewhere = listener();
-        elsewhere.netns = Some("blue".parse().unwrap());
+        let elsewhere = in_netns("blue", listener());
         let path = w.path("prepared.sock");
         plan.relays[0]
             .listeners

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use nsproxy_engine::{
-    ApplyError, Endpoint, Engine, HeaderPlan, InProcess, ListenerPlan, Plan, ServerPlan, Settings,
-    SourceAddress, SourcePlan, Stats, Target, TlvPlan, UpstreamNetns,
+    ApplyError, Endpoint, Engine, HeaderPlan, InProcess, ListenerNetns, ListenerPlan, Plan, ServerPlan,
+    Settings, SourceAddress, SourcePlan, Stats, Target, TlvPlan, UpstreamNetns,
 };
 
 use crate::args::Forward;
@@ -35,11 +35,15 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
         result => result?,
     };
     for listener in listeners {
+        let then = match &listener.netns {
+            Some(netns) if listener.pending => format!("once netns {netns} is there (Ctrl-C ends)"),
+            _ => "(Ctrl-C ends)".to_owned(),
+        };
         let from = crate::endpoint::Endpoint {
             address: listener.address,
             netns: listener.netns,
         };
-        log::complain(&format!("relaying {from} to {} (Ctrl-C ends)", args.target));
+        log::complain(&format!("relaying {from} to {} {then}", args.target));
     }
     let stats = engine.wait()?;
     writer.finish(&summary(&stats));
@@ -69,7 +73,7 @@ fn plan(args: &Forward) -> anyhow::Result<Plan> {
         Endpoint::Inherited(_) => anyhow::bail!("an inherited socket is no target"),
     };
     let listener = ListenerPlan {
-        netns: args.listen.netns.clone(),
+        netns: args.listen.netns.clone().map(ListenerNetns::Named),
         accept_proxy: args.accept_proxy,
         ..ListenerPlan::at(args.listen.address.clone())
     };

@@ -1,11 +1,17 @@
-//! Which capabilities a plan needs once its listeners are open, and what for.
+//! Which capabilities a plan needs once it has begun, and what for.
+//!
+//! Listeners in the namespace that nsproxy runs in are open by then, and stay. One in another namespace is opened anew whenever
+//! that comes: so what it takes to open it is kept. The namespace of a process is the exception, which never comes again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use netns_core::NetnsSpec;
 use nsproxy_config::model::Capability;
-use nsproxy_engine::{HealthSource, Plan, PoolPlan, ServerPlan, SourceAddress, UpstreamNetns};
+use nsproxy_engine::{
+    Endpoint, HealthSource, ListenerNetns, ListenerPlan, Plan, PoolPlan, RelayPlan, ServerPlan,
+    SourceAddress, UpstreamNetns,
+};
 
 /// Ports below this one are for the privileged, unless `ip_unprivileged_port_start` says otherwise (ip(7)).
 const UNPRIVILEGED: u16 = 1024;
@@ -15,7 +21,7 @@ const UNPRIVILEGED: u16 = 1024;
 pub(super) struct Needs(BTreeMap<Capability, String>);
 
 impl Needs {
-    /// What the plan needs while it runs, and what is to be kept besides. Listeners are open already.
+    /// What the plan needs while it runs, and what is to be kept besides.
     pub(super) fn of(plan: &Plan, besides: &BTreeSet<Capability>) -> Self {
         let mut needs = Self::default();
         let follows = clients_have_namespaces(plan);
@@ -23,6 +29,11 @@ impl Needs {
             for server in &pool.servers {
                 needs.server(pool, server, follows.as_ref());
                 needs.source(pool, server);
+            }
+        }
+        for relay in &plan.relays {
+            for listener in &relay.listeners {
+                needs.listener(relay, listener);
             }
         }
         for capability in besides {
@@ -67,6 +78,31 @@ impl Needs {
         }
     }
 
+    fn listener(&mut self, relay: &RelayPlan, listener: &ListenerPlan) {
+        let comes_again = match &listener.netns {
+            None => false,
+            Some(ListenerNetns::Named(netns)) => !is_of_a_process(netns),
+            Some(ListenerNetns::Matching(_)) => true,
+        };
+        if !comes_again {
+            return;
+        }
+        let shown = || format!("for `{}`, whose namespace may come later", relay.name);
+        self.add(Capability::SysAdmin, || {
+            format!("to enter namespaces {}", shown())
+        });
+        if let Endpoint::Ip(address) = &listener.address {
+            if (1..UNPRIVILEGED).contains(&address.port()) {
+                self.add(Capability::NetBindService, || {
+                    format!("to listen at ports below {UNPRIVILEGED} {}", shown())
+                });
+            }
+            if listener.transparent {
+                self.add(Capability::NetRaw, || format!("for `transparent` {}", shown()));
+            }
+        }
+    }
+
     fn source(&mut self, pool: &PoolPlan, server: &ServerPlan) {
         let shown = || format!("in backend `{}`", pool.name);
         let (port, is_foreign) = match server.source.as_ref().map(|source| source.address) {
@@ -91,14 +127,15 @@ impl Needs {
     }
 }
 
-/// The namespaces that clients' connections may belong to; `None` when all are in the default one.
+/// The namespaces that clients' connections may belong to, without those that patterns match; `None` when all are in the default
+/// one.
 fn clients_have_namespaces(plan: &Plan) -> Option<Vec<&NetnsSpec>> {
     let listeners = plan.relays.iter().flat_map(|relay| &relay.listeners);
     let theirs: Vec<_> = listeners
-        .filter_map(|listener| listener.netns.as_ref())
-        .chain(&plan.selectable)
+        .filter_map(|listener| listener.netns.as_ref()?.named())
+        .chain(&plan.selectable.specs)
         .collect();
-    (!theirs.is_empty()).then_some(theirs)
+    (!theirs.is_empty() || plan.patterns().next().is_some()).then_some(theirs)
 }
 
 /// Whether the namespace is found by way of a process of, perhaps, another user.
@@ -134,11 +171,17 @@ mod tests {
     }
 
     #[test]
-    fn listeners_in_namespaces_are_open_already() {
+    fn a_listener_needs_what_it_takes_to_open_it_when_its_namespace_comes() {
+        let with = |bind: &str| needs(&format!("listen l\n bind {bind}\n server s 10.0.0.1:80\n"));
+        assert_eq!(with(":8080 namespace blue"), "cap_sys_admin");
+        assert_eq!(with(":80 namespace blue"), "cap_net_bind_service cap_sys_admin");
         assert_eq!(
-            needs("listen l\n bind :80 namespace pid:1\n server s 10.0.0.1:80\n"),
-            ""
+            with(":8080 namespace /run/netns/blue transparent"),
+            "cap_net_raw cap_sys_admin"
         );
+        // It is open already, and goes with the process for good.
+        assert_eq!(with(":80 namespace pid:1"), "");
+        assert_eq!(with(":80 namespace /proc/1/ns/net"), "");
     }
 
     #[test]
@@ -168,7 +211,7 @@ mod tests {
     #[test]
     fn a_server_that_follows_needs_what_its_clients_namespaces_need() {
         assert_eq!(
-            needs("listen l\n bind :80 namespace blue\n server s * namespace *\n"),
+            needs("listen l\n bind :8080 namespace blue\n server s * namespace *\n"),
             "cap_sys_admin"
         );
         assert_eq!(

@@ -7,6 +7,7 @@
 
 mod codes;
 mod health;
+mod netns;
 mod sessions;
 mod targets;
 mod text;
@@ -25,6 +26,7 @@ use nsproxy_engine::{
 use nsproxy_log::Level as Severity;
 
 use self::health::HealthLine;
+use self::netns::NetnsLine;
 use self::sessions::RelayLog;
 pub(crate) use self::sessions::{SessionLogs, host_name};
 pub(crate) use self::targets::Targets;
@@ -246,6 +248,18 @@ impl Observer for Log {
                     self.pool_event(pool, Severity::Emerg, line);
                 }
             }
+            Notice::ListenerFailed { relay, .. } => {
+                self.event(relay, Severity::Alert, format_args!("{}", NetnsLine(notice)));
+            }
+            Notice::ListenerOpened { relay, .. } => {
+                self.event(relay, Severity::Notice, format_args!("{}", NetnsLine(notice)));
+            }
+            Notice::NetnsReady { .. }
+            | Notice::NetnsReplaced { .. }
+            | Notice::NetnsRemoved { .. }
+            | Notice::NetnsUnknown { .. }
+            | Notice::NetnsUnwatched { .. }
+            | Notice::NetnsLeft { .. } => self.put(NetnsLine(notice)),
             _ => {}
         }
     }
@@ -305,12 +319,18 @@ impl Display for Listens<'_> {
             relay,
             address,
             netns,
+            pending,
             ..
         } = self.0;
-        write!(f, "{relay} listens at {address}")?;
         match netns {
-            Some(netns) => write!(f, " in netns {netns}"),
-            None => Ok(()),
+            Some(netns) if *pending => {
+                write!(
+                    f,
+                    "{relay} will listen at {address} in netns {netns} once it is there"
+                )
+            }
+            Some(netns) => write!(f, "{relay} listens at {address} in netns {netns}"),
+            None => write!(f, "{relay} listens at {address}"),
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) enum Event {
     /// A new process has taken over, or has failed to.
     Upgraded(Succession),
     /// The engine has ended.
-    Ended(Result<Stats, WaitError>),
+    Ended(Box<Result<Stats, WaitError>>),
 }
 
 /// A running `nsproxy run`.
@@ -57,8 +57,6 @@ pub(crate) struct Server {
     stops: Stops,
     /// The configuration in force.
     config: Config,
-    /// Listeners of it.
-    listeners: usize,
     /// To be told of events.
     told: Sender<Event>,
     /// How a new process is started in the place of this one, and the one that was.
@@ -84,7 +82,6 @@ impl Server {
             targets: Targets::default(),
             stops,
             config: Config::default(),
-            listeners: 0,
             told,
             invocation,
             successor: None,
@@ -114,14 +111,14 @@ impl Server {
             .name("nsproxy-wait".to_owned())
             .spawn(move || {
                 // The receiver waits for nothing else.
-                let _ = told.send(Event::Ended(engine.wait()));
+                let _ = told.send(Event::Ended(Box::new(engine.wait())));
             })
             .context("cannot wait for the engine")?;
         let outcome = loop {
             match events.recv_timeout(BETWEEN_LOOKS) {
                 Ok(Event::Signal(signal)) => self.on_signal(signal),
                 Ok(Event::Upgraded(succession)) => self.on_upgraded(succession),
-                Ok(Event::Ended(outcome)) => break outcome,
+                Ok(Event::Ended(outcome)) => break *outcome,
                 Err(RecvTimeoutError::Timeout) => self.targets.release_unused(),
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine has ended without a word"),
             }
@@ -168,7 +165,6 @@ impl Server {
         self.names.adopt(hosts);
         self.log.adopt(logs);
         self.config = config;
-        self.listeners = listeners.len();
         Ok(listeners)
     }
 

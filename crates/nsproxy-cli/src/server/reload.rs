@@ -2,6 +2,7 @@
 //! effect.
 
 use anyhow::ensure;
+use nsproxy_engine::ListenerStatus;
 use nsproxy_log::Level as Severity;
 
 use super::{Server, fixed};
@@ -16,8 +17,8 @@ impl Server {
             Ok(changes) => self.say(
                 Severity::Notice,
                 format_args!(
-                    "reloaded listeners={} opened={} closed={}",
-                    self.listeners, changes.opened, changes.closed
+                    "reloaded listeners={} opened={} closed={} pending={}",
+                    changes.listeners, changes.opened, changes.closed, changes.pending
                 ),
             ),
             Err(error) => self.say(
@@ -39,7 +40,8 @@ impl Server {
         ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
         let without_effect = fixed::compare(&self.config.global, &config.global)?;
         Identity::check_kept(&config.global, &plan)?;
-        let before = self.listeners;
+        // Some may have come with their namespaces, or gone with them.
+        let before = self.engine.stats().listeners;
         let listeners = self.bring(config, plan)?;
         for keyword in without_effect {
             self.say(
@@ -47,20 +49,26 @@ impl Server {
                 format_args!("reload-incomplete keyword={keyword} action=\"it takes a new start\""),
             );
         }
-        let opened = listeners.iter().filter(|listener| !listener.kept);
-        for listener in opened.clone() {
+        for listener in listeners.iter().filter(|listener| !listener.kept) {
             self.say(Severity::Info, format_args!("{}", crate::log::Listens(listener)));
         }
-        let opened = opened.count();
+        let count = |which: fn(&ListenerStatus) -> bool| listeners.iter().filter(|it| which(it)).count();
+        let kept = count(|listener| listener.kept);
         Ok(Changes {
-            opened,
-            closed: before + opened - listeners.len(),
+            listeners: count(|listener| !listener.pending),
+            opened: count(|listener| !listener.kept && !listener.pending),
+            closed: before.saturating_sub(kept as u64),
+            pending: count(|listener| listener.pending),
         })
     }
 }
 
 /// What a reload has done to listeners.
 struct Changes {
+    /// Open ones.
+    listeners: usize,
     opened: usize,
-    closed: usize,
+    closed: u64,
+    /// Those that wait for their namespaces.
+    pending: usize,
 }

@@ -134,20 +134,18 @@ fn every_thread_keeps_what_servers_in_namespaces_need_and_nothing_else() {
 #[test]
 fn a_configuration_that_needs_nothing_keeps_nothing() {
     world_with_users("identity-nothing", |w| {
-        let (blue, _blue_service) = service(w, "blue");
         let _service = Service::reply(w.home().listen("127.0.0.1:9000"), "home");
-        // A low port, a namespace and a foreign address: all of it was needed before.
+        // A low port and a foreign address: all of it was needed before.
         let running = start(
             w,
             "  uid 65534\n  gid 65534\n",
-            "listen l\n  bind 127.0.0.1:80 namespace blue\n  bind 192.0.2.1:81 transparent\n  bind 127.0.0.1:82\n  server s 127.0.0.1:9000\n",
+            "listen l\n  bind 192.0.2.1:81 transparent\n  bind 127.0.0.1:82\n  server s 127.0.0.1:9000\n",
         );
         expect_nobody(running.pid(), 0);
         line_with(
             &running,
             &["goes on as user 65534, group 65534, without capabilities"],
         );
-        expect_reply(&blue, "127.0.0.1:80", "home");
         expect_reply(w.home(), "127.0.0.1:82", "home");
         running.signal(Signal::SIGTERM);
         running.wait().expect_code(0);
@@ -167,7 +165,7 @@ fn the_clients_address_is_taken_without_root() {
             "  user nobody\n",
             "listen l\n  bind 192.168.1.1:80 namespace tenant1\n  source 0.0.0.0 usesrc clientip\n  server s 10.0.0.5:80 namespace tenant2\n",
         );
-        expect_nobody(running.pid(), SYS_ADMIN | NET_RAW);
+        expect_nobody(running.pid(), SYS_ADMIN | NET_RAW | NET_BIND_SERVICE);
         let client = connect_from(&client_host, "192.168.1.5:40000", "192.168.1.1:80");
         let accepted = server.accept();
         exchange(&client, &accepted);
@@ -425,5 +423,30 @@ fn behind_user_a_new_process_has_what_the_old_one_kept() {
         running.signal(Signal::SIGUSR2);
         line_with(&running, &["upgrade-failed", "behind `chroot`"]);
         expect_reply(w.home(), "127.0.0.1:80", "blue");
+    });
+}
+
+#[test]
+fn a_listener_whose_namespace_comes_later_is_opened_without_root() {
+    world_with_users("identity-late", |w| {
+        let jail = w.path("jail");
+        fs::create_dir(&jail).unwrap();
+        let _service = Service::reply(w.home().listen("127.0.0.1:9000"), "home");
+        let running = start(
+            w,
+            &format!("  user nobody\n  chroot {}\n", jail.display()),
+            "listen here\n  bind 127.0.0.1:81\n  server s 127.0.0.1:9000\n\
+             listen there\n  bind 192.0.2.1:80 namespace blue transparent\n  bind 127.0.0.1:80 namespace blue\n  server s 127.0.0.1:9000\n",
+        );
+        expect_nobody(running.pid(), SYS_ADMIN | NET_RAW | NET_BIND_SERVICE);
+        let told = line_with(&running, &["goes on as user 65534"]);
+        assert!(
+            told.contains("CAP_NET_BIND_SERVICE to listen at ports below 1024 for `there`"),
+            "{told}"
+        );
+        let blue = w.add_netns("blue");
+        blue.wait_listening("127.0.0.1:80", soon());
+        blue.wait_listening("192.0.2.1:80", soon());
+        expect_reply(&blue, "127.0.0.1:80", "home");
     });
 }

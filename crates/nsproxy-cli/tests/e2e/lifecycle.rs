@@ -176,31 +176,11 @@ fn refusal(w: &World, netns: &Netns, config: &str) -> String {
     netns.output(run_command(w, config)).expect_code(1)
 }
 
-/// Fails when the cause is said twice, as it is when an error that names its cause is printed with its causes.
-#[track_caller]
-fn says_once(text: &str, part: &str) {
-    assert_eq!(
-        text.matches(part).count(),
-        1,
-        "{part:?} is not there once:\n{text}"
-    );
-}
-
 #[track_caller]
 fn has_all(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
-}
-
-#[test]
-fn a_missing_namespace_is_named_with_the_listener() {
-    world("missing-netns", |w| {
-        let config = format!("{DEFAULTS}{}", RELAY.replace(":8000", ":8000 namespace nowhere"));
-        let errors = refusal(w, w.home(), &config);
-        has_all(&errors, &["relay `l`", "127.0.0.1:8000", "netns `nowhere`"]);
-        says_once(&errors, "does not exist");
-    });
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod forward;
 mod headers;
 mod identity;
 mod lifecycle;
+mod live;
 mod logs;
 mod memory;
 mod names;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use netns_core::NetnsId;
 use proxy_proto::{Addresses, Transport, v1, v2};
 use socket2::{SockAddr, Socket};
 
@@ -14,6 +15,7 @@ use super::Watched;
 use crate::core::close::Errno;
 use crate::core::health::{CheckResult, Connect, Destination, Next, Run};
 use crate::core::moment::{Moment, Span};
+use crate::live::LeftNetns;
 use crate::opener::{Family, OpenError, SocketKind, SocketRequest, SourceBind, system_error};
 use crate::plan::{CheckPlan, Endpoint, HeaderPlan, TlvPlan};
 
@@ -152,6 +154,14 @@ impl Attempt {
             (Phase::Header(_) | Phase::Talk, Some(_)) => self.talk(watched, now),
             _ => Progress::Waits,
         }
+    }
+
+    /// No name leads to this namespace any more: a check with a connection there is over, for no other one can be made.
+    pub(super) fn on_netns_left(&self, watched: &Watched, left: &LeftNetns) -> Option<Progress> {
+        let netns = watched.netns.as_deref()?;
+        let socket = self.socket.as_ref().filter(|_| left.names.contains(netns))?;
+        let is_there = NetnsId::of_socket(socket).is_ok_and(|id| id == left.id);
+        is_there.then(|| Progress::Over(CheckResult::SocketError, format!("netns {netns} was removed")))
     }
 
     /// Closes the connection. Unless asked for, it is reset: that costs the server nothing more.

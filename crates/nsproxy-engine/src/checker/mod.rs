@@ -28,6 +28,7 @@ pub(crate) use self::thread::MOST_AT_A_TIME;
 use crate::core::health::Spread;
 use crate::health::Health;
 use crate::inbox::Mailbox;
+use crate::live::LeftNetns;
 use crate::observer::{Notice, Observer};
 use crate::opener::OpenerFactory;
 use crate::plan::{CheckPlan, NetnsRef};
@@ -59,6 +60,8 @@ enum Message {
     Adopt(Vec<Watched>, Spread),
     /// So many connections to a server have failed one after the other.
     ErrorLimit(Arc<Health>, u32),
+    /// No name leads to this namespace any more.
+    LeaveNetns(Arc<LeftNetns>),
     /// To end.
     End,
 }
@@ -137,6 +140,13 @@ impl Checker {
     /// on its way goes on if it is to be the same.
     pub(crate) fn adopt(&self, watched: Vec<Watched>, spread: Spread) {
         self.reporter.send(Message::Adopt(watched, spread));
+    }
+}
+
+impl Checker {
+    /// No name leads to this namespace any more: no check is to keep it alive.
+    pub(crate) fn leave_netns(&self, left: &Arc<LeftNetns>) {
+        self.reporter.send(Message::LeaveNetns(Arc::clone(left)));
     }
 }
 

@@ -20,6 +20,7 @@ use crate::core::moment::{Moment, Span};
 use crate::core::random::xorshift;
 use crate::health::Health;
 use crate::inbox::Mailbox;
+use crate::live::LeftNetns;
 use crate::observer::Observer;
 use crate::opener::{OpenAnswer, OpenToken, OpenerFactory, SocketOpener};
 
@@ -117,6 +118,7 @@ impl CheckerThread {
             match self.messages.try_recv() {
                 Ok(Message::Adopt(watched, spread)) => self.adopt(watched, spread),
                 Ok(Message::ErrorLimit(health, errors)) => self.on_errors(&health, errors),
+                Ok(Message::LeaveNetns(left)) => self.on_netns_left(&left),
                 Ok(Message::End) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
                 Err(TryRecvError::Empty) => return ControlFlow::Continue(()),
             }
@@ -322,6 +324,22 @@ impl CheckerThread {
         }
         if let Some(fast) = rules.fast_interval {
             self.hurry(slot, fast);
+        }
+    }
+
+    /// No check is to keep a namespace alive.
+    fn on_netns_left(&mut self, left: &LeftNetns) {
+        self.opener.sweep();
+        let over = self
+            .targets
+            .iter()
+            .filter_map(|(slot, target)| match &target.state {
+                State::Checking(attempt) => Some((slot, attempt.on_netns_left(&target.watched, left)?)),
+                State::Idle => None,
+            });
+        let over: Vec<_> = over.collect();
+        for (slot, progress) in over {
+            self.go_on(slot, progress);
         }
     }
 

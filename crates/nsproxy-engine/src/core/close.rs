@@ -58,6 +58,8 @@ pub enum CloseReason {
     ServerDown,
     /// A server is up again, and the sessions of its backups end for it.
     ServerUp,
+    /// The namespace of that side's connection was removed, and the session has had its time.
+    NetnsRemoved(Side),
     /// The engine was stopped, or the drain deadline passed.
     Stopped,
 }
@@ -73,6 +75,7 @@ impl CloseReason {
                 | Self::IdleTimeout(_)
                 | Self::ServerDown
                 | Self::ServerUp
+                | Self::NetnsRemoved(_)
                 | Self::Stopped
                 | Self::Rejected(RuleStage::Connection)
         )
@@ -150,6 +153,7 @@ impl std::fmt::Display for CloseReason {
             Self::Failed(side, errno) => write!(f, "{side} connection failed: {errno}"),
             Self::ServerDown => f.write_str("the server is down"),
             Self::ServerUp => f.write_str("the server that this one stands in for is up again"),
+            Self::NetnsRemoved(side) => write!(f, "the namespace of the {side} was removed"),
             Self::Stopped => f.write_str("stopped"),
         }
     }

@@ -15,6 +15,7 @@
 //! | `close.rs` | why a session ended |
 //! | `balance/` | which server a session goes to, and who waits for one |
 //! | `health/` | whether a server can be reached, by its checks |
+//! | `namespaces/` | where names of namespaces lead, and which listeners are open for it |
 //! | `policy.rs` | which namespace a connection belongs to |
 //! | `random.rs` | numbers that need not be foreseen |
 //! | `rate.rs` | how many events there may be in a second |
@@ -25,6 +26,7 @@ pub mod close;
 pub mod flow;
 pub mod health;
 pub mod moment;
+pub mod namespaces;
 pub mod policy;
 pub(crate) mod random;
 pub mod rate;

@@ -39,6 +39,8 @@ pub struct Span(NonZeroU32);
 impl Span {
     /// The shortest.
     pub const MILLISECOND: Self = Self(NonZeroU32::MIN);
+    /// A thousand of those.
+    pub const SECOND: Self = Self(NonZeroU32::MIN.saturating_add(999));
 
     /// `duration` rounded up to a whole millisecond, so that a timeout is never shorter than asked for; at most 49 days.
     /// `None` for zero, which HAProxy's language means as "no timeout".

@@ -9,11 +9,12 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use netns_core::NetnsId;
+use netns_core::{NetnsId, NetnsSpec};
 use socket2::Socket;
 
 use super::{
-    OpenAnswer, OpenToken, OpenerFactory, SocketKind, SocketOpener, SocketRequest, inherited, tuning,
+    NetnsWatcher, OpenAnswer, OpenToken, OpenerFactory, SocketKind, SocketOpener, SocketRequest, inherited,
+    tuning,
 };
 use crate::control;
 use crate::listeners;
@@ -122,6 +123,10 @@ impl OpenerFactory for Adopting {
             next: FIRST_QUESTION,
         }))
     }
+
+    fn watcher(&self) -> io::Result<Option<Box<dyn NetnsWatcher>>> {
+        self.behind.watcher()
+    }
 }
 
 /// Tokens of questions for a namespace begin here. Those of the engine are numbers of jobs and of sessions, far below.
@@ -200,6 +205,14 @@ impl SocketOpener for AdoptingOpener {
 
     fn stock(&self) -> usize {
         self.behind.stock()
+    }
+
+    fn stock_by_netns(&self, tell: &mut dyn FnMut(&NetnsSpec, usize)) {
+        self.behind.stock_by_netns(tell);
+    }
+
+    fn sweep(&mut self) {
+        self.behind.sweep();
     }
 
     fn release_unused(&mut self) {

@@ -15,7 +15,11 @@ use netns_core::{EnterError, NetnsId, NetnsSpec, PoolError, Root, SocketError, S
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::{Family, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, SocketKind, SocketOpener};
+use super::local_watcher::LocalWatcher;
+use super::{
+    Family, NetnsWatcher, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, SocketKind,
+    SocketOpener,
+};
 use super::{SocketRequest, SourceBind, inherited, system_error, tuning};
 use crate::control;
 use crate::plan::Endpoint;
@@ -42,11 +46,19 @@ impl OpenerFactory for InProcess {
     fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>> {
         Ok(Box::new(InProcessOpener::new(stock, None)))
     }
+
+    fn watcher(&self) -> io::Result<Option<Box<dyn NetnsWatcher>>> {
+        Ok(Some(Box::new(LocalWatcher::new(None))))
+    }
 }
 
 impl OpenerFactory for InProcessFrom {
     fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>> {
         Ok(Box::new(InProcessOpener::new(stock, Some(Arc::clone(&self.0)))))
+    }
+
+    fn watcher(&self) -> io::Result<Option<Box<dyn NetnsWatcher>>> {
+        Ok(Some(Box::new(LocalWatcher::new(Some(Arc::clone(&self.0))))))
     }
 }
 
@@ -77,6 +89,18 @@ impl SocketOpener for InProcessOpener {
 
     fn stock(&self) -> usize {
         self.pool.as_ref().map_or(0, SocketPool::idle)
+    }
+
+    fn stock_by_netns(&self, tell: &mut dyn FnMut(&NetnsSpec, usize)) {
+        for (netns, sockets) in self.pool.iter().flat_map(SocketPool::stock) {
+            tell(netns, sockets);
+        }
+    }
+
+    fn sweep(&mut self) {
+        if let Some(pool) = &mut self.pool {
+            pool.sweep();
+        }
     }
 
     fn release_unused(&mut self) {

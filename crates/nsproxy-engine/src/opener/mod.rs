@@ -8,13 +8,16 @@
 mod adopting;
 mod in_process;
 mod inherited;
+mod local_watcher;
 mod prepared;
 mod tuning;
+mod watcher;
 
 pub use adopting::Adopting;
 pub use in_process::{InProcess, InProcessFrom};
 pub use prepared::{PrepareError, Prepared};
 pub(crate) use tuning::{change, keep_alive};
+pub use watcher::{NetnsChange, NetnsInterest, NetnsWatcher, Presence};
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -137,6 +140,14 @@ pub trait SocketOpener {
     /// the answer is 0, nobody calls [`SocketOpener::release_unused`].
     fn stock(&self) -> usize;
 
+    /// Says how many of these are in which namespace, as their requests have called it.
+    fn stock_by_netns(&self, tell: &mut dyn FnMut(&NetnsSpec, usize)) {
+        let _ = tell;
+    }
+
+    /// Throws away what is in stock for names that are gone or lead elsewhere now. Called when one does.
+    fn sweep(&mut self) {}
+
     /// Throws away what was not asked for since the last call. While there is something in stock, this is called every
     /// [`STOCK_INTERVAL`]: sockets keep their namespace alive, and must not do so for long.
     fn release_unused(&mut self);
@@ -154,6 +165,16 @@ pub trait OpenerFactory: Send + Sync {
     ///
     /// What it needs is not there: the engine does not start.
     fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>>;
+
+    /// What tells when namespaces come, go and are replaced, for the calling thread. `None`: nothing does, unless somebody calls
+    /// [`Handle::netns_changed`](crate::Handle::netns_changed). A factory that wraps another one passes the question on.
+    ///
+    /// # Errors
+    ///
+    /// What it needs is not there: the plan is not applied.
+    fn watcher(&self) -> io::Result<Option<Box<dyn NetnsWatcher>>> {
+        Ok(None)
+    }
 }
 
 /// Why there is no socket.
@@ -263,6 +284,24 @@ impl OpenError {
 }
 
 impl OpenError {
+    /// There is no way into the namespace.
+    pub(crate) fn missing(netns: Option<Arc<NetnsSpec>>, source: io::Error) -> Self {
+        Self {
+            operation: Operation::EnterNetns,
+            netns,
+            source,
+        }
+    }
+
+    /// Whether there is no such namespace, or none yet: there will be a socket once there is one.
+    pub fn is_netns_missing(&self) -> bool {
+        let answer = system_error(&self.source).and_then(io::Error::raw_os_error);
+        self.operation == Operation::EnterNetns
+            && (matches!(self.source.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput)
+                // A process that has just ended; something else that was mounted in between.
+                || matches!(answer, Some(libc::ESRCH | libc::EINVAL | libc::ENOENT | libc::ENOTDIR)))
+    }
+
     /// The same once more, for another request that failed with it: the system's answer by its kind and words.
     pub(crate) fn duplicate(&self) -> Self {
         let source = match self.source.raw_os_error() {

@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, io};
 
+use netns_core::NetnsSpec;
 use socket2::Socket;
 
-use super::{OpenAnswer, OpenToken, OpenerFactory, SocketKind, SocketOpener, SocketRequest};
+use super::{NetnsWatcher, OpenAnswer, OpenToken, OpenerFactory, SocketKind, SocketOpener, SocketRequest};
 use crate::control::{self, ControlThread};
 use crate::error::{ApplyError, StartError};
-use crate::plan::{Endpoint, ListenerPlan, Plan, RelayPlan};
+use crate::plan::{Endpoint, ListenerNetns, ListenerPlan, Plan, RelayPlan};
 use crate::reconcile;
 use crate::unix_listener::SocketFile;
 
@@ -52,16 +53,11 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// As [`Handle::apply`](crate::Handle::apply). Nothing stays open.
+    /// As [`Handle::apply`](crate::Handle::apply), which waits for namespaces that are missing. Nothing stays open.
     pub fn open(plan: &Plan, factory: Arc<dyn OpenerFactory>) -> Result<Self, PrepareError> {
         plan.check().map_err(ApplyError::from)?;
         let mut opener = ControlThread::new(&*factory).map_err(StartError::Opener)?;
-        let places: Vec<_> = plan
-            .relays
-            .iter()
-            .flat_map(|relay| relay.listeners.iter().map(move |listener| (relay, listener)))
-            .collect();
-        let wanted = requests(&places);
+        let wanted = requests(plan);
         let opened = opener.open(wanted.iter().map(|(request, ..)| request.clone()).collect());
         let mut sockets = Sockets::new();
         let mut failed = None;
@@ -71,6 +67,8 @@ impl Prepared {
                     let waiting = Waiting::new(socket, &request);
                     sockets.entry(request).or_default().push(waiting);
                 }
+                // The engine waits for it, and opens the listener then.
+                Some(Err(error)) if error.is_netns_missing() && !plan.strict_namespaces => {}
                 Some(Err(error)) => {
                     failed.get_or_insert_with(|| control::refused(relay, listener, error));
                 }
@@ -89,20 +87,37 @@ impl Prepared {
     }
 }
 
-/// What the engine will ask for: a socket to know each namespace by, and the listeners.
-fn requests<'p>(
-    places: &[(&'p RelayPlan, &'p ListenerPlan)],
-) -> Vec<(SocketRequest, &'p RelayPlan, &'p ListenerPlan)> {
-    let mut probes: Vec<_> = places.to_vec();
-    probes.sort_by_key(|(_, listener)| &listener.netns);
-    probes.dedup_by_key(|(_, listener)| &listener.netns);
+/// What the engine will ask for: a socket to know each namespace by, and the listeners. Those of patterns it opens later, as it
+/// does in namespaces that come later.
+fn requests(plan: &Plan) -> Vec<(SocketRequest, &RelayPlan, &ListenerPlan)> {
+    let places = plan.relays.iter().flat_map(|relay| {
+        let listeners = relay.listeners.iter();
+        listeners.filter_map(move |listener| Some((fixed(listener)?, relay, listener)))
+    });
+    let places: Vec<_> = places.collect();
+    let mut probes = places.clone();
+    probes.sort_by_key(|(netns, ..)| *netns);
+    probes.dedup_by_key(|(netns, ..)| *netns);
     let probes = probes
         .into_iter()
-        .map(|(relay, listener)| (control::probe(listener.netns.as_ref()), relay, listener));
+        .map(|(netns, relay, listener)| (control::probe(netns), relay, listener));
     let listeners = places
         .iter()
-        .map(|(relay, listener)| (reconcile::request(listener), *relay, *listener));
+        .map(|(netns, relay, listener)| (reconcile::request(listener, *netns), *relay, *listener));
     probes.chain(listeners).collect()
+}
+
+/// The namespace of a listener that has a single one.
+#[expect(
+    clippy::option_option,
+    reason = "no namespace at all is the one that the engine was started in"
+)]
+fn fixed(listener: &ListenerPlan) -> Option<Option<&NetnsSpec>> {
+    match &listener.netns {
+        None => Some(None),
+        Some(ListenerNetns::Named(spec)) => Some(Some(spec)),
+        Some(ListenerNetns::Matching(_)) => None,
+    }
 }
 
 impl Waiting {
@@ -146,6 +161,10 @@ impl OpenerFactory for Prepared {
             answers: Vec::new(),
         }))
     }
+
+    fn watcher(&self) -> io::Result<Option<Box<dyn NetnsWatcher>>> {
+        self.behind.watcher()
+    }
 }
 
 /// Answers with what was prepared, and asks the other for the rest.
@@ -177,6 +196,14 @@ impl SocketOpener for PreparedOpener {
 
     fn stock(&self) -> usize {
         self.behind.stock()
+    }
+
+    fn stock_by_netns(&self, tell: &mut dyn FnMut(&NetnsSpec, usize)) {
+        self.behind.stock_by_netns(tell);
+    }
+
+    fn sweep(&mut self) {
+        self.behind.sweep();
     }
 
     fn release_unused(&mut self) {

@@ -3,10 +3,12 @@
 
 mod check;
 mod health;
+mod netns;
 mod tuning;
 
 pub use check::PlanError;
 pub use health::{CheckPlan, HealthPlan, HealthSource, ObservePlan};
+pub use netns::{ListenerNetns, NetnsSet};
 pub use tuning::{KeepAlive, ListenerTuning};
 
 use std::any::Any;
@@ -19,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use netns_core::NetnsSpec;
+use netns_core::{NetnsPattern, NetnsSpec};
 
 use crate::core::balance::{Algorithm, Share};
 use crate::core::health::Spread;
@@ -29,6 +31,9 @@ use crate::worker::SessionFacts;
 /// Longest identifier of a session, in bytes: what the PROXY protocol allows (section 2.2.5 of the specification).
 pub const UNIQUE_ID_LEN: usize = 128;
 
+/// The usual [`RelayPlan::netns_removed_timeout`].
+pub const NETNS_REMOVED_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Everything that [`Handle::apply`](crate::Handle::apply) brings into being.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
@@ -36,10 +41,13 @@ pub struct Plan {
     pub relays: Vec<RelayPlan>,
     /// Groups of servers; [`RelayPlan::pool`] is an index into this list.
     pub pools: Vec<PoolPlan>,
-    /// Namespaces that the NETNS TLV of a received PROXY header may select, by the very text written here.
-    pub selectable: BTreeSet<NetnsSpec>,
+    /// Namespaces that the NETNS TLV of a received PROXY header may select, by the very text written here, or by a name that
+    /// matches.
+    pub selectable: NetnsSet,
     /// How the checks of servers are spread over time.
     pub spread: Spread,
+    /// Whether every namespace that the plan names has to be there when it is applied. Otherwise what is missing is waited for.
+    pub strict_namespaces: bool,
 }
 
 /// One rule: what arrives at these listeners goes to that pool.
@@ -55,6 +63,9 @@ pub struct RelayPlan {
     pub client_timeout: Duration,
     /// Inactivity of a client that has ended, or was told that its server has; `None` is as before.
     pub client_half_closed_timeout: Option<Duration>,
+    /// How long a session may go on once the namespace of its listener is gone; zero is "as long as it likes", and then it
+    /// keeps the namespace alive.
+    pub netns_removed_timeout: Duration,
     /// For a complete PROXY header; `None` takes [`RelayPlan::client_timeout`].
     pub header_timeout: Option<Duration>,
     /// Most sessions of this relay at a time; more wait in the kernel's backlog.
@@ -78,9 +89,9 @@ pub struct RelayPlan {
 pub struct ListenerPlan {
     /// Address to bind.
     pub address: Endpoint,
-    /// Namespace to bind it in; `None` is the one that the engine was started in. Of an inherited socket, the namespace that it
-    /// is in already: its connections belong there.
-    pub netns: Option<NetnsSpec>,
+    /// Namespace to bind it in; `None` is the one that the engine was started in. While it is missing, the listener waits for it.
+    /// Of an inherited socket, the namespace that it is in already: its connections belong there.
+    pub netns: Option<ListenerNetns>,
     /// Whether each connection starts with a PROXY header.
     pub accept_proxy: bool,
     /// What the NETNS TLV of that header may do.
@@ -131,7 +142,7 @@ pub enum NetnsTlv {
     /// Select a namespace.
     Select {
         /// Of [`Plan::selectable`], only these; `None` is all of them.
-        only: Option<Arc<BTreeSet<NetnsSpec>>>,
+        only: Option<Arc<NetnsSet>>,
         /// Whether a connection is closed when its header selects none, be it `LOCAL`, without the TLV, or with another name.
         required: bool,
     },
@@ -196,6 +207,8 @@ pub struct PoolPlan {
     pub relaying_timeout: Option<Duration>,
     /// Whether, and how, silent servers are probed.
     pub keep_alive: Option<KeepAlive>,
+    /// How long a session may go on once the namespace of its server is gone; zero is "as long as it likes".
+    pub netns_removed_timeout: Duration,
     /// How sessions are spread, wait and are tried again.
     pub balance: Balancing,
     /// What is decided of a session that has come to the pool by what its client sends: [`Rules::content`] and
@@ -373,7 +386,43 @@ pub enum SourceAddress {
     },
 }
 
+impl Endpoint {
+    /// Whether the port is left to the kernel: there may be several of these in one place.
+    pub(crate) fn is_any_port(&self) -> bool {
+        matches!(self, Self::Ip(address) if address.port() == 0)
+    }
+}
+
 impl Plan {
+    /// Every namespace that it names.
+    pub fn namespaces(&self) -> BTreeSet<&NetnsSpec> {
+        let listeners = self.relays.iter().flat_map(|relay| &relay.listeners);
+        let listeners = listeners.filter_map(|listener| listener.netns.as_ref()?.named());
+        let servers = self.pools.iter().flat_map(|pool| &pool.servers);
+        let servers = servers.flat_map(|server| {
+            let connected = match &server.netns {
+                UpstreamNetns::Named(netns) => Some(netns),
+                UpstreamNetns::Default | UpstreamNetns::Client => None,
+            };
+            let checked = match &server.health.source {
+                HealthSource::Checked(check) => check.netns.as_ref(),
+                _ => None,
+            };
+            connected.into_iter().chain(checked)
+        });
+        listeners.chain(servers).chain(&self.selectable.specs).collect()
+    }
+
+    /// Every pattern of namespaces that it has.
+    pub fn patterns(&self) -> impl Iterator<Item = &NetnsPattern> {
+        let listeners = self.relays.iter().flat_map(|relay| &relay.listeners);
+        let matching = listeners.filter_map(|listener| match &listener.netns {
+            Some(ListenerNetns::Matching(pattern)) => Some(pattern),
+            _ => None,
+        });
+        matching.chain(&self.selectable.patterns)
+    }
+
     /// Whether a server is checked.
     pub fn has_checks(&self) -> bool {
         let mut servers = self.pools.iter().flat_map(|pool| &pool.servers);
@@ -393,6 +442,7 @@ impl Plan {
                 client_timeout: Duration::ZERO,
                 client_half_closed_timeout: None,
                 header_timeout: Some(Duration::from_secs(10)),
+                netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
                 max_sessions: None,
                 max_session_rate: None,
                 followed: false,
@@ -408,11 +458,13 @@ impl Plan {
                 server_half_closed_timeout: None,
                 relaying_timeout: None,
                 keep_alive: None,
+                netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
                 balance: Balancing::default(),
                 rules: None,
             }],
-            selectable: BTreeSet::new(),
+            selectable: NetnsSet::default(),
             spread: Spread::default(),
+            strict_namespaces: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Accepting: small batches, an even spread over the workers, and pauses instead of spinning when there is no room.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The listeners of one worker.
 #[derive(Debug, Default)]
 pub(super) struct Acceptor {
-    listeners: Vec<Listening>,
+    listeners: HashMap<ListenerId, Listening>,
     resume_at: Option<Moment>,
 }
 
@@ -61,24 +62,25 @@ impl Acceptor {
             return Ok(());
         }
         sys::add_exclusive(poll, &*listener, About::Listener(listener.id).token())?;
-        self.listeners.push(Listening {
+        let listening = Listening {
             listener,
             route,
             watched: true,
-        });
+        };
+        self.listeners.insert(listening.listener.id, listening);
         Ok(())
     }
 
     /// Forgets a listener; the last worker to do so closes it.
-    pub(super) fn unlisten(&mut self, poll: &Poll, id: ListenerId) {
-        if let Some(index) = self.listeners.iter().position(|known| known.listener.id == id) {
-            pause(poll, &mut self.listeners.swap_remove(index));
-        }
+    pub(super) fn unlisten(&mut self, poll: &Poll, id: ListenerId) -> Option<Arc<Listener>> {
+        let mut listening = self.listeners.remove(&id)?;
+        pause(poll, &mut listening);
+        Some(listening.listener)
     }
 
     /// Forgets every listener.
     pub(super) fn unlisten_all(&mut self, poll: &Poll) {
-        for mut listening in self.listeners.drain(..) {
+        for (_, mut listening) in self.listeners.drain() {
             pause(poll, &mut listening);
         }
         self.resume_at = None;
@@ -140,7 +142,7 @@ impl Acceptor {
     /// Goes on with every listener that has paused.
     pub(super) fn resume(&mut self, poll: &Poll, now: Moment) {
         self.resume_at = None;
-        for listening in self.listeners.iter_mut().filter(|listening| !listening.watched) {
+        for listening in self.listeners.values_mut().filter(|listening| !listening.watched) {
             let token = About::Listener(listening.listener.id).token();
             listening.watched = sys::add_exclusive(poll, &*listening.listener, token).is_ok();
             if !listening.watched {
@@ -152,7 +154,7 @@ impl Acceptor {
 
     /// Has the poller tell again of every listener at which connections wait.
     pub(super) fn look_again(&mut self, poll: &Poll, now: Moment) {
-        for listening in &mut self.listeners {
+        for listening in self.listeners.values_mut() {
             pause(poll, listening);
         }
         self.resume(poll, now);
@@ -170,7 +172,7 @@ impl Acceptor {
     }
 
     fn find(&mut self, id: ListenerId) -> Option<&mut Listening> {
-        self.listeners.iter_mut().find(|known| known.listener.id == id)
+        self.listeners.get_mut(&id)
     }
 }
 

@@ -13,11 +13,14 @@ use crate::observer::Notice;
 use crate::pool::Waiter;
 
 impl Worker {
+    /// Does what it was told since the last round.
     pub(super) fn read_inbox(&mut self) {
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Listen(listener, route) => {
                     let relay = Arc::clone(&route);
+                    self.resources.places.remove(&listener);
+                    self.resources.places.add(&listener);
                     if let Err(error) = self.acceptor.listen(&self.poll, listener, route) {
                         self.resources.observer.notice(&Notice::AcceptFailed {
                             relay: &relay.relay,
@@ -25,7 +28,17 @@ impl Worker {
                         });
                     }
                 }
-                Command::Unlisten(id) => self.acceptor.unlisten(&self.poll, id),
+                Command::Unlisten(id) => {
+                    if let Some(listener) = self.acceptor.unlisten(&self.poll, id) {
+                        self.resources.places.remove(&listener);
+                    }
+                }
+                Command::LeaveNetns(left) => self.on_netns_left(left),
+                Command::EnterNetns(id) => self.removed.forget(id),
+                Command::TakeCensus(sender) => {
+                    // Whoever asked may have given up.
+                    let _ = sender.send(self.take_census());
+                }
                 Command::Adopt(accepted) => self.begin(*accepted),
                 Command::Called(waiter) => self.on_called(waiter),
                 Command::EndSessions(load, reason) => self.end_sessions_of(&load, reason),

@@ -97,7 +97,7 @@ fn prepare(
     resources: &Resources,
 ) -> Result<(NetnsRef, Address), CloseReason> {
     let netns = netns_of(server, entry, resources)?;
-    let address = address_of(server, entry)?;
+    let address = address_of(server, entry, resources)?;
     Ok((netns, address))
 }
 
@@ -217,7 +217,7 @@ pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) 
         (Address::Unix, _) => return Connect::Failed(Errno(libc::EDESTADDRREQ)),
     };
     let verdict = match chosen.address {
-        Address::Ip(to) if entry.suspect => loops::judge(entry, socket, &to, &resources.own),
+        Address::Ip(to) if entry.suspect => loops::judge(entry, socket, &to, resources),
         _ => Verdict::Elsewhere,
     };
     if speaks {
@@ -304,7 +304,7 @@ fn netns_of(server: &Server, entry: &Entry, resources: &Resources) -> Result<Net
     }
 }
 
-fn address_of(server: &Server, entry: &mut Entry) -> Result<Address, CloseReason> {
+fn address_of(server: &Server, entry: &mut Entry, resources: &Resources) -> Result<Address, CloseReason> {
     // In canonical form, where its address is used: a dual-stack listener reports an IPv4 destination in IPv6 form.
     let destination = || entry.destination().ok_or(CloseReason::NoDestination);
     let (address, is_fixed) = match server.target {
@@ -332,7 +332,7 @@ fn address_of(server: &Server, entry: &mut Entry) -> Result<Address, CloseReason
             (SocketAddr::new(ip, port), address.is_some())
         }
     };
-    entry.suspect = loops::is_suspect(&address, is_fixed, entry);
+    entry.suspect = loops::is_suspect(&address, is_fixed, entry, &resources.places);
     Ok(Address::Ip(address))
 }
 

@@ -10,9 +10,10 @@ use netns_core::NetnsId;
 use socket2::Socket;
 
 use super::entry::Entry;
+use super::resources::Resources;
 use crate::core::side::Side;
-use crate::own::{OwnConnections, Trail};
-use crate::places::meant;
+use crate::own::Trail;
+use crate::places::{OwnPlaces, meant};
 use crate::plan::Endpoint;
 
 /// What becomes of a suspect connection.
@@ -28,8 +29,7 @@ pub(super) enum Verdict {
 /// Whether a connection has to be looked at more closely. `is_fixed`: the address is a server's own, and not the client's
 /// destination; then only what certainly leads to a listener counts, for servers at a port that a listener has at all
 /// addresses are nothing special.
-pub(super) fn is_suspect(to: &SocketAddr, is_fixed: bool, entry: &Entry) -> bool {
-    let places = &entry.route.places;
+pub(super) fn is_suspect(to: &SocketAddr, is_fixed: bool, entry: &Entry, places: &OwnPlaces) -> bool {
     if is_fixed {
         places.is_bound(to) || is_own_wildcard(to, entry)
     } else {
@@ -49,10 +49,11 @@ fn is_own_wildcard(to: &SocketAddr, entry: &Entry) -> bool {
 }
 
 /// Judges a connection that is about to be made with this socket.
-pub(super) fn judge(entry: &Entry, socket: &Socket, to: &SocketAddr, own: &OwnConnections) -> Verdict {
+pub(super) fn judge(entry: &Entry, socket: &Socket, to: &SocketAddr, resources: &Resources) -> Verdict {
+    let (own, places) = (&resources.own, &resources.places);
     let taker = NetnsId::of_socket(socket)
         .ok()
-        .and_then(|netns| entry.route.places.taker(netns, to));
+        .and_then(|netns| places.taker(netns, to));
     let Some(taker) = taker else {
         return Verdict::Elsewhere;
     };

@@ -7,6 +7,7 @@
 //! | `driver.rs` | carries out the steps of one session |
 //! | `header.rs`, `composed.rs` | PROXY headers in and out, and the TLVs that are made for each session |
 //! | `rules.rs` | puts a session before the rules of its relay, and does what they say |
+//! | `commands.rs` | does what it is told |
 //! | `connector.rs` | chooses a server, makes the upstream connection |
 //! | `early.rs` | sends what the client has said with the first segment of that connection |
 //! | `entry.rs` | what is kept of one session |
@@ -15,6 +16,7 @@
 //! | `resources.rs` | what the sessions share, the opener and the clock among them |
 //! | `occupancy.rs` | whether it has time for more |
 //! | `sockets.rs` | has sockets opened |
+//! | `removed.rs` | sessions in namespaces that were removed |
 //! | `timers.rs` | deadlines |
 //! | `token.rs` | what a readiness event is about |
 
@@ -32,6 +34,7 @@ mod loops;
 mod milestones;
 mod occupancy;
 mod pipes;
+mod removed;
 mod resources;
 mod rules;
 mod sockets;
@@ -53,6 +56,7 @@ use self::driver::Turn;
 use self::entry::Entry;
 pub use self::facts::SessionFacts;
 use self::occupancy::Occupancy;
+use self::removed::Removed;
 use self::resources::Resources;
 use self::timers::Timers;
 use self::token::{About, edge};
@@ -105,6 +109,7 @@ pub(crate) struct Worker {
     timers: Timers,
     acceptor: Acceptor,
     resources: Resources,
+    removed: Removed,
     /// Requests that the opener has not answered. While there are none, it is not asked.
     awaiting_sockets: usize,
     /// While the opener has sockets in stock: when to have it throw away what nobody uses.
@@ -155,6 +160,7 @@ impl Worker {
             timers: Timers::new(),
             acceptor: Acceptor::default(),
             resources,
+            removed: Removed::default(),
             awaiting_sockets: 0,
             stock_checked_at: None,
             drain_until: None,
@@ -383,6 +389,7 @@ impl Worker {
             }
         }
         self.due = due;
+        self.look_at_removed();
         if self
             .acceptor
             .resume_at()
@@ -414,6 +421,7 @@ impl Worker {
             self.timers.idle_for(now),
             self.acceptor.resume_at().map(|resume_at| resume_at.since(now)),
             self.stock_checked_at.map(|due| due.since(now)),
+            self.removed.look_at().map(|due| due.since(now)),
             self.drain_until
                 .map(|deadline| deadline.saturating_duration_since(Instant::now())),
         ]

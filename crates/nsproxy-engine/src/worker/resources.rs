@@ -25,6 +25,7 @@ use crate::inbox::{self, Mailbox};
 use crate::observer::{Observer, SessionSummary};
 use crate::opener::{OpenToken, SocketOpener, SocketRequest};
 use crate::own::OwnConnections;
+use crate::places::OwnPlaces;
 use crate::pool::{Pool, Waiter};
 use crate::servers::Server;
 use crate::stats::WorkerStats;
@@ -37,6 +38,8 @@ pub(super) struct Resources {
     pub(super) pipes: PipePool,
     pub(super) opener: Box<dyn SocketOpener>,
     pub(super) own: Arc<OwnConnections>,
+    /// Where the engine listens, as far as this worker was told.
+    pub(super) places: OwnPlaces,
     pub(super) stats: Arc<WorkerStats>,
     pub(super) observer: Arc<dyn Observer>,
     worker: usize,
@@ -66,6 +69,7 @@ impl Resources {
             pipes: PipePool::new(pipes),
             opener,
             own,
+            places: OwnPlaces::default(),
             stats,
             observer,
             followed: Followed::new(worker, mailboxes.len()),
@@ -170,6 +174,9 @@ impl Resources {
         .add(1);
         if reason.is_header_refused() {
             stats.header_refused.add(1);
+        }
+        if matches!(reason, CloseReason::NetnsRemoved(_)) {
+            stats.netns_removed_sessions.add(1);
         }
         if reason.is_upstream_failure() {
             stats.upstream_failed.add(1);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nsproxy_engine::{
     CloseReason, Endpoint, Engine, Handle, InProcess, ListenerPlan, ListenerStatus, Notice, Observer,
-    OpenerFactory, Plan, ServerPlan, SessionSummary, Settings, Stats, Target, UpstreamNetns,
+    OpenerFactory, Plan, ServerPlan, SessionSummary, Settings, SocketOpener, Stats, Target, UpstreamNetns,
 };
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Peer, eventually};
 
@@ -173,6 +173,15 @@ pub(crate) fn listener_at(address: &str) -> ListenerPlan {
     ListenerPlan::at(Endpoint::Ip(address))
 }
 
+/// The same in a namespace.
+pub(crate) fn in_netns(netns: &str, listener: ListenerPlan) -> ListenerPlan {
+    let netns: netns_core::NetnsSpec = netns.parse().unwrap_or_else(|error| panic!("{netns}: {error}"));
+    ListenerPlan {
+        netns: Some(netns.into()),
+        ..listener
+    }
+}
+
 pub(crate) fn unix_listener(path: &Path) -> ListenerPlan {
     ListenerPlan {
         address: Endpoint::Unix(path.to_owned()),
@@ -207,6 +216,16 @@ pub(crate) fn plan(to: &Address) -> Plan {
 /// An engine that relays to this address.
 pub(crate) fn relay_to(address: &Address) -> Relay {
     Relay::start(&plan(address))
+}
+
+/// Sockets made in place, and nobody who tells when a namespace goes.
+#[derive(Debug)]
+pub(crate) struct Unwatched;
+
+impl OpenerFactory for Unwatched {
+    fn opener(&self, stock: usize) -> std::io::Result<Box<dyn SocketOpener>> {
+        InProcess.opener(stock)
+    }
 }
 
 /// A short time for what must not happen.
