@@ -7,6 +7,7 @@ mod dependencies;
 mod files;
 mod licences;
 mod links;
+mod promises;
 mod sources;
 
 use std::fmt;
@@ -22,7 +23,10 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     for file in files::all(workspace.root())? {
         match file.extension() {
             Some("rs") => findings.extend(sources::check(&file)),
-            Some("md") => findings.extend(links::check(workspace.root(), &file)),
+            Some("md") => {
+                findings.extend(links::check(workspace.root(), &file));
+                findings.extend(promises::check(workspace.root(), &file));
+            }
             _ => {}
         }
         findings.extend(files::check_unfinished(&file));

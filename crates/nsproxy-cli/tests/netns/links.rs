@@ -1,6 +1,6 @@
 //! Interfaces, addresses and routes, beside what `ip` sees of them.
 
-use nsproxy_testkit::{DEFAULT_DEADLINE, eventually, world};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Deadline, Program, eventually, world};
 
 use crate::common::{answer, command, has, netns, netns_words, refusal, run, sleeper};
 
@@ -24,6 +24,33 @@ fn a_pair_is_made_with_each_end_in_its_namespace_at_once() {
 }
 
 #[test]
+fn an_end_that_belongs_elsewhere_is_never_seen_here() {
+    world("veth-seen", |w| {
+        answer(w, "add a");
+        let mut ip = Program::find("ip").expect("a world needs it").command();
+        ip.args(["monitor", "link"]);
+        let monitor = w.home().spawn(ip);
+        let deadline = || Deadline::after(DEFAULT_DEADLINE);
+        eventually(DEFAULT_DEADLINE, "the monitor to look", || {
+            answer(w, "link add veth probe peer probe-end");
+            answer(w, "link delete probe");
+            monitor.stdout().contains("Deleted").then_some(())
+        });
+        answer(w, "link add veth here-end peer there-end netns a");
+        has(&run(w, "ip -n a -br link").stdout, &["there-end@"]);
+        monitor.wait_for_output("here-end@", deadline());
+        // What came before this was told before this.
+        answer(w, "link add bridge last");
+        monitor.wait_for_output("last", deadline());
+        let told = monitor.stdout();
+        assert!(
+            told.contains("probe-end") && !told.contains("there-end"),
+            "{told}"
+        );
+    });
+}
+
+#[test]
 fn a_pair_with_a_taken_name_is_not_half_made() {
     world("veth-taken", |w| {
         answer(w, "add a");
@@ -35,6 +62,12 @@ fn a_pair_with_a_taken_name_is_not_half_made() {
         has(&refusal(w, 2, "link add veth w0 peer v1 netns a"), &["w0"]);
         let links = answer(w, "link show");
         assert!(!links.contains("other") && !links.contains("w0"), "{links}");
+        has(
+            &refusal(w, 2, "link add veth v0 peer third netns a"),
+            &["v0", "File exists"],
+        );
+        let links = answer(w, "-n a link show");
+        assert!(links.contains("v1") && !links.contains("third"), "{links}");
     });
 }
 

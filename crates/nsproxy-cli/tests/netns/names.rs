@@ -30,6 +30,9 @@ fn a_name_is_made_as_ip_netns_makes_it() {
         assert_eq!(directory.permissions().mode() & 0o7777, 0o755);
         let entry = fs::metadata(format!("{REGISTRY}/foo")).unwrap();
         assert_eq!(entry.permissions().mode() & 0o7777, 0o444);
+        // What `stat` calls the namespaces' own file system.
+        assert_eq!(run(w, "stat -f -c %t /run/netns/foo").stdout, "6e736673\n");
+        assert_eq!(answer(w, "list"), "foo\n");
         assert_eq!(run(w, "ip netns list").stdout, "foo\n");
         has(&run(w, "ip netns exec foo ip -br link").stdout, &["lo", "DOWN"]);
         run(w, "ip netns delete foo").expect_success();
@@ -108,6 +111,34 @@ fn several_names_are_added_and_deleted_at_once_and_one_failure_stops_no_other() 
             &["/run/netns/nope", "No such file or directory"],
         );
         assert!(!exists("a") && !exists("b") && exists("c"));
+    });
+}
+
+#[test]
+fn a_list_in_json_is_an_array_also_if_it_is_empty() {
+    world("json", |w| {
+        assert_eq!(answer(w, "-j list"), "[]\n");
+        assert_eq!(answer(w, "-j -p list"), "[ ]\n");
+        answer(w, "add foo");
+        answer(w, "set foo 12");
+        assert_eq!(answer(w, "-j list"), "[{\"name\":\"foo\",\"id\":12}]\n");
+        let pretty = "[ {\n        \"name\": \"foo\",\n        \"id\": 12\n    } ]\n";
+        assert_eq!(answer(w, "-j -p list"), pretty);
+        assert_eq!(run(w, "ip -j -p netns list").stdout, pretty);
+    });
+}
+
+#[test]
+fn all_names_are_deleted_and_where_there_are_none_that_is_no_failure() {
+    world("delete-all", |w| {
+        assert_eq!(answer(w, "-all delete"), "");
+        answer(w, "add a b c");
+        assert_eq!(answer(w, "-all delete"), "");
+        assert_eq!(answer(w, "list"), "");
+        assert_eq!(mounts().len(), 1, "the directory");
+        assert_eq!(fs::read_dir(REGISTRY).unwrap().count(), 0);
+        assert_eq!(answer(w, "--all delete"), "");
+        has(&refusal(w, 255, "-all delete a"), &["\"a\""]);
     });
 }
 

@@ -34,8 +34,15 @@ fn a_number_is_given_once_and_to_one() {
         has(&refusal(w, 2, "set foo 12"), &["already has a nsid assigned"]);
         has(&refusal(w, 2, "set foo 13"), &["already has a nsid assigned"]);
         has(&refusal(w, 2, "set bar 12"), &["already used"]);
+        // The lowest that is free.
         answer(w, "set bar auto");
-        has(&answer(w, "list"), &["bar (id: 0)\n"]);
+        answer(w, "add third fourth");
+        answer(w, "set third 1");
+        answer(w, "set fourth auto");
+        has(
+            &answer(w, "list"),
+            &["bar (id: 0)\n", "third (id: 1)\n", "fourth (id: 2)\n"],
+        );
     });
 }
 

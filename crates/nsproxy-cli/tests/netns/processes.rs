@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use nsproxy_testkit::{DEFAULT_DEADLINE, eventually, world};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Deadline, Program, World, eventually, world};
 
 use crate::common::{REGISTRY, answer, exists, has, inode, refusal, run, sleeper};
 
@@ -15,6 +15,8 @@ fn a_process_is_identified_by_every_name_of_its_namespace() {
         let pid = sleeper.pid();
         assert_eq!(answer(w, &format!("identify {pid}")), "foo\n");
         assert_eq!(answer(w, "exec foo ip netns identify"), "foo\n");
+        let nsproxy = env!("CARGO_BIN_EXE_nsproxy");
+        assert_eq!(answer(w, &format!("exec foo {nsproxy} netns identify")), "foo\n");
         assert_eq!(answer(w, "-n foo identify"), "foo\n");
         assert_eq!(answer(w, "identify"), "\n");
         answer(w, &format!("attach again {pid}"));
@@ -28,6 +30,37 @@ fn what_is_no_process_is_not_identified() {
         has(&refusal(w, 1, "identify abc"), &["abc"]);
         has(&refusal(w, 1, "identify 1 2"), &["extra arguments"]);
         has(&refusal(w, 1, "identify 4194305"), &["4194305"]);
+        let dead = dead(w);
+        has(&refusal(w, 1, &format!("identify {dead}")), &[&dead]);
+    });
+}
+
+/// A number that was that of a process until a moment ago.
+fn dead(w: &World) -> String {
+    let finished = w
+        .home()
+        .spawn(Program::find("true").expect("coreutils").command());
+    let pid = finished.pid().to_string();
+    finished.wait().expect_success();
+    pid
+}
+
+#[test]
+fn a_process_that_has_ended_and_was_not_asked_for_is_nowhere() {
+    world("zombie", |w| {
+        // Its parent becomes `sleep`, which asks for no child.
+        let mut shell = Program::find("sh").expect("a shell").command();
+        shell.args(["-c", "true & echo $!; exec sleep 1000"]);
+        let parent = w.home().spawn(shell);
+        parent.wait_for_output("\n", Deadline::after(DEFAULT_DEADLINE));
+        let pid = parent.stdout().trim().to_owned();
+        eventually(DEFAULT_DEADLINE, "the end of a process", || {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            status.contains("(zombie)").then_some(())
+        });
+        has(&refusal(w, 1, &format!("identify {pid}")), &[&pid]);
+        has(&refusal(w, 1, &format!("attach q {pid}")), &[&pid]);
+        assert!(!exists("q"));
     });
 }
 
@@ -75,7 +108,7 @@ fn a_name_is_attached_to_the_namespace_of_a_process_or_of_a_file() {
 #[test]
 fn what_is_no_process_gets_no_name() {
     world("attach-wrong", |w| {
-        for pid in ["0", "abc", "-1", "4194305"] {
+        for pid in ["0", "abc", "-1", "4194305", &dead(w)] {
             has(&refusal(w, 1, &format!("attach q {pid}")), &[pid]);
         }
         has(&refusal(w, 1, "attach q"), &["No netns name and PID specified"]);
