@@ -57,17 +57,20 @@ pub enum EntryState {
     },
 }
 
-pub(super) fn list(registry: &Registry) -> Result<Vec<Entry>, RegistryError> {
+/// Shows every entry once, with the namespace that it leads to while it is open.
+pub(super) fn for_each(
+    registry: &Registry,
+    mut show: impl FnMut(Entry, Option<&Netns>),
+) -> Result<(), RegistryError> {
     let failed = |source: io::Error| RegistryError::System {
         operation: RegistryOperation::List,
         path: registry.path().to_owned(),
         source,
     };
     let directory = match fs::read_dir(registry.path()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         directory => directory.map_err(failed)?,
     };
-    let mut entries = Vec::new();
     for file in directory {
         let file = file.map_err(failed)?;
         // A file name obeys all rules of a name, so that nothing is passed over here.
@@ -75,29 +78,31 @@ pub(super) fn list(registry: &Registry) -> Result<Vec<Entry>, RegistryError> {
             continue;
         };
         // An entry that went away meanwhile is not listed.
-        if let Some(state) = look_at(registry, &name) {
-            entries.push(Entry { name, state });
+        if let Some((state, netns)) = look_at(registry, &name) {
+            show(Entry { name, state }, netns.as_ref());
         }
     }
-    Ok(entries)
+    Ok(())
 }
 
-fn look_at(registry: &Registry, name: &NetnsName) -> Option<EntryState> {
+fn look_at(registry: &Registry, name: &NetnsName) -> Option<(EntryState, Option<Netns>)> {
     // If this fails, opening it tells why, in the words for a namespace.
-    if let Ok(Some(state)) = not_a_namespace(&registry.path().join(name)) {
-        return Some(state);
+    if let Ok(Some(found)) = not_a_namespace(&registry.path().join(name)) {
+        return Some(found);
     }
-    match registry.open(name).and_then(|netns| netns.id()) {
-        Ok(id) => Some(EntryState::Live { id }),
-        Err(OpenError::NotFound { .. }) => None,
-        Err(OpenError::NotNetns { found, .. }) => Some(EntryState::WrongType { found }),
-        Err(error) => Some(EntryState::Unreadable { error }),
-    }
+    let opened = registry.open(name).and_then(|netns| Ok((netns.id()?, netns)));
+    let state = match opened {
+        Ok((id, netns)) => return Some((EntryState::Live { id }, Some(netns))),
+        Err(OpenError::NotFound { .. }) => return None,
+        Err(OpenError::NotNetns { found, .. }) => EntryState::WrongType { found },
+        Err(error) => EntryState::Unreadable { error },
+    };
+    Some((state, None))
 }
 
 /// What `path` is, if it is not a file of the namespace filesystem. `O_PATH` opens it without touching it,
 /// and needs no permission on it (a dangling entry has mode 0).
-fn not_a_namespace(path: &Path) -> io::Result<Option<EntryState>> {
+fn not_a_namespace(path: &Path) -> io::Result<Option<(EntryState, Option<Netns>)>> {
     let probe = open(
         path,
         OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
@@ -105,15 +110,19 @@ fn not_a_namespace(path: &Path) -> io::Result<Option<EntryState>> {
     )?;
     let stat = fstat(probe.as_fd())?;
     if stat.st_mode & libc::S_IFMT == libc::S_IFLNK {
-        let id = Netns::open_path(path).and_then(|netns| netns.id()).ok();
-        return Ok(Some(EntryState::Symlink {
+        let netns = Netns::open_path(path).ok();
+        let state = EntryState::Symlink {
             to: fs::read_link(path)?,
-            id,
-        }));
+            id: netns.as_ref().and_then(|netns| netns.id().ok()),
+        };
+        return Ok(Some((state, netns)));
     }
-    Ok(not_nsfs(probe.as_fd())?.map(|found| match found {
-        // What has something in it was never made for a mount.
-        Found::RegularFile if stat.st_size == 0 => EntryState::Dangling,
-        found => EntryState::WrongType { found },
+    Ok(not_nsfs(probe.as_fd())?.map(|found| {
+        let state = match found {
+            // What has something in it was never made for a mount.
+            Found::RegularFile if stat.st_size == 0 => EntryState::Dangling,
+            found => EntryState::WrongType { found },
+        };
+        (state, None)
     }))
 }

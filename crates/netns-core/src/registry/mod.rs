@@ -164,7 +164,20 @@ impl Registry {
     ///
     /// The directory cannot be read. An entry that cannot be read is an [`EntryState::Unreadable`] instead.
     pub fn list(&self) -> Result<Vec<Entry>, RegistryError> {
-        entry::list(self)
+        let mut entries = Vec::new();
+        self.for_each(|entry, _| entries.push(entry))?;
+        Ok(entries)
+    }
+
+    /// As [`Registry::list`], but each entry is shown in its turn, with the namespace that it leads to. That was opened
+    /// to look at it, and is closed when `show` returns: whoever asks it for something need not open it again, and not
+    /// more than one is open, however many there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::list`].
+    pub fn for_each(&self, show: impl FnMut(Entry, Option<&Netns>)) -> Result<(), RegistryError> {
+        entry::for_each(self, show)
     }
 
     /// Opens the namespace called `name`.

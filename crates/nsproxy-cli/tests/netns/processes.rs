@@ -48,9 +48,10 @@ fn dead(w: &World) -> String {
 #[test]
 fn a_process_that_has_ended_and_was_not_asked_for_is_nowhere() {
     world("zombie", |w| {
-        // Its parent becomes `sleep`, which asks for no child.
+        // Its parent becomes `sleep`, which asks for no child; before that the shell might.
         let mut shell = Program::find("sh").expect("a shell").command();
-        shell.args(["-c", "true & echo $!; exec sleep 1000"]);
+        let script = "until grep -q sleep /proc/$$/comm; do :; done & echo $!; exec sleep 1000";
+        shell.args(["-c", script]);
         let parent = w.home().spawn(shell);
         parent.wait_for_output("\n", Deadline::after(DEFAULT_DEADLINE));
         let pid = parent.stdout().trim().to_owned();

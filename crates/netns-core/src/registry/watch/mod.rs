@@ -39,7 +39,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
-use super::{EntryState, Registry, RegistryError, RegistryOperation, entry};
+use super::{EntryState, Registry, RegistryError, RegistryOperation};
 use crate::mountinfo::MOUNTINFO;
 use crate::root::beneath;
 use crate::{NetnsId, NetnsName, Root};
@@ -322,7 +322,7 @@ impl Watch {
     }
 
     fn look(&self) -> Result<Look, RegistryError> {
-        let entries = entry::list(&self.registry)?;
+        let entries = self.registry.list()?;
         Ok(entries
             .into_iter()
             .map(|entry| {

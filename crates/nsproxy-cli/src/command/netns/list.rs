@@ -10,12 +10,11 @@ use super::json::{self, Object};
 use super::nsid::Nsids;
 
 pub(super) fn run(context: &Context) -> Result {
-    let entries = context.registry.list()?;
     let mut nsids = Nsids::here(context)?;
-    let listed: Vec<_> = entries
-        .into_iter()
-        .map(|entry| (nsids.of(&entry), entry.name))
-        .collect();
+    let mut listed = Vec::new();
+    context
+        .registry
+        .for_each(|entry, netns| listed.push((nsids.of(&entry, netns), entry.name)))?;
     let mut text = Vec::new();
     for (nsid, name) in &listed {
         // A name is bytes, and is printed as it is.

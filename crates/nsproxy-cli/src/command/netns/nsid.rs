@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use netns_core::links::Links;
-use netns_core::{Entry, EntryState, NetnsId, NetnsName};
+use netns_core::{Entry, EntryState, Netns, NetnsId, NetnsName};
 
 use super::context::Context;
 use super::failure::{Failure, Result, warn};
@@ -36,23 +36,24 @@ impl<'a> Nsids<'a> {
         }
     }
 
-    /// The number of an entry, if it has one. An entry that is no namespace has none, and is warned about.
-    pub(super) fn of(&mut self, entry: &Entry) -> Option<u32> {
-        let found = match &entry.state {
-            EntryState::Live { id } | EntryState::Symlink { id: Some(id), .. } => {
-                self.look_up(&entry.name, *id)
+    /// The number of an entry that leads to `netns`, if it has one. An entry that is no namespace has none, and is warned
+    /// about.
+    pub(super) fn of(&mut self, entry: &Entry, netns: Option<&Netns>) -> Option<u32> {
+        let found = match (&entry.state, netns) {
+            (EntryState::Live { id } | EntryState::Symlink { id: Some(id), .. }, Some(netns)) => {
+                self.look_up(netns, *id)
             }
-            EntryState::Dangling => Err(Failure::remark(
+            (EntryState::Dangling, _) => Err(Failure::remark(
                 "the network namespace is gone, or its mount is not visible in this mount namespace",
             )),
-            EntryState::WrongType { found } => {
+            (EntryState::WrongType { found }, _) => {
                 Err(Failure::remark(format_args!("not a network namespace: {found}")))
             }
-            EntryState::Symlink { to, id: None } => Err(Failure::remark(format_args!(
+            (EntryState::Symlink { to, id: None }, _) => Err(Failure::remark(format_args!(
                 "a symlink to {}, which is no network namespace",
                 to.display()
             ))),
-            EntryState::Unreadable { error } => Err(Failure::remark(error)),
+            (EntryState::Unreadable { error }, _) => Err(Failure::remark(error)),
             _ => Ok(None),
         };
         found.unwrap_or_else(|failure| {
@@ -62,14 +63,14 @@ impl<'a> Nsids<'a> {
         })
     }
 
-    fn look_up(&mut self, name: &NetnsName, id: NetnsId) -> Result<Option<u32>> {
+    fn look_up(&mut self, netns: &Netns, id: NetnsId) -> Result<Option<u32>> {
         if let Some(&nsid) = self.known.get(&id) {
             return Ok(Some(nsid));
         }
         if self.left == 0 {
             return Ok(None);
         }
-        let found = self.links.nsid_of(&self.context.registry.open(name)?)?;
+        let found = self.links.nsid_of(netns)?;
         if let Some(nsid) = found {
             self.known.insert(id, nsid);
             self.left -= 1;
@@ -87,10 +88,10 @@ pub(super) fn in_use(links: &mut Links) -> usize {
 pub(super) fn names(context: &Context, links: Links, in_use: usize) -> Result<BTreeMap<u32, NetnsName>> {
     let mut nsids = Nsids::with(context, links, in_use);
     let mut names = BTreeMap::new();
-    for entry in context.registry.list()? {
-        if let Some(nsid) = nsids.of(&entry) {
+    context.registry.for_each(|entry, netns| {
+        if let Some(nsid) = nsids.of(&entry, netns) {
             names.entry(nsid).or_insert(entry.name);
         }
-    }
+    })?;
     Ok(names)
 }
