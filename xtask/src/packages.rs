@@ -17,7 +17,7 @@ struct Package {
     file: &'static str,
 }
 
-const PACKAGES: [Package; 9] = [
+const PACKAGES: [Package; 12] = [
     Package {
         name: "haproxy",
         file: "haproxy",
@@ -53,6 +53,18 @@ const PACKAGES: [Package; 9] = [
     Package {
         name: "util-linux",
         file: "unshare",
+    },
+    Package {
+        name: "mandoc",
+        file: "mandoc",
+    },
+    Package {
+        name: "zsh",
+        file: "zsh",
+    },
+    Package {
+        name: "fish",
+        file: "fish",
     },
 ];
 

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand};
+use clap::{ArgGroup, Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::command::header::Header;
-use crate::command::netns::Netns;
+use crate::command::netns::{self, Netns};
 use crate::endpoint::Endpoint;
 
 /// Relays connections between Linux network namespaces, configured like HAProxy.
@@ -70,6 +70,17 @@ pub(crate) enum Command {
     Header(Header),
     /// Make, list, enter and wire network namespaces, as `ip netns` and `ip link` do.
     Netns(Netns),
+    /// Write the script with which a shell completes the words of nsproxy.
+    ///
+    /// It goes to standard output. Where it belongs:
+    ///
+    ///     bash   /usr/share/bash-completion/completions/nsproxy
+    ///     zsh    /usr/share/zsh/vendor-completions/_nsproxy
+    ///     fish   /usr/share/fish/vendor_completions.d/nsproxy.fish
+    #[command(verbatim_doc_comment)]
+    Completions(Completions),
+    /// Write the manual pages: nsproxy(1), nsproxy-netns(1) and nsproxy.cfg(5).
+    Man(ManualPages),
     /// Show what nsproxy does, on networks that it makes for the purpose and removes again. Needs no set-up.
     Demo,
 }
@@ -93,6 +104,35 @@ impl Files {
             .map(PathBuf::as_path)
             .collect()
     }
+}
+
+/// The whole command line, with the words of `nsproxy netns`, which it does not read itself.
+pub(crate) fn whole() -> clap::Command {
+    Args::command().mut_subcommand(netns::NAME, |hook| {
+        netns::described().about(hook.get_about().cloned().unwrap_or_default())
+    })
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ManualPages {
+    /// Where man1 and man5 are, such as /usr/local/share/man. They are made if they are not there.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Completions {
+    /// Of which shell.
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) shell: Shell,
+}
+
+/// The shells that can be helped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 #[derive(Debug, Subcommand)]
@@ -176,10 +216,10 @@ pub(crate) struct Forward {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+        whole().debug_assert();
     }
 }

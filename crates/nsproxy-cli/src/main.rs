@@ -10,6 +10,7 @@ mod header_dump;
 mod identity;
 mod limits;
 mod log;
+mod manual;
 mod names;
 mod namespaces;
 mod plan;

@@ -1,9 +1,11 @@
 //! One file for each command.
 
 pub(crate) mod check;
+mod completions;
 mod config;
 mod forward;
 pub(crate) mod header;
+mod man;
 pub(crate) mod netns;
 mod run;
 
@@ -28,6 +30,8 @@ pub(crate) fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
         Command::Forward(args) => forward::forward(&args),
         Command::Header(args) => header::header(&args),
         Command::Netns(args) => Ok(netns::netns(args.words)),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => man::man(&args),
         Command::Demo => crate::demo::demo(),
     }
 }

@@ -19,6 +19,9 @@ const ACTIONS: [(&str, Action); 4] = [
     ("delete", Action::Delete),
 ];
 
+/// The full words, for the completions of shells.
+pub(super) const NAMES: [&str; 3] = ["add", "delete", "show"];
+
 /// The next word; without one, what is there is shown. Only that can be JSON.
 pub(super) fn choose(context: &Context, words: &mut Words<'_>) -> Result<Action> {
     let action = words.choose(&ACTIONS)?.unwrap_or(Action::Show);

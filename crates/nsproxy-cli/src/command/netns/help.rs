@@ -1,68 +1,200 @@
 //! What `--help` says, in general and for each subcommand.
+//!
+//! The manual page and the completions of the shells are made from the same tables.
+
+use std::fmt::Write as _;
 
 use super::Subcommand;
 use super::context::print;
 use super::failure::Result;
 
-/// Prints the help for a subcommand, or for all of them.
-pub(super) fn print_for(subcommand: Option<Subcommand>) -> Result {
-    print(text(subcommand))
+/// What there is to say of a subcommand.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) subcommand: Subcommand,
+    /// How it is written, in short.
+    pub(super) words: &'static str,
+    /// What it does, in a few words.
+    pub(super) about: &'static str,
+    /// Its own help: `Usage:` and the ways to write it, an empty line, and what it does.
+    pub(super) text: &'static str,
 }
 
-fn text(subcommand: Option<Subcommand>) -> &'static str {
-    let Some(subcommand) = subcommand else {
-        return GENERAL;
-    };
-    match subcommand {
-        Subcommand::List => LIST,
-        Subcommand::ListId => LIST_ID,
-        Subcommand::Help => GENERAL,
-        Subcommand::Add => ADD,
-        Subcommand::Set => SET,
-        Subcommand::Delete => DELETE,
-        Subcommand::Identify => IDENTIFY,
-        Subcommand::Pids => PIDS,
-        Subcommand::Exec => EXEC,
-        Subcommand::Monitor => MONITOR,
-        Subcommand::Attach => ATTACH,
-        Subcommand::Unshare => UNSHARE,
-        Subcommand::Link => LINK,
-        Subcommand::Address => ADDRESS,
-        Subcommand::Route => ROUTE,
-        Subcommand::Apply => APPLY,
+impl Entry {
+    /// What it is called.
+    pub(super) fn name(&self) -> &'static str {
+        self.words.split(' ').next().unwrap_or_default()
     }
 }
 
-const GENERAL: &str = "\
-Network namespaces, as `ip netns` has them, and their interfaces.
+/// What there is to say of an option.
+#[derive(Debug)]
+pub(super) struct OptionEntry {
+    pub(super) letter: char,
+    pub(super) name: &'static str,
+    /// What its value is called, if it has one.
+    pub(super) value: Option<&'static str>,
+    pub(super) about: &'static str,
+}
 
-Usage: nsproxy netns [OPTIONS] [SUBCOMMAND]
+/// What the command is for.
+pub(super) const ABOUT: &str = "Network namespaces, as `ip netns` has them, and their interfaces.";
 
-  list                                   the names (also without a subcommand)
-  add NAME...                            make namespaces
-  attach NAME PID|PATH                   name the namespace of a process, or a namespace file
-  set NAME auto|N                        give a namespace a number
-  delete NAME...                         take names away
-  identify [PID]                         the names of the namespace of a process
-  pids NAME                              the processes in a namespace
-  monitor                                tell of names that come and go
-  exec NAME COMMAND...                   run a command in a namespace
-  unshare COMMAND...                     run a command in a new namespace without a name
-  list-id [target-nsid N] [nsid N]       the numbers
-  link add|set|show|delete               interfaces
-  address add|show|delete                addresses
-  route add|show|delete                  routes
-  apply FILE                             a whole topology from a file
+/// How the options may be written.
+pub(super) const NOTE: &str = "Subcommands and these options may be shortened (`nsproxy netns a blue`, `-all`). Behind a \
+                               subcommand, `--` ends the options.";
 
-Options:
-  -n, --netns NETNS   act in this namespace: a name, a path, or pid:N
-  -a, --all           delete, exec: for each name
-  -j, --json          list, list-id, and show of link, address and route: answer in JSON
-  -p, --pretty        with -j: over several lines
-  -h, --help          this, or with a subcommand its own help
+/// Prints the help for a subcommand, or for all of them.
+pub(super) fn print_for(subcommand: Option<Subcommand>) -> Result {
+    match ENTRIES.iter().find(|entry| Some(entry.subcommand) == subcommand) {
+        Some(entry) => print(entry.text),
+        None => print(general()),
+    }
+}
 
-Subcommands and these options may be shortened (`nsproxy netns a blue`, `-all`). Behind a subcommand, `--` ends the options.
-";
+fn general() -> String {
+    let mut text = format!("{ABOUT}\n\nUsage: nsproxy netns [OPTIONS] [SUBCOMMAND]\n\n");
+    // Writing to a string cannot fail.
+    for Entry { words, about, .. } in &ENTRIES {
+        let _ = writeln!(text, "  {words:<38} {about}");
+    }
+    text.push_str("\nOptions:\n");
+    for option in &OPTIONS {
+        let value = option.value.map(|value| format!(" {value}")).unwrap_or_default();
+        let written = format!("-{}, --{}{value}", option.letter, option.name);
+        let _ = writeln!(text, "  {written:<19} {}", option.about);
+    }
+    let _ = write!(text, "\n{NOTE}\n");
+    text
+}
+
+/// Those of every subcommand.
+pub(super) const OPTIONS: [OptionEntry; 5] = [
+    OptionEntry {
+        letter: 'n',
+        name: "netns",
+        value: Some("NETNS"),
+        about: "act in this namespace: a name, a path, or pid:N",
+    },
+    OptionEntry {
+        letter: 'a',
+        name: "all",
+        value: None,
+        about: "delete, exec: for each name",
+    },
+    OptionEntry {
+        letter: 'j',
+        name: "json",
+        value: None,
+        about: "list, list-id, and show of link, address and route: answer in JSON",
+    },
+    OptionEntry {
+        letter: 'p',
+        name: "pretty",
+        value: None,
+        about: "with -j: over several lines",
+    },
+    OptionEntry {
+        letter: 'h',
+        name: "help",
+        value: None,
+        about: "this, or with a subcommand its own help",
+    },
+];
+
+/// The subcommands, in the order in which they are told.
+pub(super) const ENTRIES: [Entry; 15] = [
+    Entry {
+        subcommand: Subcommand::List,
+        words: "list",
+        about: "the names (also without a subcommand)",
+        text: LIST,
+    },
+    Entry {
+        subcommand: Subcommand::Add,
+        words: "add NAME...",
+        about: "make namespaces",
+        text: ADD,
+    },
+    Entry {
+        subcommand: Subcommand::Attach,
+        words: "attach NAME PID|PATH",
+        about: "name the namespace of a process, or a namespace file",
+        text: ATTACH,
+    },
+    Entry {
+        subcommand: Subcommand::Set,
+        words: "set NAME auto|N",
+        about: "give a namespace a number",
+        text: SET,
+    },
+    Entry {
+        subcommand: Subcommand::Delete,
+        words: "delete NAME...",
+        about: "take names away",
+        text: DELETE,
+    },
+    Entry {
+        subcommand: Subcommand::Identify,
+        words: "identify [PID]",
+        about: "the names of the namespace of a process",
+        text: IDENTIFY,
+    },
+    Entry {
+        subcommand: Subcommand::Pids,
+        words: "pids NAME",
+        about: "the processes in a namespace",
+        text: PIDS,
+    },
+    Entry {
+        subcommand: Subcommand::Monitor,
+        words: "monitor",
+        about: "tell of names that come and go",
+        text: MONITOR,
+    },
+    Entry {
+        subcommand: Subcommand::Exec,
+        words: "exec NAME COMMAND...",
+        about: "run a command in a namespace",
+        text: EXEC,
+    },
+    Entry {
+        subcommand: Subcommand::Unshare,
+        words: "unshare COMMAND...",
+        about: "run a command in a new namespace without a name",
+        text: UNSHARE,
+    },
+    Entry {
+        subcommand: Subcommand::ListId,
+        words: "list-id [target-nsid N] [nsid N]",
+        about: "the numbers",
+        text: LIST_ID,
+    },
+    Entry {
+        subcommand: Subcommand::Link,
+        words: "link add|set|show|delete",
+        about: "interfaces",
+        text: LINK,
+    },
+    Entry {
+        subcommand: Subcommand::Address,
+        words: "address add|show|delete",
+        about: "addresses",
+        text: ADDRESS,
+    },
+    Entry {
+        subcommand: Subcommand::Route,
+        words: "route add|show|delete",
+        about: "routes",
+        text: ROUTE,
+    },
+    Entry {
+        subcommand: Subcommand::Apply,
+        words: "apply FILE",
+        about: "a whole topology from a file",
+        text: APPLY,
+    },
+];
 
 const LIST: &str = "\
 Usage: nsproxy netns [-n NETNS] [-j [-p]] list

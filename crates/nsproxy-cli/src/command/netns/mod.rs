@@ -11,6 +11,7 @@ mod args;
 mod attach;
 mod context;
 mod delete;
+mod described;
 mod exec;
 mod failure;
 mod help;
@@ -19,6 +20,7 @@ mod json;
 mod link;
 mod list;
 mod list_id;
+mod manual;
 mod monitor;
 mod nsid;
 mod options;
@@ -33,7 +35,9 @@ use std::process::ExitCode;
 
 pub(crate) use args::Netns;
 use context::Context;
+pub(crate) use described::described;
 use failure::Result;
+pub(crate) use manual::page as manual;
 use options::Options;
 use words::{Word, Words};
 

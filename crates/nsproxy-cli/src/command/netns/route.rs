@@ -10,6 +10,9 @@ use super::json::Object;
 use super::link::is_absent;
 use super::words::{Words, once};
 
+/// The words of a route, for the completions of shells.
+pub(super) const WORDS: [&str; 5] = ["default", "via", "dev", "src", "metric"];
+
 pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
     match action::choose(context, &mut words)? {
         Action::Show => {

@@ -5,8 +5,8 @@ mod new;
 mod set;
 mod show;
 
-pub(super) use new::NewLink;
-pub(super) use set::Change;
+pub(super) use new::{KINDS, NEW_WORDS, NewLink};
+pub(super) use set::{Change, SET_WORDS};
 
 use netns_core::links::Links;
 
@@ -22,6 +22,9 @@ const ACTIONS: [(&str, Action); 5] = [
     ("show", Action::Show),
     ("list", Action::Show),
 ];
+
+/// The full words, for the completions of shells.
+pub(super) const ACTION_NAMES: [&str; 4] = ["add", "set", "show", "delete"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {

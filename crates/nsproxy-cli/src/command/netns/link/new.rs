@@ -9,11 +9,16 @@ use super::super::failure::{Failure, Result};
 use super::super::words::{Word, Words};
 
 /// The kinds that can be made, by the word for each.
-const KINDS: [&str; 5] = ["veth", "vlan", "macvlan", "vxlan", "bridge"];
+pub(in super::super) const KINDS: [&str; 5] = ["veth", "vlan", "macvlan", "vxlan", "bridge"];
 
 /// Keywords with one value behind each. `name` and `dev` of a name are dealt with apart.
 const SETTINGS: [&str; 9] = [
     "link", "netns", "id", "mode", "remote", "group", "local", "dev", "dstport",
+];
+
+/// The words of all kinds, for the completions of shells.
+pub(in super::super) const NEW_WORDS: [&str; 11] = [
+    "link", "netns", "peer", "name", "id", "mode", "remote", "group", "local", "dev", "dstport",
 ];
 
 /// An interface that is to be.

@@ -8,6 +8,10 @@ use super::super::failure::{FAILED, Failure, Result};
 use super::super::words::{Word, Words, once};
 use super::{look, name};
 
+/// What may be changed, for the completions of shells.
+pub(in super::super) const SET_WORDS: [&str; 7] =
+    ["up", "down", "mtu", "master", "nomaster", "name", "netns"];
+
 /// What is to become of an interface.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in super::super) struct Change {
