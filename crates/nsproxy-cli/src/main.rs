@@ -1,5 +1,6 @@
 //! The `nsproxy` command: reads arguments, starts what they ask for, and waits. The work is done by the libraries.
 
+mod activation;
 mod args;
 mod command;
 mod daemon;
@@ -13,6 +14,7 @@ mod log;
 mod manual;
 mod names;
 mod namespaces;
+mod notify;
 mod plan;
 mod rules;
 mod server;

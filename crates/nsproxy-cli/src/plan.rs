@@ -19,6 +19,7 @@ use nsproxy_engine::{
     ServerPlan, Share, SourceAddress, SourcePlan, Span, Spread, Target, TlvPlan, UpstreamNetns,
 };
 
+use crate::activation;
 use crate::log::{SessionText, host_name};
 use crate::rules::{Pools, rules};
 
@@ -97,6 +98,7 @@ pub(crate) fn endpoints(address: &BindAddress) -> Vec<Endpoint> {
         BindAddress::Unix(path) => vec![Endpoint::Unix(path.clone())],
         BindAddress::Abstract(name) => vec![Endpoint::Unix(name.sun_path())],
         BindAddress::Inherited(descriptor) => vec![Endpoint::Inherited(*descriptor)],
+        BindAddress::Activated(name) => activation::named(name).map(Endpoint::Inherited).collect(),
     }
 }
 

@@ -41,6 +41,7 @@ fn summary(config: &Config) -> String {
                 BindAddress::Unix(path) => path.display().to_string(),
                 BindAddress::Abstract(name) => name.to_string(),
                 BindAddress::Inherited(descriptor) => format!("descriptor {descriptor}"),
+                BindAddress::Activated(name) => format!("the sockets called {name}"),
             };
             let netns = bind
                 .netns

@@ -408,6 +408,7 @@ fn bind_address(address: &BindAddress) -> String {
         BindAddress::Unix(path) => unix(path),
         BindAddress::Abstract(name) => quote(&name.to_string()).into_owned(),
         BindAddress::Inherited(descriptor) => format!("fd@{descriptor}"),
+        BindAddress::Activated(name) => quote(&format!("fd@{name}")).into_owned(),
         BindAddress::Ip { ip, ports } if ports.first() == ports.last() => {
             format!("{}:{}", Host(*ip), ports.first())
         }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -278,6 +279,16 @@ impl Handle {
             listener.set_shared(false);
         }
         self.tell(|| Command::LookAgain);
+    }
+
+    /// Whether every worker comes round within this time: whether it still turns to what there is to do. One that has ended
+    /// does not count.
+    pub fn comes_round(&self, patience: Duration) -> bool {
+        // Nothing is ever sent: each worker drops its end, and when all have, there is none left.
+        let (round, rounds) = channel();
+        self.tell(|| Command::ComeRound(round.clone()));
+        drop(round);
+        rounds.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 
     /// What was counted so far.

@@ -1,5 +1,6 @@
 //! How workers are told things: a queue and a wake-up, and how many sessions each of them has.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     TakeCensus(Sender<Census>),
     /// A place is free again.
     ResumeAccepting,
+    /// Drop this, to show that commands are read.
+    ComeRound(Sender<Infallible>),
     /// Connections may wait at a listener that nobody was told of.
     LookAgain,
     /// Stop accepting for good; sessions that are left at the deadline are stopped.

@@ -12,6 +12,7 @@ use nsproxy_engine::{
 
 use crate::args::Forward;
 use crate::log::{self, Level, Log};
+use crate::notify::Notifier;
 use crate::server::Ending;
 use crate::signals::Signal;
 use crate::{limits, namespaces, signals};
@@ -26,7 +27,13 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
     let (log, writer) = Log::start(level).context("cannot start the log")?;
     let engine = Engine::start(&Settings::default(), Arc::new(InProcess), Arc::new(log))?;
     let mut ending = Ending::new(engine.handle());
-    signals::watch(move |signal| obey(signal, &mut ending)).context("cannot watch for signals")?;
+    let mut notifier = Notifier::of_this_process();
+    let watched = notifier.watch(engine.handle());
+    watched.context("cannot feed the watchdog")?;
+    let notifier = Arc::new(notifier);
+    let its_notifier = Arc::clone(&notifier);
+    signals::watch(move |signal| obey(signal, &mut ending, &its_notifier))
+        .context("cannot watch for signals")?;
     let plan = plan(args)?;
     namespaces::warn_about_missing(&plan);
     let listeners = match engine.handle().apply(&plan) {
@@ -45,13 +52,14 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
         };
         log::complain(&format!("relaying {from} to {} {then}", args.target));
     }
+    notifier.ready(format_args!("relaying to {}", args.target));
     let stats = engine.wait()?;
     writer.finish(&summary(&stats));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Does what a signal says.
-fn obey(signal: Signal, ending: &mut Ending) {
+fn obey(signal: Signal, ending: &mut Ending, notifier: &Notifier) {
     match signal {
         Signal::Stop => drop(ending.stop(None)),
         Signal::Retire => drop(ending.retire(None)),
@@ -59,6 +67,9 @@ fn obey(signal: Signal, ending: &mut Ending) {
         Signal::Reload if io::stderr().is_terminal() => drop(ending.stop(None)),
         Signal::Reload => log::complain("nsproxy: SIGHUP: there is no configuration to read again"),
         Signal::Upgrade => log::complain("nsproxy: SIGUSR2: only `nsproxy run` can be upgraded"),
+    }
+    if ending.has_begun() {
+        notifier.stopping("draining");
     }
 }
 

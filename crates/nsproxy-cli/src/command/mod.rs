@@ -56,7 +56,7 @@ fn as_haproxy(args: &AsHaproxy) -> anyhow::Result<ExitCode> {
 }
 
 /// A number of things.
-fn counted(count: u64, thing: &str) -> String {
+pub(crate) fn counted(count: u64, thing: &str) -> String {
     match count {
         0 => format!("no {thing}"),
         1 => format!("1 {thing}"),

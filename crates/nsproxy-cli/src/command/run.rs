@@ -12,11 +12,13 @@ use nsproxy_config::model::Global;
 use nsproxy_engine::{Engine, InProcess, InProcessFrom, Observer, OpenerFactory, Plan, Prepared, Settings};
 
 use super::check;
+use crate::activation;
 use crate::args::Files;
 use crate::daemon::{Daemon, PidFile};
 use crate::files::ConfigFiles;
 use crate::identity::Identity;
 use crate::log::{self, Level, Log, Writer};
+use crate::notify::Notifier;
 use crate::server::{Event, Server};
 use crate::upgrade::{Invocation, Predecessor};
 use crate::{limits, namespaces, plan, signals};
@@ -45,7 +47,8 @@ pub(crate) fn run(
     } else {
         Level::Failures
     };
-    let started = Started::start(files, level, ground, predecessor.as_ref(), invocation);
+    let around = (invocation, Notifier::of_this_process());
+    let started = Started::start(files, level, ground, predecessor.as_ref(), around);
     let started = started.inspect_err(|error| {
         if let Some(predecessor) = &predecessor {
             predecessor.disappoint(error);
@@ -71,11 +74,12 @@ impl Started {
         level: Level,
         ground: Ground,
         predecessor: Option<&Predecessor>,
-        invocation: Invocation,
+        around: (Invocation, Notifier),
     ) -> anyhow::Result<Self> {
         let mut files = ConfigFiles::of(files);
         let config = check::load(&files)?;
         let global = &config.global;
+        activation::check(&config)?;
         let plan = plan::plan(&config);
         anyhow::ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
         let identity = Identity::of(global, &plan)?;
@@ -113,7 +117,8 @@ impl Started {
             let _ = tell.send(Event::Signal(signal));
         });
         let stops = stops.context("cannot watch for signals")?;
-        let mut server = Server::new(files, engine.handle(), log, root, (stops, told), invocation);
+        let channels = (stops, told);
+        let mut server = Server::new(files, engine.handle(), log, root, channels, around);
         for listener in &server.begin(config, plan)? {
             log::complain(&format!("nsproxy: {}", log::Listens(listener)));
         }
@@ -133,7 +138,7 @@ impl Started {
     /// Relays until the end.
     fn serve(self, predecessor: Option<Predecessor>) -> anyhow::Result<ExitCode> {
         let Self {
-            server,
+            mut server,
             engine,
             events,
             writer,
@@ -146,6 +151,7 @@ impl Started {
         if let Some(predecessor) = predecessor {
             pid_file = server.take_over(predecessor);
         }
+        server.is_ready();
         let stats = server.serve(engine, &events)?;
         drop(pid_file);
         writer.finish(&format!(

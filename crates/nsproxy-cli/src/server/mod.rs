@@ -26,9 +26,11 @@ use nsproxy_log::Level as Severity;
 
 pub(crate) use self::ending::Ending;
 use self::ending::Given;
+use crate::command::counted;
 use crate::files::ConfigFiles;
 use crate::log::{Log, SessionLogs, Targets};
 use crate::names::Names;
+use crate::notify::Notifier;
 use crate::signals::{Signal, Stops};
 use crate::upgrade::{Invocation, Succession, Successor};
 
@@ -51,6 +53,7 @@ pub(crate) struct Server {
     files: ConfigFiles,
     engine: Handle,
     log: Arc<Log>,
+    notifier: Notifier,
     targets: Targets,
     names: Names,
     ending: Ending,
@@ -71,7 +74,7 @@ impl Server {
         log: Arc<Log>,
         root: Option<Arc<Root>>,
         (stops, told): (Stops, Sender<Event>),
-        invocation: Invocation,
+        (invocation, notifier): (Invocation, Notifier),
     ) -> Self {
         Self {
             names: Names::new(engine.clone(), Arc::clone(&log), root),
@@ -79,6 +82,7 @@ impl Server {
             files,
             engine,
             log,
+            notifier,
             targets: Targets::default(),
             stops,
             config: Config::default(),
@@ -130,6 +134,22 @@ impl Server {
         Ok(outcome?)
     }
 
+    /// Tells the service manager that it relays, and from now on that it is well.
+    pub(crate) fn is_ready(&mut self) {
+        if let Err(error) = self.notifier.watch(self.engine.clone()) {
+            self.say(
+                Severity::Warning,
+                format_args!("watchdog-failed error=\"{error}\" action=\"none is fed\""),
+            );
+        }
+        self.tell_relaying();
+    }
+
+    fn tell_relaying(&self) {
+        let listeners = counted(self.engine.stats().listeners, "listener");
+        self.notifier.ready(format_args!("relaying, {listeners}"));
+    }
+
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Reload => self.reload(),
@@ -143,9 +163,12 @@ impl Server {
     fn drain(&mut self, way: impl FnOnce(&mut Ending, Option<Duration>) -> Given) {
         self.abandon_upgrade();
         let given = way(&mut self.ending, self.config.global.hard_stop_after);
+        let sessions = self.engine.sessions();
+        self.notifier
+            .stopping(format_args!("draining, {sessions} sessions to finish"));
         self.say(
             Severity::Notice,
-            format_args!("draining sessions={} limit={given}", self.engine.sessions()),
+            format_args!("draining sessions={sessions} limit={given}"),
         );
     }
 

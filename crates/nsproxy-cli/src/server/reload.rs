@@ -6,6 +6,7 @@ use nsproxy_engine::ListenerStatus;
 use nsproxy_log::Level as Severity;
 
 use super::{Server, fixed};
+use crate::activation;
 use crate::command::check;
 use crate::identity::Identity;
 use crate::plan;
@@ -13,20 +14,29 @@ use crate::plan;
 impl Server {
     /// Reads the configuration again, and says what has come of it.
     pub(super) fn reload(&mut self) {
+        self.notifier.reloading();
         match self.try_reload() {
-            Ok(changes) => self.say(
-                Severity::Notice,
-                format_args!(
-                    "reloaded listeners={} opened={} closed={} pending={}",
-                    changes.listeners, changes.opened, changes.closed, changes.pending
-                ),
-            ),
-            Err(error) => self.say(
-                Severity::Err,
-                format_args!(
-                    "reload-refused error=\"{error:#}\" action=\"the configuration stays as it is\""
-                ),
-            ),
+            Ok(changes) => {
+                self.say(
+                    Severity::Notice,
+                    format_args!(
+                        "reloaded listeners={} opened={} closed={} pending={}",
+                        changes.listeners, changes.opened, changes.closed, changes.pending
+                    ),
+                );
+                self.tell_relaying();
+            }
+            Err(error) => {
+                self.say(
+                    Severity::Err,
+                    format_args!(
+                        "reload-refused error=\"{error:#}\" action=\"the configuration stays as it is\""
+                    ),
+                );
+                // For the manager, a reload has come to its end in either way; whoever looks sees how.
+                let status = format_args!("relaying as before, the reload was refused: {error:#}");
+                self.notifier.ready(status);
+            }
         }
         self.targets.release_unused();
     }
@@ -36,6 +46,7 @@ impl Server {
         // The new process has read the configuration already, or is about to.
         ensure!(self.successor.is_none(), "an upgrade is under way");
         let config = check::load(&self.files)?;
+        activation::check(&config)?;
         let plan = plan::plan(&config);
         ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
         let without_effect = fixed::compare(&self.config.global, &config.global)?;

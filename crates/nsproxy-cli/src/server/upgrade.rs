@@ -76,6 +76,7 @@ impl Server {
             Succession::Failed(error) => self.say_failed(&error),
             Succession::Done(pid) => {
                 self.say(Severity::Notice, format_args!("upgraded pid={pid}"));
+                self.notifier.hand_over(pid);
                 self.drain(Ending::retire);
             }
         }
@@ -90,6 +91,9 @@ impl Server {
     }
 
     fn say_failed(&self, error: &anyhow::Error) {
+        self.notifier.status(format_args!(
+            "relaying as before, the upgrade has failed: {error:#}"
+        ));
         self.say(
             Severity::Err,
             format_args!("upgrade-failed error=\"{error:#}\" action=\"this process goes on\""),

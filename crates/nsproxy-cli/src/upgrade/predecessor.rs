@@ -18,6 +18,11 @@ use crate::sys::handover;
 pub(crate) struct Predecessor(OwnedFd);
 
 impl Predecessor {
+    /// Whether the environment speaks of one.
+    pub(crate) fn is_there() -> bool {
+        env::var_os(CHANNEL).is_some()
+    }
+
     /// The one that the environment speaks of. `None`: this process was started by somebody else.
     ///
     /// # Errors

@@ -68,6 +68,18 @@ pub(crate) struct Successor {
     handed: Arc<HandedOver>,
 }
 
+/// Why it does not take over, in its own words.
+#[derive(Debug)]
+struct Told(String);
+
+impl std::error::Error for Told {}
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What has become of it.
 #[derive(Debug)]
 pub(crate) enum Succession {
@@ -154,10 +166,12 @@ fn accompany(
     match converse(channel, handed, patience) {
         Ok(()) => tell(Succession::Done(child.id())),
         Err(error) => {
-            // It may have ended by itself.
+            // It may have ended by itself, and that is what is to be told if it has said nothing else.
             let _ = child.kill();
             let error = match child.wait() {
-                Ok(status) if status.code().is_some() => error.context(format!("it ended with {status}")),
+                Ok(status) if status.code().is_some() && !error.is::<Told>() => {
+                    error.context(format!("it ended with {status}"))
+                }
                 _ => error,
             };
             handed.take_back();
@@ -193,7 +207,7 @@ fn converse(channel: &OwnedFd, handed: &HandedOver, patience: Duration) -> anyho
     };
     match text.strip_prefix(FAILED) {
         _ if text == READY => Ok(()),
-        Some(why) => bail!("{}", String::from_utf8_lossy(why)),
+        Some(why) => Err(Told(String::from_utf8_lossy(why).into_owned()).into()),
         None if text.is_empty() => bail!("it has not said that it relays"),
         None => bail!("it says `{}`", text.escape_ascii()),
     }

@@ -25,6 +25,7 @@ mod rules;
 mod sections;
 mod seeds;
 mod sockets;
+mod systemd;
 mod tenants;
 mod timeouts;
 mod transfer;

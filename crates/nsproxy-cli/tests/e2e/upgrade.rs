@@ -2,14 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Netns, Running, Service, Signal, World, eventually, world};
+use nsproxy_testkit::{
+    Address, DEFAULT_DEADLINE, Netns, Program, Running, Service, Signal, World, eventually, require, world,
+};
 
 use crate::common::{DEFAULTS, exchange, line_with, soon, storm, wait_until_refused};
 
@@ -23,7 +25,7 @@ struct Installed<'w> {
 impl<'w> Installed<'w> {
     fn start(w: &'w World, global: &str, rest: &str) -> Self {
         let program = w.path("nsproxy");
-        fs::copy(env!("CARGO_BIN_EXE_nsproxy"), &program).unwrap();
+        symlink(env!("CARGO_BIN_EXE_nsproxy"), &program).unwrap();
         write(w, global, rest);
         let mut command = std::process::Command::new(&program);
         command.args(["run", "--verbose", "-f", "nsproxy.cfg"]);
@@ -40,10 +42,9 @@ impl<'w> Installed<'w> {
     }
 
     /// Another program in its place.
-    fn replace(&self, script: &str) {
+    fn replace(&self, program: &Path) {
         fs::remove_file(&self.program).unwrap();
-        fs::write(&self.program, script).unwrap();
-        fs::set_permissions(&self.program, fs::Permissions::from_mode(0o755)).unwrap();
+        symlink(program, &self.program).unwrap();
     }
 
     /// Has the process that has the pidfile upgraded, and returns the new one.
@@ -158,6 +159,7 @@ fn upgrades_under_load_lose_no_connection() {
 
 #[test]
 fn a_new_process_that_fails_leaves_the_old_one_as_it_was() {
+    let falsehood = require!(Program::find("false"));
     world("upgrade-fails", |w| {
         let _here = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
         let _taken = w.home().listen("127.0.0.1:8009");
@@ -196,14 +198,12 @@ fn a_new_process_that_fails_leaves_the_old_one_as_it_was() {
         write(w, "", &format!("{relay}  bind 127.0.0.1:8009\n"));
         fails("Address already in use");
         write(w, "", &relay);
-        installed.replace("#!/bin/sh\nexit 3\n");
-        fails("it ended with exit status: 3");
-        installed.replace("#!/bin/sh\nkill -SEGV $$\n");
-        fails("it has not said that it relays");
+        installed.replace(falsehood.path());
+        fails("it ended with exit status: 1: it has not said that it relays");
         fs::remove_file(&installed.program).unwrap();
         fails("No such file or directory");
         // And all is well once that is mended.
-        fs::copy(env!("CARGO_BIN_EXE_nsproxy"), &installed.program).unwrap();
+        symlink(env!("CARGO_BIN_EXE_nsproxy"), &installed.program).unwrap();
         let new = installed.upgrade();
         wait_for_end(pid);
         assert!(path.exists(), "the old process has removed the new one's file");
@@ -218,26 +218,33 @@ fn a_new_process_that_fails_leaves_the_old_one_as_it_was() {
     });
 }
 
+/// A process that one of these threads has started.
+fn child(pid: u32) -> Option<Pid> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let mut children =
+        threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    let child = children.find_map(|children| children.split_whitespace().next().map(str::to_owned))?;
+    child.parse().ok().map(Pid::from_raw)
+}
+
 #[test]
 fn a_signal_to_end_ends_an_upgrade_that_is_under_way_too() {
+    // With the arguments of nsproxy, it follows the configuration for ever.
+    let tail = require!(Program::find("tail"));
     world("upgrade-abandoned", |w| {
         let _here = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
         let installed = Installed::start(w, "", RELAY);
-        let marker = w.path("marker");
-        installed.replace(&format!(
-            "#!/bin/sh\necho $$ > {}\nexec sleep 1000\n",
-            marker.display()
-        ));
+        installed.replace(tail.path());
         installed.running.signal(Signal::SIGUSR2);
         let child = eventually(DEFAULT_DEADLINE, "the new process", || {
-            fs::read_to_string(&marker).ok()?.trim().parse().ok()
+            child(installed.running.pid())
         });
         installed.running.signal(Signal::SIGHUP);
         line_with(&installed.running, &["reload-refused", "an upgrade is under way"]);
         installed.running.signal(Signal::SIGTERM);
         let Installed { running, .. } = installed;
         running.wait().expect_code(0);
-        wait_for_end(Pid::from_raw(child));
+        wait_for_end(child);
     });
 }
 

@@ -21,6 +21,7 @@ pub(super) fn check(drafts: &[Draft], sink: &mut Sink<'_>) {
     let mut paths: HashMap<&PathBuf, Span> = HashMap::new();
     let mut names: HashMap<(Option<&NetnsSpec>, &AbstractName), Span> = HashMap::new();
     let mut descriptors: HashMap<i32, Span> = HashMap::new();
+    let mut activated: HashMap<&str, Span> = HashMap::new();
     let mut ips: Vec<(Option<&NetnsSpec>, IpAddr, PortRange, Span)> = Vec::new();
     for draft in drafts.iter().filter(|draft| draft.is_frontend()) {
         if draft.bind_lines == 0 && !draft.incomplete {
@@ -46,6 +47,12 @@ pub(super) fn check(drafts: &[Draft], sink: &mut Sink<'_>) {
                         sink.push(taken(*span, first, None));
                     }
                     descriptors.entry(*descriptor).or_insert(*span);
+                }
+                BindAddress::Activated(name) => {
+                    if let Some(&first) = activated.get(&**name) {
+                        sink.push(taken(*span, first, None));
+                    }
+                    activated.entry(name).or_insert(*span);
                 }
                 // A path is the same socket from every network namespace.
                 BindAddress::Unix(path) => {

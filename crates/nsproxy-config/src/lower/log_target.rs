@@ -136,7 +136,7 @@ fn target_address(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Address> {
             None
         }
         // `fd@` was looked for before.
-        Ok(BindAddress::Abstract(_) | BindAddress::Inherited(_)) => {
+        Ok(BindAddress::Abstract(_) | BindAddress::Inherited(_) | BindAddress::Activated(_)) => {
             let error = Diagnostic::error(word.span, "an abstract unix socket cannot be a target");
             sink.push(error.with_help("write the path of a unix socket"));
             None

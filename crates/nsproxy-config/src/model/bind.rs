@@ -56,6 +56,8 @@ pub enum BindAddress {
     Abstract(AbstractName),
     /// The socket that nsproxy was started with at this descriptor; never negative.
     Inherited(i32),
+    /// The sockets that nsproxy was started with under this name, as systemd names them (`FileDescriptorName=`).
+    Activated(String),
 }
 
 impl BindAddress {
@@ -63,7 +65,7 @@ impl BindAddress {
     pub fn sockets(&self) -> usize {
         match self {
             Self::Ip { ports, .. } => ports.iter().count(),
-            Self::Unix(_) | Self::Abstract(_) | Self::Inherited(_) => 1,
+            Self::Unix(_) | Self::Abstract(_) | Self::Inherited(_) | Self::Activated(_) => 1,
         }
     }
 
@@ -71,7 +73,9 @@ impl BindAddress {
     pub fn socket_addrs(&self) -> impl Iterator<Item = SocketAddr> + use<> {
         let (ip, ports) = match self {
             Self::Ip { ip, ports } => (*ip, Some(ports.iter())),
-            Self::Unix(_) | Self::Abstract(_) | Self::Inherited(_) => (IpAddr::from([0, 0, 0, 0]), None),
+            Self::Unix(_) | Self::Abstract(_) | Self::Inherited(_) | Self::Activated(_) => {
+                (IpAddr::from([0, 0, 0, 0]), None)
+            }
         };
         ports
             .into_iter()

@@ -147,6 +147,7 @@ pub(crate) fn parse_bind(text: &str) -> Parsed<BindAddress> {
         let fault = || error(Fault::Descriptor(shorten(number)), 0..text.len());
         return parse_descriptor(number)
             .map(BindAddress::Inherited)
+            .or_else(|| parse_socket_name(number).map(BindAddress::Activated))
             .ok_or_else(fault);
     }
     let parts = match split(text)? {
@@ -246,6 +247,14 @@ pub(crate) fn parse_source(text: &str) -> Parsed<SocketAddr> {
 pub(crate) fn parse_descriptor(number: &str) -> Option<i32> {
     let fd = number::parse(number, &(0..=i32::MAX.unsigned_abs())).ok()?;
     i32::try_from(fd).ok()
+}
+
+/// The name of a socket, which cannot be taken for a descriptor: as systemd allows it (`sd_listen_fds_with_names(3)`).
+fn parse_socket_name(name: &str) -> Option<String> {
+    let is_printable = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    let begins_as_number = name.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first));
+    let is_name = !name.is_empty() && name.len() <= 255 && name.bytes().all(is_printable);
+    (is_name && !begins_as_number).then(|| name.to_owned())
 }
 
 enum Parts<'t> {

@@ -43,6 +43,7 @@ impl Worker {
                 Command::Called(waiter) => self.on_called(waiter),
                 Command::EndSessions(load, reason) => self.end_sessions_of(&load, reason),
                 Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
+                Command::ComeRound(round) => drop(round),
                 Command::LookAgain => self.acceptor.look_again(&self.poll, self.resources.now()),
                 Command::Drain(deadline) => {
                     self.acceptor.unlisten_all(&self.poll);

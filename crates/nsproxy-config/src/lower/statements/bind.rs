@@ -31,7 +31,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
                   one that does not begin with `/`), or `abns@NAME` (filled up with zeros, as HAProxy has it) and `abnsz@NAME` for one \
                   without a file, which is of the line's namespace. `fd@N` is the bound socket that nsproxy was started with at that \
                   descriptor, which it shares with whoever has it too: it is never shut down. Its namespace is its own; `namespace` tells \
-                  which one that is.",
+                  which one that is. `fd@NAME` are the sockets that systemd has started nsproxy with under that name.",
         example: "bind 192.0.2.1:80,[2001:db8::1]:8000-8003 namespace blue",
     }),
     parts: || TABLES.iter().flat_map(|table| entries("bind", table)).collect(),
