@@ -21,7 +21,7 @@ use nsproxy_engine::{
 
 use crate::activation;
 use crate::log::{SessionText, host_name};
-use crate::rules::{Pools, rules};
+use crate::rules::{Pools, expression, rules};
 
 /// The pool of frontends that have no backend. No backend can be called so.
 pub(crate) const NOWHERE: &str = "<no backend>";
@@ -29,8 +29,7 @@ pub(crate) const NOWHERE: &str = "<no backend>";
 /// What the engine has to do for this configuration.
 pub(crate) fn plan(config: &Config) -> Plan {
     let host: Arc<str> = host_name(config).into();
-    let names = config.backends.iter().map(|backend| backend.name.as_str());
-    let by_name: Pools<'_> = names.zip(0..).collect();
+    let by_name = Pools::of(config);
     let backends = config.backends.iter();
     let mut pools: Vec<_> = backends.map(|backend| pool(backend, &by_name, &host)).collect();
     // A frontend without a backend is allowed, and warned about: its connections find no server.
@@ -46,6 +45,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
             keep_alive: None,
             netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
             balance: Balancing::default(),
+            hash_key: None,
             rules: None,
         });
     }
@@ -71,11 +71,7 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>
     let unique_id = frontend.logging.unique_id.as_ref();
     RelayPlan {
         name: frontend.name.clone(),
-        listeners: frontend
-            .binds
-            .iter()
-            .flat_map(|bind| listeners(bind, frontend))
-            .collect(),
+        listeners: numbered(frontend),
         pool: frontend.backend.map_or(nowhere, model::BackendId::index),
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         client_half_closed_timeout: frontend.timeouts.client_fin,
@@ -102,6 +98,28 @@ pub(crate) fn endpoints(address: &BindAddress) -> Vec<Endpoint> {
     }
 }
 
+/// All listeners of a frontend. One without an `id` has its place among them as its number, or the next that is free.
+fn numbered(frontend: &Frontend) -> Vec<ListenerPlan> {
+    let given: BTreeSet<u32> = frontend
+        .binds
+        .iter()
+        .filter_map(|bind| bind.id.map(u32::from))
+        .collect();
+    let mut next = 1;
+    let mut all = Vec::new();
+    for bind in &frontend.binds {
+        for mut listener in listeners(bind, frontend) {
+            while bind.id.is_none() && given.contains(&next) {
+                next += 1;
+            }
+            listener.number = bind.id.map_or(next, u32::from);
+            next += 1;
+            all.push(listener);
+        }
+    }
+    all
+}
+
 /// One for each port of a range.
 fn listeners(bind: &Bind, frontend: &Frontend) -> Vec<ListenerPlan> {
     let socket = &bind.socket;
@@ -115,6 +133,9 @@ fn listeners(bind: &Bind, frontend: &Frontend) -> Vec<ListenerPlan> {
         only_v6: bind.only_v6,
         interface: socket.interface.clone(),
         max_sessions: socket.maxconn.map(NonZeroU32::get),
+        // It depends on the others.
+        number: 0,
+        name: bind.name.as_deref().map(Arc::from),
         tuning: ListenerTuning {
             backlog: socket.backlog,
             max_segment: socket.mss,
@@ -168,22 +189,27 @@ fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
         keep_alive: backend.keep_alive.map(keep_alive),
         netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
         balance: balancing(backend),
+        hash_key: match &backend.balance {
+            Balance::Hash(key) => Some(expression(key, pools)),
+            _ => None,
+        },
         rules: rules(&backend.rules, pools),
     }
 }
 
 fn balancing(backend: &Backend) -> Balancing {
     Balancing {
-        algorithm: match backend.balance {
+        algorithm: match &backend.balance {
             Balance::RoundRobin => Algorithm::RoundRobin,
             Balance::StaticRoundRobin => Algorithm::StaticRoundRobin,
             Balance::LeastConn => Algorithm::LeastSessions,
             Balance::First => Algorithm::First,
-            Balance::Source => Algorithm::Source(match backend.hash_type {
+            // What is hashed is the pool's key.
+            Balance::Source | Balance::Hash(_) => Algorithm::Source(match backend.hash_type {
                 model::HashType::MapBased => HashType::MapBased,
                 model::HashType::Consistent => HashType::Consistent,
             }),
-            Balance::Random(draws) => Algorithm::Random(draws),
+            Balance::Random(draws) => Algorithm::Random(*draws),
         },
         all_backups: backend.all_backups,
         full_at: backend.fullconn.and_then(NonZeroU32::new),

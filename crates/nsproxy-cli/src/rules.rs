@@ -4,15 +4,46 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nsproxy_config::model::{self, Acl, Method, Patterns};
+use nsproxy_config::model::{self, Acl, Config, Method, Patterns, PayloadFrom, ServerRef};
 use nsproxy_engine::Span;
 use nsproxy_engine::rules::{
-    Action, Choice, Condition, Converter, Expression, Expressions, Fetch, Matcher, Networks, Place, Ranges,
-    Rule, Rules, Subject, Term, Test, Texts, Value,
+    Action, Choice, Condition, Converter, CountedFrom, Expression, Expressions, Fetch, Matcher, Networks,
+    Place, Ranges, Rule, Rules, ServerIndex, Subject, Term, Test, Texts, Value,
 };
 
-/// Which pool a backend is.
-pub(crate) type Pools<'c> = HashMap<&'c str, usize>;
+/// Which pool a backend is, and where its servers are in there.
+pub(crate) struct Pools<'c> {
+    pools: HashMap<&'c str, usize>,
+    servers: HashMap<(&'c str, &'c str), usize>,
+}
+
+impl<'c> Pools<'c> {
+    /// Those of the plan for this configuration.
+    pub(crate) fn of(config: &'c Config) -> Self {
+        let names = config.backends.iter().map(|backend| backend.name.as_str());
+        let servers = config.backends.iter().flat_map(|backend| {
+            let places = backend.servers.iter().zip(0..);
+            places.map(|(server, index)| ((backend.name.as_str(), server.name.as_str()), index))
+        });
+        Self {
+            pools: names.zip(0..).collect(),
+            servers: servers.collect(),
+        }
+    }
+
+    /// The configuration has no name that is not there.
+    fn pool(&self, backend: &str) -> usize {
+        self.pools.get(backend).copied().unwrap_or(usize::MAX)
+    }
+
+    fn server(&self, place: &ServerRef) -> ServerIndex {
+        let server = self.servers.get(&(place.backend.as_str(), place.server.as_str()));
+        ServerIndex {
+            pool: self.pool(&place.backend),
+            server: server.copied().unwrap_or(usize::MAX),
+        }
+    }
+}
 
 /// `None`: there are none.
 pub(crate) fn rules(rules: &model::Rules, pools: &Pools<'_>) -> Option<Arc<Rules>> {
@@ -80,7 +111,7 @@ fn tests(acl: &Acl, pools: &Pools<'_>) -> Arc<[Test]> {
     acl.tests.iter().map(test).collect()
 }
 
-fn expression(written: &model::Expression, pools: &Pools<'_>) -> Expression {
+pub(crate) fn expression(written: &model::Expression, pools: &Pools<'_>) -> Expression {
     let converter = |converter: &model::Converter| match *converter {
         model::Converter::Lower => Converter::Lower,
         model::Converter::Upper => Converter::Upper,
@@ -95,8 +126,7 @@ fn expression(written: &model::Expression, pools: &Pools<'_>) -> Expression {
 }
 
 fn fetch(written: &model::Fetch, pools: &Pools<'_>) -> Fetch {
-    // The configuration has no name of a backend that is not there.
-    let pool = |name: &String| pools.get(name.as_str()).copied().unwrap_or(usize::MAX);
+    let pool = |name: &String| pools.pool(name);
     match written {
         model::Fetch::Bool(is) => Fetch::Constant(Value::Bool(*is)),
         model::Fetch::Int(number) => Fetch::Constant(Value::Number(*number)),
@@ -115,6 +145,20 @@ fn fetch(written: &model::Fetch, pools: &Pools<'_>) -> Fetch {
         model::Fetch::BackendSessions(name) => Fetch::PoolSessions(pool(name)),
         model::Fetch::BackendQueue(name) => Fetch::PoolWaiting(pool(name)),
         model::Fetch::BackendAverageQueue(name) => Fetch::PoolAverageWaiting(pool(name)),
+        model::Fetch::BackendSlots(name) => Fetch::PoolSlots(pool(name)),
+        model::Fetch::ServerIsUp(server) => Fetch::ServerIsUp(pools.server(server)),
+        model::Fetch::ServerSessions(server) => Fetch::ServerSessions(pools.server(server)),
+        model::Fetch::ServerQueue(server) => Fetch::ServerWaiting(pools.server(server)),
+        model::Fetch::ListenerNumber => Fetch::ListenerNumber,
+        model::Fetch::ListenerName => Fetch::ListenerName,
+        model::Fetch::PayloadLv { offset, size, from } => Fetch::Counted {
+            offset: *offset as usize,
+            size: *size as usize,
+            from: match from {
+                PayloadFrom::At(at) => CountedFrom::At(*at as usize),
+                PayloadFrom::Behind(by) => CountedFrom::Behind(*by),
+            },
+        },
         model::Fetch::Random(below) => Fetch::Random(*below),
         model::Fetch::WaitEnd => Fetch::WaitEnd,
         model::Fetch::Length => Fetch::Length,

@@ -34,8 +34,8 @@ pub use crate::logs::{LogTarget, Logging};
 pub use crate::source::Place;
 pub use check::*;
 pub use rules::{
-    Acl, AclId, Action, Condition, Converter, Expression, Fetch, Method, PatternFile, Patterns, Rule, Rules,
-    Subject, Term, Test, UseBackend,
+    Acl, AclId, Action, Condition, Converter, Expression, Fetch, Method, PatternFile, Patterns, PayloadFrom,
+    Rule, Rules, ServerRef, Subject, Term, Test, UseBackend,
 };
 
 /// A whole configuration.
@@ -184,7 +184,7 @@ pub struct Backend {
 }
 
 /// How a server is chosen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// Each in turn, by weight. The default.
@@ -198,6 +198,8 @@ pub enum Balance {
     First,
     /// By the client's address.
     Source,
+    /// By this value.
+    Hash(Expression),
     /// The least busy one of so many drawn by lot.
     Random(u32),
 }

@@ -293,12 +293,15 @@ impl<W: Write> Sections<'_, W> {
     }
 
     fn balance(&mut self, backend: &Backend) -> fmt::Result {
-        match backend.balance {
+        match &backend.balance {
             Balance::RoundRobin => self.statement("balance roundrobin")?,
             Balance::StaticRoundRobin => self.statement("balance static-rr")?,
             Balance::LeastConn => self.statement("balance leastconn")?,
             Balance::First => self.statement("balance first")?,
             Balance::Source => self.statement("balance source")?,
+            Balance::Hash(expression) => {
+                self.statement(format_args!("balance hash {}", quote(&expression.to_string())))?;
+            }
             Balance::Random(draws) => self.statement(format_args!("balance random({draws})"))?,
         }
         match backend.hash_type {

@@ -4,15 +4,12 @@
 //! takes it only while somebody waits.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::core::balance::{
-    Algorithm, Ask, Dispatcher, Down, Load, Placed, Setup, Share, Ticket, Waited, hash_of_client,
-};
+use crate::core::balance::{Algorithm, Ask, Dispatcher, Down, Load, Placed, Setup, Share, Ticket, Waited};
 use crate::core::moment::Span;
-use crate::core::rules::{PoolLoad, Rules};
+use crate::core::rules::{Expression, Fetch, PoolLoad, Rules, ServerLoad};
 use crate::core::session::{Retries, Timeouts};
 use crate::plan::{HeaderPlan, KeepAlive, PoolPlan};
 use crate::servers::Server;
@@ -38,6 +35,8 @@ pub(crate) struct Pool {
     pub(crate) netns_removed: Option<Span>,
     /// What is decided of a session that has come to the pool.
     pub(crate) rules: Option<Arc<Rules>>,
+    /// What is hashed in the place of the client's address.
+    pub(crate) hash_key: Option<Expression>,
     /// All backups are used when no other server can be, or only the first.
     all_backups: bool,
     /// Whether a server depends on the client's address.
@@ -112,6 +111,7 @@ impl Pool {
             },
             netns_removed: Span::from_duration(plan.netns_removed_timeout),
             rules: plan.rules.clone().filter(|rules| !rules.content.is_empty()),
+            hash_key: plan.hash_key.clone(),
             all_backups: balance.all_backups,
             hashes: matches!(balance.algorithm, Algorithm::Source(_)),
             only,
@@ -129,7 +129,7 @@ impl Pool {
     /// now are added to `called`.
     pub(crate) fn place(
         &self,
-        client: impl FnOnce() -> Option<IpAddr>,
+        hash: impl FnOnce() -> Option<u32>,
         avoid: Option<&Server>,
         waiter: Waiter,
         called: &mut Vec<Waiter>,
@@ -139,11 +139,7 @@ impl Pool {
             return Placed::At(Arc::clone(server));
         }
         let ask = Ask {
-            hash: if self.hashes {
-                client().map(hash_of_client)
-            } else {
-                None
-            },
+            hash: if self.hashes { hash() } else { None },
             avoid: avoid.map(|server| &server.load),
         };
         let placed = self
@@ -207,7 +203,11 @@ impl Pool {
     /// Whether one of the servers gets the TLVs of the client's header.
     pub(crate) fn passes_tlvs(&self) -> bool {
         let passes = |server: &Arc<Server>| matches!(&server.send_header, Some(HeaderPlan::V2(tlvs)) if tlvs.received || tlvs.authority);
-        self.servers.iter().any(passes)
+        let hashed = self
+            .hash_key
+            .as_ref()
+            .is_some_and(|key| matches!(key.fetch, Fetch::Tlv(_)));
+        hashed || self.servers.iter().any(passes)
     }
 
     /// Sessions that have a place at one of its servers now.
@@ -229,6 +229,35 @@ impl Pool {
             usable,
             sessions: self.sessions(),
             waiting: self.places.waiting(),
+            slots: self.slots(),
+        }
+    }
+
+    /// Sessions that its servers would still take, waiting ones included. `None`: one of them has no limit.
+    fn slots(&self) -> Option<usize> {
+        let free = |server: &Arc<Server>| {
+            let most = server.share.max_sessions?.get() as usize;
+            let queue = server.share.max_queue?.get() as usize;
+            let taken = server.load.sessions() as usize;
+            let waiting = self.waiting_for(server);
+            Some(most.saturating_sub(taken) + queue.saturating_sub(waiting))
+        };
+        let used = self
+            .servers
+            .iter()
+            .filter(|server| server.is_up() && server.share.is_usable());
+        used.map(free).sum()
+    }
+
+    /// How one of its servers stands.
+    pub(crate) fn server(&self, index: usize) -> ServerLoad {
+        let Some(server) = self.servers.get(index) else {
+            return ServerLoad::default();
+        };
+        ServerLoad {
+            is_up: server.is_up() && server.share.is_usable(),
+            sessions: server.load.sessions() as usize,
+            waiting: self.waiting_for(server),
         }
     }
 

@@ -70,6 +70,9 @@ pub(crate) struct Route {
     /// The client's header is needed once it was read: a server may get its TLVs, or a rule ask for them.
     pub(crate) keeps_header: bool,
     pub(crate) listener: ListenerId,
+    /// The listener's, for rules.
+    pub(crate) number: u32,
+    pub(crate) name: Option<Arc<str>>,
     /// The relay's own gate: its limit, or where it is followed or a rule asks for it, its count.
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) rate: Option<Arc<RateGate>>,
@@ -147,6 +150,8 @@ impl Route {
             pool,
             selectable: Arc::clone(selectable),
             listener: listener.id,
+            number: place.number,
+            name: place.name.clone(),
             gate: limits.gate,
             rate: limits.rate.map(|(_, gate)| gate),
             listener_gate: listener.gate(place.max_sessions),

@@ -346,6 +346,7 @@ mod tests {
             keep_alive: None,
             netns_removed_timeout: crate::plan::NETNS_REMOVED_TIMEOUT,
             balance: Balancing::default(),
+            hash_key: None,
             rules: None,
         }
     }

@@ -4,6 +4,7 @@
 //! by itself is tested there; here is only what the whole program promises.
 
 mod addresses;
+mod asking;
 mod background;
 mod balance;
 mod check;

@@ -12,7 +12,7 @@ use crate::common::{
 const PLACE: &str = "127.0.0.1:8000";
 
 /// How a client's connection went on: what it was told, or the error that ended it.
-fn fate(client: &Peer) -> String {
+pub(crate) fn fate(client: &Peer) -> String {
     let mut told = Vec::new();
     let mut buffer = [0; 64];
     loop {

@@ -212,7 +212,7 @@ pub(crate) static TIMEOUTS: Table = Table(&[Group {
 pub(crate) static BALANCE: Table = Table(&[
     Group {
         why: Why::NotYet,
-        words: &[("hash", 0), ("sticky", 0)],
+        words: &[("sticky", 0)],
     },
     Group {
         why: Why::Http,

@@ -45,9 +45,7 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     }
     let mut all_chosen = true;
     for draft in &drafts {
-        draft
-            .rules
-            .check_asked(|name| backends.by_name.contains_key(name), sink);
+        draft.rules.check_asked(|name| backends.find(name), sink);
         draft.rules.warn(sink);
         for (name, span) in draft.rules.targets() {
             if let Some(target) = backends.by_name.get(name) {
@@ -419,7 +417,11 @@ fn add(
     }
     if draft.is_backend() {
         config.backends.push(Backend {
-            balance: settings.balance.as_ref().map(|set| set.value).unwrap_or_default(),
+            balance: settings
+                .balance
+                .as_ref()
+                .map(|set| set.value.clone())
+                .unwrap_or_default(),
             hash_type: settings
                 .hash_type
                 .as_ref()

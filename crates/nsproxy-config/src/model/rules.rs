@@ -186,6 +186,25 @@ pub enum Patterns {
     Bytes(Vec<Vec<u8>>),
 }
 
+/// A server that a fetch asks about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerRef {
+    /// Its backend.
+    pub backend: String,
+    /// Its name.
+    pub server: String,
+}
+
+/// Where the bytes are that a length counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayloadFrom {
+    /// From this byte on.
+    At(u32),
+    /// So far behind the length, or before its end.
+    Behind(i32),
+}
+
 /// A value of a connection: a fetch, and what is done to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Expression {
@@ -233,6 +252,18 @@ pub enum Fetch {
     BackendQueue(String),
     /// `avg_queue(BACKEND)`
     BackendAverageQueue(String),
+    /// `connslots(BACKEND)`
+    BackendSlots(String),
+    /// `srv_is_up(BACKEND/SERVER)`
+    ServerIsUp(ServerRef),
+    /// `srv_conn(BACKEND/SERVER)`
+    ServerSessions(ServerRef),
+    /// `srv_queue(BACKEND/SERVER)`
+    ServerQueue(ServerRef),
+    /// `so_id`
+    ListenerNumber,
+    /// `so_name`
+    ListenerName,
     /// `rand(N)`
     Random(u32),
     /// `wait_end`
@@ -245,6 +276,15 @@ pub enum Fetch {
         offset: u32,
         /// How many; 0 for all.
         length: u32,
+    },
+    /// `req.payload_lv(OFFSET,SIZE[,[+|-]FROM])`
+    PayloadLv {
+        /// Where the length is.
+        offset: u32,
+        /// How many bytes it has.
+        size: u32,
+        /// Where the bytes are that it counts.
+        from: PayloadFrom,
     },
     /// `req.ssl_sni`
     SslSni,
@@ -263,7 +303,21 @@ impl Fetch {
             Self::UsableServers(name)
             | Self::BackendSessions(name)
             | Self::BackendQueue(name)
-            | Self::BackendAverageQueue(name) => Some(name),
+            | Self::BackendAverageQueue(name)
+            | Self::BackendSlots(name) => Some(name),
+            Self::ServerIsUp(server) | Self::ServerSessions(server) | Self::ServerQueue(server) => {
+                Some(&server.backend)
+            }
+            _ => None,
+        }
+    }
+
+    /// The server that it asks about.
+    pub fn server(&self) -> Option<&str> {
+        match self {
+            Self::ServerIsUp(server) | Self::ServerSessions(server) | Self::ServerQueue(server) => {
+                Some(&server.server)
+            }
             _ => None,
         }
     }

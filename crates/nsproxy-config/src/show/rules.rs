@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::model::{
-    Acl, Action, Condition, Converter, Expression, Fetch, Method, Patterns, Rule, Rules, Subject, Term, Test,
+    Acl, Action, Condition, Converter, Expression, Fetch, Method, Patterns, PayloadFrom, Rule, Rules,
+    ServerRef, Subject, Term, Test,
 };
 use crate::quote;
 
@@ -183,6 +184,12 @@ impl Display for Expression {
     }
 }
 
+impl Display for ServerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.backend, self.server)
+    }
+}
+
 impl Display for Fetch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -205,10 +212,23 @@ impl Display for Fetch {
             Self::BackendSessions(backend) => return write!(f, "be_conn({backend})"),
             Self::BackendQueue(backend) => return write!(f, "queue({backend})"),
             Self::BackendAverageQueue(backend) => return write!(f, "avg_queue({backend})"),
+            Self::BackendSlots(backend) => return write!(f, "connslots({backend})"),
+            Self::ServerIsUp(server) => return write!(f, "srv_is_up({server})"),
+            Self::ServerSessions(server) => return write!(f, "srv_conn({server})"),
+            Self::ServerQueue(server) => return write!(f, "srv_queue({server})"),
+            Self::ListenerNumber => "so_id",
+            Self::ListenerName => "so_name",
             Self::Random(below) => return write!(f, "rand({below})"),
             Self::WaitEnd => "wait_end",
             Self::Length => "req.len",
             Self::Payload { offset, length } => return write!(f, "req.payload({offset},{length})"),
+            Self::PayloadLv { offset, size, from } => {
+                return match from {
+                    PayloadFrom::Behind(0) => write!(f, "req.payload_lv({offset},{size})"),
+                    PayloadFrom::Behind(by) => write!(f, "req.payload_lv({offset},{size},{by:+})"),
+                    PayloadFrom::At(at) => write!(f, "req.payload_lv({offset},{size},{at})"),
+                };
+            }
             Self::SslSni => "req.ssl_sni",
             Self::SslAlpn => "req.ssl_alpn",
             Self::SslHelloType => "req.ssl_hello_type",

@@ -25,7 +25,7 @@ use netns_core::{NetnsPattern, NetnsSpec};
 
 use crate::core::balance::{Algorithm, Share};
 use crate::core::health::Spread;
-use crate::core::rules::Rules;
+use crate::core::rules::{Expression, Rules};
 use crate::worker::SessionFacts;
 
 /// Longest identifier of a session, in bytes: what the PROXY protocol allows (section 2.2.5 of the specification).
@@ -105,6 +105,10 @@ pub struct ListenerPlan {
     pub interface: Option<String>,
     /// Most sessions of this listener at a time; more wait in the kernel's backlog.
     pub max_sessions: Option<u32>,
+    /// Its number, for rules.
+    pub number: u32,
+    /// Its name, for rules.
+    pub name: Option<Arc<str>>,
     /// What its socket is like.
     pub tuning: ListenerTuning,
 }
@@ -124,6 +128,8 @@ impl ListenerPlan {
             only_v6: None,
             interface: None,
             max_sessions: None,
+            number: 1,
+            name: None,
             tuning: ListenerTuning {
                 backlog: None,
                 max_segment: None,
@@ -211,6 +217,8 @@ pub struct PoolPlan {
     pub netns_removed_timeout: Duration,
     /// How sessions are spread, wait and are tried again.
     pub balance: Balancing,
+    /// What [`Algorithm::Source`] hashes in the place of the client's address; without a value, the next server is taken.
+    pub hash_key: Option<Expression>,
     /// What is decided of a session that has come to the pool by what its client sends: [`Rules::content`] and
     /// [`Rules::inspect`] count here.
     pub rules: Option<Arc<Rules>>,
@@ -460,6 +468,7 @@ impl Plan {
                 keep_alive: None,
                 netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
                 balance: Balancing::default(),
+                hash_key: None,
                 rules: None,
             }],
             selectable: NetnsSet::default(),

@@ -10,7 +10,8 @@ use super::entry::{Address, Chosen, Entry, Place};
 use super::header::{self, Preface};
 use super::loops::{self, Verdict};
 use super::resources::Resources;
-use crate::core::balance::Placed;
+use super::rules;
+use crate::core::balance::{Placed, hash_of_client};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::session::Connect;
 use crate::core::side::Side;
@@ -84,10 +85,15 @@ pub(super) fn choose(
 }
 
 fn place(entry: &Entry, key: usize, resources: &mut Resources) -> Placed<Arc<Server>> {
-    let client = || entry.client().map(|client| client.ip().to_canonical());
+    let hash = || match &entry.route.pool.hash_key {
+        Some(key) => rules::hash(entry, key),
+        None => entry
+            .client()
+            .map(|client| hash_of_client(client.ip().to_canonical())),
+    };
     // One that was chosen before has failed.
     let avoid = entry.server.as_ref().map(|chosen| &*chosen.server);
-    resources.place(&entry.route.pool, client, avoid, (key, entry.generation))
+    resources.place(&entry.route.pool, hash, avoid, (key, entry.generation))
 }
 
 /// Where the connection to this server goes.

@@ -1,7 +1,6 @@
 //! What the sessions of a worker share: places for bytes to wait, the opener, the clock, and whom to tell.
 
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Instant;
@@ -132,7 +131,7 @@ impl Resources {
     pub(super) fn place(
         &mut self,
         pool: &Pool,
-        client: impl FnOnce() -> Option<IpAddr>,
+        hash: impl FnOnce() -> Option<u32>,
         avoid: Option<&Server>,
         (key, generation): (usize, u32),
     ) -> Placed<Arc<Server>> {
@@ -141,7 +140,7 @@ impl Resources {
             key,
             generation,
         };
-        let placed = pool.place(client, avoid, waiter, &mut self.called);
+        let placed = pool.place(hash, avoid, waiter, &mut self.called);
         self.call();
         placed
     }

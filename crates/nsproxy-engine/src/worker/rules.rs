@@ -14,10 +14,13 @@ use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno, RuleStage};
 use crate::core::moment::Moment;
 use crate::core::policy::ClientNetns;
-use crate::core::rules::{Action, Facts, LONGEST_HELLO, Next, PoolLoad, Rule, Subject, View};
+use crate::core::rules::{
+    Action, Expression, Facts, LONGEST_HELLO, Next, PoolLoad, Rule, ServerIndex, ServerLoad, Subject, View,
+};
 use crate::core::session::{Inspected, Session};
 use crate::core::side::{Direction, Side};
 use crate::judge::Judge;
+use crate::pool::Pool;
 
 /// The most bytes of a client that are looked at. What follows them is read once a server is connected.
 const MOST: usize = LONGEST_HELLO;
@@ -62,7 +65,7 @@ pub(super) fn on_decided(entry: &mut Entry, now: Moment) {
         return;
     };
     let choice = {
-        let known = Known::new(entry, &judge);
+        let known = Known::new(entry, judge.pools.as_deref());
         judge.rules.choose(&View::new(&known, true))
     };
     entry.has_pool = true;
@@ -144,7 +147,7 @@ fn run(entry: &mut Entry, judge: &Judge, rules: &[Rule], is_last: bool) -> Resul
     let mut verdict = Verdict::default();
     let mut from = 0;
     while from < rules.len() {
-        let known = Known::new(entry, judge);
+        let known = Known::new(entry, judge.pools.as_deref());
         let view = View::new(&known, is_last);
         match view.next(rules, from) {
             Next::Do(Action::Accept, _) | Next::End => break,
@@ -186,19 +189,26 @@ fn set(entry: &mut Entry, subject: Subject, address: SocketAddr) {
     }
 }
 
+/// What chooses a server of a pool that hashes something else than the client's address.
+pub(super) fn hash(entry: &Entry, key: &Expression) -> Option<u32> {
+    let known = Known::new(entry, None);
+    View::new(&known, true).hash(key)
+}
+
 /// A session, as rules see it.
 struct Known<'e> {
     entry: &'e Entry,
-    judge: &'e Judge,
+    /// Of the plan, where they are asked about.
+    pools: &'e [Arc<Pool>],
     /// Asking for it is a system call.
     destination: OnceCell<Option<SocketAddr>>,
 }
 
 impl<'e> Known<'e> {
-    fn new(entry: &'e Entry, judge: &'e Judge) -> Self {
+    fn new(entry: &'e Entry, pools: Option<&'e [Arc<Pool>]>) -> Self {
         Self {
             entry,
-            judge,
+            pools: pools.unwrap_or_default(),
             destination: OnceCell::new(),
         }
     }
@@ -250,7 +260,22 @@ impl Facts for Known<'_> {
     }
 
     fn pool(&self, index: usize) -> PoolLoad {
-        let pools = self.judge.pools.as_deref().unwrap_or_default();
-        pools.get(index).map(|pool| pool.standing()).unwrap_or_default()
+        self.pools
+            .get(index)
+            .map(|pool| pool.standing())
+            .unwrap_or_default()
+    }
+
+    fn server(&self, index: ServerIndex) -> ServerLoad {
+        let pool = self.pools.get(index.pool);
+        pool.map(|pool| pool.server(index.server)).unwrap_or_default()
+    }
+
+    fn listener_number(&self) -> u32 {
+        self.entry.route.number
+    }
+
+    fn listener_name(&self) -> Option<&str> {
+        self.entry.route.name.as_deref()
     }
 }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::DraftRules;
 use super::fetches::{self, FETCHES, Make, Row};
+use super::{Asked, DraftRules};
 use crate::keywords;
 use crate::lower::sink::{Sink, shown};
-use crate::model::{Converter, Expression, Fetch};
+use crate::model::{Converter, Expression, Fetch, ServerRef};
 use crate::report::Diagnostic;
 use crate::syntax::Word;
 use crate::values::number::shorten;
@@ -65,9 +65,12 @@ pub(crate) fn expression(
     })?;
     let fetch = fetch(word, row, &first, own, sink)?;
     if let Some(backend) = fetch.backend() {
-        rules
-            .asked
-            .push((backend.to_owned(), word.part(first.at.clone())));
+        let server = fetch.server().map(str::to_owned);
+        rules.asked.push(Asked {
+            backend: backend.to_owned(),
+            server,
+            span: word.part(first.at.clone()),
+        });
     }
     let mut kind = row.kind;
     let mut converters = Vec::new();
@@ -103,6 +106,18 @@ fn fetch(
         (Make::Backend(make), [backend]) if !backend.is_empty() => Ok(make((*backend).to_owned())),
         (Make::Backend(make), []) if own.is_some() => Ok(make(own.unwrap_or_default().to_owned())),
         (Make::Backend(_), _) => Err(needs("the name of a backend")),
+        (Make::Server(make), [place]) => match place.split_once('/') {
+            Some((backend, server)) if !backend.is_empty() && !server.is_empty() => Ok((backend, server)),
+            None if !place.is_empty() && own.is_some() => Ok((own.unwrap_or_default(), *place)),
+            _ => Err(needs("a backend and a server")),
+        }
+        .map(|(backend, server)| {
+            make(ServerRef {
+                backend: backend.to_owned(),
+                server: server.to_owned(),
+            })
+        }),
+        (Make::Server(_), _) => Err(needs("a backend and a server")),
     };
     match made {
         Ok(fetch) => Some(fetch),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::expression::Kind;
-use crate::model::Fetch;
+use crate::model::{Fetch, PayloadFrom, ServerRef};
 use crate::reference::FetchDoc;
 
 /// One fetch.
@@ -26,6 +26,8 @@ pub(super) enum Make {
     With(fn(&[&str]) -> Result<Fetch, &'static str>),
     /// It asks about a backend: that of the section when it names none.
     Backend(fn(String) -> Fetch),
+    /// It asks about a server, of the section when it names no backend.
+    Server(fn(ServerRef) -> Fetch),
 }
 
 macro_rules! row {
@@ -170,6 +172,14 @@ pub(super) static FETCHES: &[Row] = &[
         "These bytes; with a length of 0, all from there on."
     ),
     row!(
+        "req.payload_lv(OFFSET,SIZE[,[+|-]FROM])",
+        Binary,
+        true,
+        ["payload_lv"],
+        Make::With(payload_lv),
+        "As many bytes as the number of SIZE bytes at OFFSET says: those right behind it, from FROM on, or so far from its end."
+    ),
+    row!(
         "wait_end",
         Bool,
         false,
@@ -261,6 +271,54 @@ pub(super) static FETCHES: &[Row] = &[
         Make::Backend(Fetch::BackendAverageQueue),
         "Those, for each server that can be used."
     ),
+    row!(
+        "connslots(BACKEND)",
+        Number,
+        false,
+        [],
+        Make::Backend(Fetch::BackendSlots),
+        "How many more sessions the servers of a backend would take, at once or waiting; -1 where one of them has no `maxconn` or no `maxqueue`."
+    ),
+    row!(
+        "srv_is_up(BACKEND/SERVER)",
+        Bool,
+        false,
+        [],
+        Make::Server(Fetch::ServerIsUp),
+        "Whether a server can be used. Without a backend, one of the section."
+    ),
+    row!(
+        "srv_conn(BACKEND/SERVER)",
+        Number,
+        false,
+        [],
+        Make::Server(Fetch::ServerSessions),
+        "Its sessions."
+    ),
+    row!(
+        "srv_queue(BACKEND/SERVER)",
+        Number,
+        false,
+        [],
+        Make::Server(Fetch::ServerQueue),
+        "Sessions that wait for it and for no other."
+    ),
+    row!(
+        "so_id",
+        Number,
+        false,
+        [],
+        Make::Plain(|| Fetch::ListenerNumber),
+        "The number of the socket that the client has come in by: the `id` of its `bind` line, or its place among the sockets of the frontend, from 1."
+    ),
+    row!(
+        "so_name",
+        Text,
+        false,
+        [],
+        Make::Plain(|| Fetch::ListenerName),
+        "The `name` of its `bind` line."
+    ),
 ];
 
 impl Row {
@@ -315,6 +373,26 @@ fn payload(args: &[&str]) -> Result<Fetch, &'static str> {
         Some(&[offset, length]) => Ok(Fetch::Payload { offset, length }),
         _ => Err("an offset and a length"),
     }
+}
+
+fn payload_lv(args: &[&str]) -> Result<Fetch, &'static str> {
+    let needs = "an offset, the size of the length that is there, and perhaps where its bytes begin";
+    let number = |text: &str| text.parse::<u32>().map_err(|_| needs);
+    let (offset, size, from) = match args {
+        [offset, size] => (offset, size, PayloadFrom::Behind(0)),
+        [offset, size, from] if from.starts_with(['+', '-']) => (
+            offset,
+            size,
+            PayloadFrom::Behind(from.parse().map_err(|_| needs)?),
+        ),
+        [offset, size, from] => (offset, size, PayloadFrom::At(number(from)?)),
+        _ => return Err(needs),
+    };
+    let (offset, size) = (number(offset)?, number(size)?);
+    if !(1..=4).contains(&size) {
+        return Err("a length of 1 to 4 bytes");
+    }
+    Ok(Fetch::PayloadLv { offset, size, from })
 }
 
 fn boolean(args: &[&str]) -> Result<Fetch, &'static str> {

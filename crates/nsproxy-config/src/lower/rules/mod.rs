@@ -43,8 +43,15 @@ pub(super) struct DraftRules {
     pub(super) content_span: Option<Span>,
     pub(super) inspect_delay: Option<(Duration, Span)>,
     pub(super) use_backends: Vec<DraftUse>,
-    /// Backends that fetches ask about.
-    pub(super) asked: Vec<(String, Span)>,
+    /// Backends and servers that fetches ask about.
+    pub(super) asked: Vec<Asked>,
+}
+
+/// What a fetch asks about.
+pub(super) struct Asked {
+    pub(super) backend: String,
+    pub(super) server: Option<String>,
+    pub(super) span: Span,
 }
 
 pub(super) struct DraftAcl {

@@ -1,19 +1,35 @@
 //! The rules of a section to the model, once all backends are known.
 
-use super::{DraftAcl, DraftRules};
+use super::{Asked, DraftAcl, DraftRules};
+use crate::lower::draft::Draft;
 use crate::lower::sink::Sink;
 use crate::model::{Acl, AclId, BackendId, Condition, Rule, Rules, UseBackend};
 use crate::report::Diagnostic;
 use crate::source::Span;
+use crate::values::number::shorten;
 
 /// What else a section's rules need to know, and what is wrong with them.
 impl DraftRules {
     /// Backends that fetches ask about and that are not there.
-    pub(in crate::lower) fn check_asked(&self, exists: impl Fn(&str) -> bool, sink: &mut Sink<'_>) {
-        for (name, span) in &self.asked {
-            if !exists(name) {
-                let name = crate::values::number::shorten(name);
-                sink.error(*span, format!("no backend is called `{name}`"));
+    pub(in crate::lower) fn check_asked<'d>(
+        &self,
+        find: impl Fn(&str) -> Option<&'d Draft>,
+        sink: &mut Sink<'_>,
+    ) {
+        for Asked {
+            backend,
+            server,
+            span,
+        } in &self.asked
+        {
+            let shown = shorten(backend);
+            match (find(backend), server) {
+                (None, _) => sink.error(*span, format!("no backend is called `{shown}`")),
+                (Some(found), Some(server)) if !found.server_names.contains_key(server) => {
+                    let server = shorten(server);
+                    sink.error(*span, format!("backend `{shown}` has no server `{server}`"));
+                }
+                (Some(_), _) => {}
             }
         }
     }
@@ -22,7 +38,7 @@ impl DraftRules {
     pub(in crate::lower) fn warn(&self, sink: &mut Sink<'_>) {
         for draft in self.acls.iter().filter(|draft| !draft.is_used) {
             if let Some(name) = &draft.acl.name {
-                let name = crate::values::number::shorten(name);
+                let name = shorten(name);
                 sink.push(Diagnostic::warning(
                     draft.span,
                     format!("nothing uses the `acl` `{name}`"),

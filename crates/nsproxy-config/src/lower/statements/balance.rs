@@ -3,11 +3,13 @@
 use crate::keywords;
 use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
+use crate::lower::rules::{self, DraftRules};
 use crate::lower::settings::set;
 use crate::lower::sink::{Choice, Sink, shown};
 use crate::lower::table::Directive;
 use crate::model::Balance;
 use crate::reference::Doc;
+use crate::report::Diagnostic;
 use crate::syntax::Word;
 use crate::values::number;
 
@@ -17,9 +19,9 @@ pub(in crate::lower) static ROW: Directive = Directive {
     is_item: false,
     apply: balance,
     doc: Some(Doc {
-        syntax: "balance roundrobin|static-rr|leastconn|first|source|random[(N)]",
+        syntax: "balance roundrobin|static-rr|leastconn|first|source|hash EXPRESSION|random[(N)]",
         default: "roundrobin",
-        meaning: "How a server is chosen, over all workers and by `weight`: each in turn; the same in a fixed order; the one with the fewest sessions; the first one with room; by the client's address; the least busy one of N drawn by lot (2).",
+        meaning: "How a server is chosen, over all workers and by `weight`: each in turn; the same in a fixed order; the one with the fewest sessions; the first one with room; by the client's address; by a value such as `src,ipmask(24)` or `req.ssl_sni`, which has to be there when the server is chosen; the least busy one of N drawn by lot (2).",
         example: "balance leastconn",
     }),
     parts: Vec::new,
@@ -29,7 +31,12 @@ fn balance(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let Some(word) = args.need("balance", "an algorithm", sink) else {
         return;
     };
-    if let Some(value) = algorithm(word, sink) {
+    let value = if word.text == "hash" {
+        hash(draft, args, sink)
+    } else {
+        algorithm(word, sink)
+    };
+    if let Some(value) = value {
         set(
             draft,
             |settings| &mut settings.balance,
@@ -39,6 +46,20 @@ fn balance(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
             sink,
         );
     }
+}
+
+/// What stands behind `hash`.
+fn hash(draft: &Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<Balance> {
+    let word = args.need("balance hash", "what is hashed", sink)?;
+    let mut rules = DraftRules::default();
+    let own = draft.own_backend();
+    let read = rules::expression(word, &mut rules, own.as_deref(), sink)?;
+    if let Some(asked) = rules.asked.first() {
+        let error = Diagnostic::error(asked.span, "a server is chosen by what is known of the client");
+        sink.push(error.with_help("write a value such as `src` or `req.ssl_sni`"));
+        return None;
+    }
+    Some(Balance::Hash(read.expression))
 }
 
 /// The algorithms that have no argument.
@@ -58,7 +79,7 @@ const DRAWS: u32 = 2;
 
 fn algorithm(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Balance> {
     if let Some((_, balance)) = PLAIN.iter().find(|(name, _)| *name == word.text) {
-        return Some(*balance);
+        return Some(balance.clone());
     }
     let draws = word
         .text
@@ -82,7 +103,7 @@ fn algorithm(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Balance> {
     let choice = Choice {
         what: "algorithm",
         section: None,
-        supported: &PLAIN.map(|(name, _)| name),
+        supported: &PLAIN.each_ref().map(|(name, _)| *name),
         known: &keywords::BALANCE,
     };
     sink.not_supported(word, &format!("`balance {}`", shown(word)), &choice);

@@ -112,7 +112,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
         apply: id,
         doc: Doc {
             syntax: "id N",
-            default: "the next number of the frontend, from 1",
+            default: "its place among the sockets of the frontend, or the next number that is free",
             meaning: "A number for the socket, which `so_id` fetches. Only for a line with one address and port.",
             example: "bind :80 id 7",
         },

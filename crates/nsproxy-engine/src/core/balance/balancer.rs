@@ -149,9 +149,9 @@ impl Balancer {
 
     fn pick(&mut self, can: impl Fn(usize) -> bool, sessions: impl Fn(usize) -> u32) -> Option<usize> {
         match self.algorithm {
-            // A client without an address has no hash.
-            Algorithm::RoundRobin | Algorithm::Source(_) => self.smooth(can),
-            Algorithm::StaticRoundRobin => self.map.in_turn(can),
+            // Not every client has a hash.
+            Algorithm::RoundRobin | Algorithm::Source(HashType::Consistent) => self.smooth(can),
+            Algorithm::StaticRoundRobin | Algorithm::Source(HashType::MapBased) => self.map.in_turn(can),
             Algorithm::First => self.group.iter().copied().find(|server| can(*server)),
             Algorithm::LeastSessions => {
                 self.group

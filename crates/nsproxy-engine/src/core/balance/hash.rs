@@ -16,6 +16,16 @@ pub fn hash_of_client(client: IpAddr) -> u32 {
     }
 }
 
+/// HAProxy's hash of any other value (`sdbm`): what is hashed unless the configuration says otherwise.
+pub fn hash_of_bytes(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |hash: u32, byte| {
+        u32::from(*byte)
+            .wrapping_add(hash << 6)
+            .wrapping_add(hash << 16)
+            .wrapping_sub(hash)
+    })
+}
+
 /// Spreads numbers that differ little over all of 32 bits: one of Bob Jenkins' integer hashes, times a prime near three
 /// quarters of the range (`__full_hash` in HAProxy's `hash.h`).
 pub(super) const fn avalanche(number: u32) -> u32 {
@@ -32,6 +42,14 @@ pub(super) const fn avalanche(number: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_bytes_have_the_hash_that_haproxy_gives_them() {
+        // As its `hash_sdbm` computes them.
+        assert_eq!(hash_of_bytes(b""), 0);
+        assert_eq!(hash_of_bytes(b"a"), 97);
+        assert_eq!(hash_of_bytes(b"ab"), 97 * 65_599 + 98);
+    }
 
     #[test]
     fn every_word_of_an_address_counts() {

@@ -32,7 +32,7 @@ mod properties;
 pub use balancer::{Algorithm, HashType};
 pub use dispatcher::{Ask, Dispatcher, Placed, Setup};
 pub use down::Down;
-pub use hash::hash_of_client;
+pub use hash::{hash_of_bytes, hash_of_client};
 pub use load::Load;
 pub use queue::{Ticket, Waited};
 pub use share::Share;

@@ -58,6 +58,27 @@ pub enum Fetch {
     PoolSessions(usize),
     /// How many of them wait.
     PoolWaiting(usize),
+    /// How many more sessions its servers would take, waiting ones included; -1 when that has no limit.
+    PoolSlots(usize),
+    /// Whether this server can be used.
+    ServerIsUp(ServerIndex),
+    /// How many sessions it has.
+    ServerSessions(ServerIndex),
+    /// How many wait for it and for no other.
+    ServerWaiting(ServerIndex),
+    /// The number of the listener.
+    ListenerNumber,
+    /// The name of the listener.
+    ListenerName,
+    /// As many bytes of what the client has sent as a number in it says.
+    Counted {
+        /// Where the number is.
+        offset: usize,
+        /// How many bytes it has.
+        size: usize,
+        /// Where the bytes are that it counts.
+        from: CountedFrom,
+    },
     /// How many of them wait for each server that can be used; twice as many as wait when none can.
     PoolAverageWaiting(usize),
 }
@@ -73,6 +94,7 @@ impl Fetch {
                 | Self::Alpn
                 | Self::Length
                 | Self::Payload { .. }
+                | Self::Counted { .. }
         )
     }
 
@@ -82,10 +104,32 @@ impl Fetch {
             Self::UsableServers(pool)
             | Self::PoolSessions(pool)
             | Self::PoolWaiting(pool)
-            | Self::PoolAverageWaiting(pool) => Some(*pool),
+            | Self::PoolAverageWaiting(pool)
+            | Self::PoolSlots(pool) => Some(*pool),
+            Self::ServerIsUp(server) | Self::ServerSessions(server) | Self::ServerWaiting(server) => {
+                Some(server.pool)
+            }
             _ => None,
         }
     }
+}
+
+/// A server of the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerIndex {
+    /// Index of its pool.
+    pub pool: usize,
+    /// Its index in there.
+    pub server: usize,
+}
+
+/// Where the bytes of [`Fetch::Counted`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedFrom {
+    /// From this byte on.
+    At(usize),
+    /// So far behind the number's end, or before it.
+    Behind(i32),
 }
 
 /// A value of a connection.
@@ -125,6 +169,12 @@ pub trait Facts {
     fn sessions(&self) -> usize;
     /// How a pool of the plan stands.
     fn pool(&self, index: usize) -> PoolLoad;
+    /// How a server of the plan stands.
+    fn server(&self, index: ServerIndex) -> ServerLoad;
+    /// The number of the listener.
+    fn listener_number(&self) -> u32;
+    /// The name of the listener.
+    fn listener_name(&self) -> Option<&str>;
 }
 
 /// How a pool stands.
@@ -135,6 +185,19 @@ pub struct PoolLoad {
     /// Sessions that have a place.
     pub sessions: usize,
     /// Sessions that wait for one.
+    pub waiting: usize,
+    /// Sessions that its servers would still take, waiting ones included; `None` when that has no limit.
+    pub slots: Option<usize>,
+}
+
+/// How a server stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ServerLoad {
+    /// Whether it can be used.
+    pub is_up: bool,
+    /// Sessions that have a place.
+    pub sessions: usize,
+    /// Sessions that wait for it and for no other.
     pub waiting: usize,
 }
 
@@ -230,6 +293,16 @@ impl View<'_> {
             Fetch::UsableServers(pool) => number(load(*pool).usable),
             Fetch::PoolSessions(pool) => number(load(*pool).sessions.saturating_add(load(*pool).waiting)),
             Fetch::PoolWaiting(pool) => number(load(*pool).waiting),
+            Fetch::PoolSlots(pool) => match load(*pool).slots {
+                Some(slots) => number(slots),
+                None => Some(Value::Number(-1)),
+            },
+            Fetch::ServerIsUp(server) => Some(Value::Bool(facts.server(*server).is_up)),
+            Fetch::ServerSessions(server) => number(facts.server(*server).sessions),
+            Fetch::ServerWaiting(server) => number(facts.server(*server).waiting),
+            Fetch::ListenerNumber => Some(Value::Number(facts.listener_number().into())),
+            Fetch::ListenerName => facts.listener_name().map(|name| bytes(name.as_bytes())),
+            Fetch::Counted { offset, size, from } => return counted(facts, *offset, *size, *from),
             Fetch::PoolAverageWaiting(pool) => {
                 let PoolLoad { usable, waiting, .. } = load(*pool);
                 number(if usable == 0 {
@@ -293,5 +366,36 @@ fn payload(facts: &dyn Facts, offset: usize, length: usize) -> Fetched<'_> {
         Fetched::settled(value)
     } else {
         Fetched::changing(value)
+    }
+}
+
+fn counted(facts: &dyn Facts, offset: usize, size: usize, from: CountedFrom) -> Fetched<'_> {
+    let Some(contents) = facts.contents() else {
+        return Fetched::settled(None);
+    };
+    let later = || {
+        if facts.has_ended() {
+            Fetched::settled(None)
+        } else {
+            Fetched::changing(None)
+        }
+    };
+    let end = offset.saturating_add(size);
+    let Some(number) = contents.get(offset..end) else {
+        return later();
+    };
+    let length = number
+        .iter()
+        .fold(0_usize, |length, byte| (length << 8) | usize::from(*byte));
+    let start = match from {
+        CountedFrom::At(start) => Some(start),
+        CountedFrom::Behind(by) => isize::try_from(by).ok().and_then(|by| end.checked_add_signed(by)),
+    };
+    let Some(start) = start.filter(|_| length > 0) else {
+        return Fetched::settled(None);
+    };
+    match contents.get(start..start.saturating_add(length)) {
+        Some(counted) => Fetched::settled(Some(bytes(counted))),
+        None => later(),
     }
 }

@@ -30,15 +30,17 @@ mod hello_tests;
 mod tests;
 
 use std::cell::OnceCell;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use proxy_proto::Header;
 
+use super::balance::hash_of_bytes;
 use super::moment::Span;
 
 pub use convert::Converter;
 pub use expressions::{Expressions, InvalidExpression};
-pub use fetch::{Facts, Fetch, PoolLoad, Value};
+pub use fetch::{CountedFrom, Facts, Fetch, PoolLoad, ServerIndex, ServerLoad, Value};
 pub use hello::{Hello, LONGEST_HELLO, Message, Protocols};
 pub use matcher::Matcher;
 pub use networks::Networks;
@@ -296,6 +298,18 @@ impl<'a> View<'a> {
     /// What it looks at.
     pub fn facts(&self) -> &'a dyn Facts {
         self.facts
+    }
+
+    /// The hash of an expression's value, if it has one: of an address as the network writes it, of a number as 8 bytes, the
+    /// greatest first.
+    pub fn hash(&self, expression: &Expression) -> Option<u32> {
+        Some(match self.value(expression)? {
+            Value::Bool(is) => hash_of_bytes(&i64::from(is).to_be_bytes()),
+            Value::Number(number) => hash_of_bytes(&number.to_be_bytes()),
+            Value::Address(IpAddr::V4(ip)) => hash_of_bytes(&ip.octets()),
+            Value::Address(IpAddr::V6(ip)) => hash_of_bytes(&ip.octets()),
+            Value::Bytes(bytes) => hash_of_bytes(&bytes),
+        })
     }
 
     /// The value of an expression, the first if there are several.

@@ -54,7 +54,21 @@ impl Facts for Made {
             usable: index,
             sessions: 10,
             waiting: 5,
+            slots: index.checked_sub(1),
         }
+    }
+    fn server(&self, index: ServerIndex) -> ServerLoad {
+        ServerLoad {
+            is_up: index.server == 0,
+            sessions: index.pool,
+            waiting: index.server,
+        }
+    }
+    fn listener_number(&self) -> u32 {
+        4
+    }
+    fn listener_name(&self) -> Option<&str> {
+        Some("public")
     }
 }
 
@@ -435,4 +449,49 @@ fn expressions_are_found_anywhere_unless_they_are_anchored() {
     assert!(matches(false, "^.b$", b"\xffb"));
     assert!(Expressions::new(false, ["("]).is_err());
     assert!(Expressions::new(false, ["((a{100}){100}){100}"]).is_err());
+}
+
+#[test]
+fn bytes_are_counted_by_a_number_before_them() {
+    let value = |contents: &[u8], has_ended, fetch| {
+        let facts = Made {
+            contents: Some(contents.to_vec()),
+            has_ended,
+            ..Made::default()
+        };
+        let expression = Expression {
+            fetch,
+            converters: Vec::new(),
+        };
+        match View::new(&facts, has_ended).value(&expression) {
+            Some(Value::Bytes(bytes)) => Some(bytes.into_owned()),
+            _ => None,
+        }
+    };
+    let counted = |offset, size, from| Fetch::Counted { offset, size, from };
+    let behind = CountedFrom::Behind;
+    assert_eq!(
+        value(b"\x02ab", false, counted(0, 1, behind(0))),
+        Some(b"ab".to_vec())
+    );
+    assert_eq!(
+        value(b"\x00\x01.a", false, counted(0, 2, behind(1))),
+        Some(b"a".to_vec())
+    );
+    assert_eq!(
+        value(b"ab\x02", false, counted(2, 1, CountedFrom::At(0))),
+        Some(b"ab".to_vec())
+    );
+    assert_eq!(
+        value(b"ab\x02", false, counted(2, 1, behind(-3))),
+        Some(b"ab".to_vec())
+    );
+    // Before the beginning, of nothing, of more than there is.
+    assert_eq!(value(b"ab\x02", true, counted(2, 1, behind(-4))), None);
+    assert_eq!(value(b"\x00ab", true, counted(0, 1, behind(0))), None);
+    assert_eq!(value(b"\xff\xff\xff\xffab", true, counted(0, 4, behind(0))), None);
+    assert_eq!(
+        value(b"\x02ab", true, counted(usize::MAX, 4, behind(i32::MAX))),
+        None
+    );
 }
