@@ -32,6 +32,7 @@ pub fn operations(bytes: &[u8]) {
 
 struct Play {
     session: Session,
+    timeouts: Timeouts,
     /// Whether the client's bytes are looked at.
     inspects: bool,
     now: u64,
@@ -59,14 +60,19 @@ impl Play {
             queue: None,
             client: span(3),
             server: span(4),
+            // What a byte has no bit for follows from others.
+            relaying: span(4).filter(|_| first & 2 != 0),
+            client_half_closed: span(3).filter(|_| first & 4 != 0),
+            server_half_closed: span(4).filter(|_| first & 8 != 0),
         };
-        let mut session = Session::new(first & 1 == 1, timeouts, Moment::from_millis(0));
+        let mut session = Session::new(first & 1 == 1, Moment::from_millis(0));
         let inspects = first & 1 << 5 != 0;
         if inspects {
             session.inspect(span(6), Moment::from_millis(0));
         }
         Self {
             session,
+            timeouts,
             inspects,
             now: 0,
             filled: [0; 2],
@@ -99,10 +105,10 @@ impl Play {
     fn time_passes(&mut self) {
         let due = self
             .session
-            .deadline()
+            .deadline(&self.timeouts)
             .is_some_and(|deadline| deadline <= self.now());
         let before = self.session.next_step();
-        self.session.on_time(self.now());
+        self.session.on_time(self.now(), &self.timeouts);
         // What was waited for decides without having come.
         let goes_on = matches!(
             self.session.next_step(),
@@ -146,7 +152,7 @@ impl Play {
                 self.session.on_inspected(inspected, now);
             }
             Step::OpenSocket => self.session.on_socket_requested(),
-            Step::Retry { .. } => self.session.on_retry(now),
+            Step::Retry { .. } => self.session.on_retry(now, &self.timeouts),
             Step::Connect | Step::FinishConnect { .. } => self.connect(outcome, amount),
             Step::SendPreface => match outcome {
                 0 => self.session.on_preface(Flush::WouldBlock, now),
@@ -261,7 +267,7 @@ impl Play {
                 Step::ReadHeader => self.session.on_header(HeaderRead::WouldBlock, now),
                 Step::Inspect { .. } => self.session.on_inspected(Inspected::WouldBlock, now),
                 Step::OpenSocket => self.session.on_socket_requested(),
-                Step::Retry { .. } => self.session.on_retry(now),
+                Step::Retry { .. } => self.session.on_retry(now, &self.timeouts),
                 Step::Connect | Step::FinishConnect { .. } => {
                     self.session.on_connect(Connect::Failed(Errno(111)), now);
                 }
