@@ -94,6 +94,8 @@ counters! {
     bytes_up,
     /// Bytes delivered to clients by ended sessions.
     bytes_down,
+    /// Flows that were to be spliced and went on by copying: no pipe was to be had, or the kernel granted only a small one.
+    pipes_denied,
     /// Listeners that are open right now.
     listeners,
     /// Namespaces that a name of the plan leads to right now.

@@ -28,6 +28,21 @@ const IMPURE: [&str; 17] = [
     "OwnedFd",
     "RawFd",
 ];
+/// Names of the wall clock, which may jump: a timeout that looks at it would end too early, or never.
+const WALL_CLOCK: [&str; 5] = [
+    "SystemTime",
+    "UNIX_EPOCH",
+    "CLOCK_REALTIME",
+    "ClockId::CLOCK_REALTIME",
+    "gettimeofday",
+];
+/// Where dates are written, and nothing else is done with them.
+const DATED: [&str; 4] = [
+    "crates/nsproxy-log/",
+    "crates/nsproxy-cli/src/log/",
+    "crates/nsproxy-engine/src/worker/facts.rs",
+    "benches/src/record.rs",
+];
 /// How a file says why it is there; a library may do so with its README.
 const OPENINGS: [&str; 2] = ["//!", "#![doc = include_str!("];
 /// Lines of a file under `src`, tests in it included.
@@ -42,6 +57,7 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
         findings.extend(check_shape(file));
     }
     let is_pure = file.path.starts_with(PURE);
+    let is_dated = DATED.iter().any(|place| file.path.starts_with(place));
     let may_be_unsafe = is_sys(&file.path) || is_in(&file.path, "fuzz_targets");
     // Files of tests are tests from their first line on.
     let mut is_test = !is_source || is_test_file(&file.path);
@@ -50,6 +66,14 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
         is_test |= line.contains("#[cfg(test)]");
         if is_pure && let Some(word) = IMPURE.into_iter().find(|word| has_word(line, word)) {
             report(format!("`{word}` in the pure core"));
+        }
+        if is_source
+            && !is_dated
+            && let Some(word) = WALL_CLOCK.into_iter().find(|word| has_word(line, word))
+        {
+            report(format!(
+                "`{word}`: the wall clock may jump, and is for dates in logs only"
+            ));
         }
         // An unsafe attribute, such as the one that fixes a symbol's name, runs no code.
         if !may_be_unsafe && has_word(&line.replace("#[unsafe(", "#[("), "unsafe") {
@@ -111,6 +135,24 @@ mod tests {
             .into_iter()
             .map(|finding| finding.to_string())
             .collect()
+    }
+
+    #[test]
+    fn the_wall_clock_is_for_logs() {
+        let text = "//! Worker.\nfn f() {\n    let now = SystemTime::now();\n}\n";
+        let path = "crates/nsproxy-engine/src/worker/timers.rs";
+        assert_eq!(
+            messages(path, text),
+            [format!(
+                "{path}:3: `SystemTime`: the wall clock may jump, and is for dates in logs only"
+            )]
+        );
+        for path in [
+            "crates/nsproxy-log/src/clock.rs",
+            "crates/nsproxy-cli/tests/e2e/checks.rs",
+        ] {
+            assert!(messages(path, text).is_empty(), "{path}");
+        }
     }
 
     #[test]

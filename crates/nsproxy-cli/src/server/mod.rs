@@ -127,6 +127,8 @@ impl Server {
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine has ended without a word"),
             }
         };
+        // If a worker has failed, nothing may look as if somebody were there.
+        self.engine.stop();
         let Self { names, targets, .. } = self;
         // It has the log, too.
         drop(names);

@@ -308,3 +308,35 @@ fn without_the_privilege_to_enter_a_namespace_it_says_so() {
         );
     });
 }
+
+#[test]
+fn behind_sigkill_the_next_start_replaces_the_socket_file_and_steals_none_that_is_alive() {
+    world("sigkill", |w| {
+        let _echo = Service::echo(w.home().listen("127.0.0.1:9000"));
+        let path = w.path("relay.sock");
+        let config = format!(
+            "{DEFAULTS}{}",
+            RELAY.replace("127.0.0.1:8000", &path.display().to_string())
+        );
+        let reach = || {
+            let client = w.home().connect(nsproxy_testkit::Address::Unix(path.clone()));
+            client.send("there?");
+            client.expect("there?");
+        };
+        let first = run(w, w.home(), &config);
+        reach();
+        has_all(
+            &refusal(w, w.home(), &config),
+            &["relay.sock", "Address already in use"],
+        );
+        reach();
+        first.signal(Signal::SIGKILL);
+        assert!(!first.wait().status.success());
+        assert!(path.exists(), "nobody was left to remove it");
+        let second = run(w, w.home(), &config);
+        reach();
+        second.signal(Signal::SIGTERM);
+        second.wait().expect_code(0);
+        assert!(!path.exists());
+    });
+}

@@ -11,6 +11,7 @@ mod check;
 mod checks;
 mod common;
 mod demo;
+mod faults;
 mod forward;
 mod headers;
 mod identity;

@@ -165,10 +165,11 @@ fn copy(entry: &mut Entry, direction: Direction, resources: &mut Resources) -> u
 
 fn fill_by_splice(entry: &mut Entry, direction: Direction, resources: &mut Resources) {
     if let Holding::Nothing = entry.holding(direction) {
-        match resources.pipes.lend() {
-            Some(pipe) => *entry.holding(direction) = Holding::Pipe(pipe),
-            None => return entry.core.on_no_pipe(direction),
-        }
+        let Some(pipe) = resources.pipes.lend() else {
+            resources.stats.pipes_denied.add(1);
+            return entry.core.on_no_pipe(direction);
+        };
+        *entry.holding(direction) = Holding::Pipe(pipe);
     }
     let (Holding::Pipe(pipe), Some(socket)) =
         (&entry.holdings[direction.index()], entry.socket(direction.from()))
