@@ -34,6 +34,8 @@ fn an_option_without_effect_is_refused() {
             "-all",
             "-j add x",
             "-j monitor",
+            "-p add x",
+            "pids x --pretty",
             "--delete list",
             "-x",
             "list -n",

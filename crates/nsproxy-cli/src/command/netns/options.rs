@@ -122,13 +122,12 @@ impl Options {
     /// Refuses what would have no effect.
     pub(super) fn check(&self, subcommand: Subcommand, word: &str) -> Result {
         use Subcommand::{Address, Apply, Delete, Exec, Link, List, ListId, Route};
+        let has_answer = matches!(subcommand, List | ListId | Link | Address | Route);
         let refused = [
             ("-all", self.all, matches!(subcommand, Exec | Delete)),
-            (
-                "-j",
-                self.json,
-                matches!(subcommand, List | ListId | Link | Address | Route),
-            ),
+            ("-j", self.json, has_answer),
+            // Without `-j` it has no effect there either, but scripts give it to `ip` so.
+            ("-p", self.pretty, has_answer),
             ("--delete", self.delete, subcommand == Apply),
         ];
         match refused
