@@ -46,8 +46,33 @@ each with the line's first word before it and a colon.
 const CONDITIONS: &str = "\
 A condition stands behind `if` or `unless`: names of `acl` lines above, and tests in braces, which are an `acl` without a name.
 All of those between two `or`s (or `||`) have to hold, and `!` negates one. A test is a fetch, converters behind commas, flags,
-and patterns. It holds when the value matches one of the patterns. These can be asked:
+and patterns. It holds when the value matches one of the patterns.
 ";
+
+const CONVERTERS: [(&str, &str); 4] = [
+    ("lower, upper", "The same with small letters, or capitals."),
+    ("length", "Its length."),
+    ("hex", "Its bytes as hexadecimal digits, in capitals."),
+    (
+        "ipmask(V4[,V6])",
+        "The network of an address: so many of its first bits.",
+    ),
+];
+
+const FLAGS: [(&str, &str); 5] = [
+    ("-i", "Letters match in both cases."),
+    (
+        "-m METHOD",
+        "How to compare: `found`, `bool`, `int`, `ip`, `str`, `beg`, `end`, `sub`, `dir`, `dom`, `reg`, `bin` or `len`. By default \
+         `bool`, `int`, `ip` or `str`, by the kind of the value.",
+    ),
+    (
+        "-f FILE",
+        "Patterns from a file, one on each line. Empty lines and those that begin with `#` do not count.",
+    ),
+    ("-n", "Nothing: names are never looked up."),
+    ("--", "A pattern follows, even if it begins with a dash."),
+];
 
 const EXAMPLE: &str = "\
 Clients of two networks with the same addresses, each to the service of the other:
@@ -83,6 +108,15 @@ pub(super) fn page() -> String {
     }
     page.section("CONDITIONS");
     page.text(CONDITIONS);
+    page.subsection("Converters");
+    for (word, meaning) in CONVERTERS {
+        page.item(word, meaning);
+    }
+    page.subsection("Flags");
+    for (word, meaning) in FLAGS {
+        page.item(word, meaning);
+    }
+    page.subsection("Fetches");
     for FetchDoc {
         syntax,
         kind,

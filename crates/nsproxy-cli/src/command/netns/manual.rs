@@ -19,6 +19,32 @@ const CODES: [(&str, &str); 4] = [
     ),
 ];
 
+const PRIVILEGES: [(&str, &str); 5] = [
+    (
+        "list, list-id, monitor, and to look at links, addresses and routes",
+        "Nothing.",
+    ),
+    (
+        "add, attach, delete",
+        "`CAP_SYS_ADMIN` over the mount namespace; `add` in the own user namespace, too.",
+    ),
+    (
+        "exec, -n",
+        "`CAP_SYS_ADMIN` in the own user namespace and in the one that owns the network namespace.",
+    ),
+    ("unshare", "`CAP_SYS_ADMIN` in the own user namespace."),
+    (
+        "set, and to change links, addresses and routes",
+        "`CAP_NET_ADMIN` in the user namespace that owns the network namespace.",
+    ),
+];
+
+const ROOTLESS: &str = "\
+An ordinary user has all of these in a user namespace, with a /run of its own:
+
+    unshare --user --map-root-user --mount --net sh -c 'mount -t tmpfs run /run; nsproxy netns add blue; ...'
+";
+
 const FILES: [(&str, &str); 2] = [
     (
         "/run/netns",
@@ -80,6 +106,11 @@ pub(crate) fn page() -> String {
         page.item(code, meaning);
     }
     page.text("`exec` and `unshare` become their command, so its exit code and its signals are theirs.");
+    page.section("PRIVILEGES");
+    for (words, needed) in PRIVILEGES {
+        page.item(words, needed);
+    }
+    page.text(ROOTLESS);
     page.section("FILES");
     for (path, meaning) in FILES {
         page.item(path, meaning);
