@@ -26,6 +26,9 @@ use crate::worker::{INBOX, Seed, Worker};
 pub struct Settings {
     /// Worker threads; `None` is one for each CPU that this process may use.
     pub workers: Option<NonZeroUsize>,
+    /// Worker threads that there may be later ([`Handle::set_workers`]); those that are not needed rest. `None` is no more than at
+    /// the start.
+    pub max_workers: Option<NonZeroUsize>,
     /// Most sessions at a time; `None` is as many as the limit of open files allows.
     pub max_sessions: Option<usize>,
     /// Whether servers will be checked: descriptors are set aside for the checks that are made at a time, which leaves room
@@ -79,11 +82,14 @@ impl Engine {
         factory: Arc<dyn OpenerFactory>,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
-        let count = settings
+        let working = settings
             .workers
             .or_else(|| thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN)
             .get();
+        let count = settings
+            .max_workers
+            .map_or(working, |most| most.get().max(working));
         let room = Room::divide(settings, count)?;
         let control = Control::start(Arc::clone(&factory)).map_err(StartError::Opener)?;
         let gate = Gate::new(room.sessions);
@@ -145,6 +151,7 @@ impl Engine {
             let source = io::Error::other("it panicked at its start");
             return Err(StartError::Worker { worker, source });
         }
+        engine.handle.set_workers(working);
         Ok(engine)
     }
 

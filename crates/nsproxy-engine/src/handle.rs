@@ -281,6 +281,26 @@ impl Handle {
         self.tell(|| Command::LookAgain);
     }
 
+    /// Has so many workers accept from now on, and returns how many that are: no more than there are, see
+    /// [`Settings::max_workers`](crate::Settings::max_workers), and at least one. A worker that is not needed finishes its
+    /// sessions, accepts none, and rests until it is needed again. No connection is lost by either.
+    pub fn set_workers(&self, count: usize) -> usize {
+        // So that two callers do not mix.
+        let _state = self.state();
+        let mailboxes = &self.shared.mailboxes;
+        let count = count.clamp(1, mailboxes.len());
+        let (working, resting) = mailboxes.split_at(count);
+        // The first ones begin before the last ones end.
+        for (mailboxes, is_resting) in [(working, false), (resting, true)] {
+            for mailbox in mailboxes {
+                if mailbox.load().set_resting(is_resting) {
+                    mailbox.send(if is_resting { Command::Rest } else { Command::Work });
+                }
+            }
+        }
+        count
+    }
+
     /// Whether every worker comes round within this time: whether it still turns to what there is to do. One that has ended
     /// does not count.
     pub fn comes_round(&self, patience: Duration) -> bool {

@@ -39,6 +39,10 @@ pub(crate) enum Command {
     TakeCensus(Sender<Census>),
     /// A place is free again.
     ResumeAccepting,
+    /// Accept nothing until told to; sessions go on.
+    Rest,
+    /// Accept again.
+    Work,
     /// Drop this, to show that commands are read.
     ComeRound(Sender<Infallible>),
     /// Connections may wait at a listener that nobody was told of.
@@ -95,6 +99,7 @@ pub(crate) fn call(mailboxes: &[Mailbox], called: impl IntoIterator<Item = Waite
 pub(crate) struct Load {
     sessions: AtomicUsize,
     is_saturated: AtomicBool,
+    is_resting: AtomicBool,
 }
 
 const ENDED: usize = usize::MAX;
@@ -124,17 +129,25 @@ impl Load {
             .is_ok()
     }
 
-    /// Sessions now; a worker that has ended counts as the busiest of all.
+    /// Sessions now; a worker that has ended or rests counts as the busiest of all.
     pub(crate) fn get(&self) -> usize {
+        if self.is_resting.load(Ordering::Relaxed) {
+            return ENDED;
+        }
         self.sessions.load(Ordering::Relaxed)
     }
 
     /// Sessions now.
     pub(crate) fn sessions(&self) -> usize {
-        match self.get() {
+        match self.sessions.load(Ordering::Relaxed) {
             ENDED => 0,
             sessions => sessions,
         }
+    }
+
+    /// Whether others are to give it no sessions. `true` when that was otherwise before.
+    pub(crate) fn set_resting(&self, is_resting: bool) -> bool {
+        self.is_resting.swap(is_resting, Ordering::Relaxed) != is_resting
     }
 
     /// Whether the worker has no time for more. Others only take advice from it.

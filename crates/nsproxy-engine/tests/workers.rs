@@ -3,11 +3,14 @@
 
 mod common;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use common::{Relay, listener, server, settings};
-use nsproxy_engine::{InProcess, Plan};
-use nsproxy_testkit::{Listener, Service};
+use nsproxy_engine::{InProcess, Plan, Settings};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Peer, Service};
 
 #[test]
 fn connections_that_stay_are_spread_over_the_workers() {
@@ -25,4 +28,79 @@ fn connections_that_stay_are_spread_over_the_workers() {
         assert_eq!(loads.iter().sum::<usize>(), count);
         assert!(*most <= fewest + 2 + fewest / 4, "{loads:?}");
     }
+}
+
+#[test]
+fn workers_that_are_not_needed_finish_their_sessions_and_rest_until_they_are() {
+    let echo = Service::echo(Listener::bind("127.0.0.1:0"));
+    let plan = Plan::forward(listener(), server(echo.address()), None);
+    let settings = Settings {
+        max_workers: NonZeroUsize::new(4),
+        ..settings(2)
+    };
+    let relay = Relay::start_with(&settings, Arc::new(InProcess), &plan);
+    let join = |count: usize| -> Vec<Peer> {
+        let join = |_| {
+            let client = relay.connect();
+            client.send("here");
+            client.expect("here");
+            client
+        };
+        (0..count).map(join).collect()
+    };
+    let loads = || relay.handle.sessions_by_worker();
+    let first = join(12);
+    assert_eq!(loads()[2..], [0, 0], "they rest from the start");
+    assert_eq!(relay.handle.set_workers(9), 4, "there are no more");
+    let second = join(24);
+    assert!(loads().iter().all(|load| *load > 0), "{:?}", loads());
+    assert_eq!(relay.handle.set_workers(0), 1);
+    // Each of them has heard of it.
+    assert!(relay.handle.comes_round(DEFAULT_DEADLINE));
+    let before = loads();
+    let third = join(12);
+    assert_eq!(loads()[1..], before[1..], "the others take none");
+    for client in first.iter().chain(&second).chain(&third) {
+        client.send("still");
+        client.expect("still");
+    }
+    drop((first, second, third));
+    relay.expect_idle();
+    assert_eq!(relay.handle.set_workers(3), 3);
+    let last = join(12);
+    assert!(loads()[..3].iter().all(|load| *load > 0), "{:?}", loads());
+    drop(last);
+}
+
+#[test]
+fn no_connection_is_lost_while_workers_come_and_go() {
+    let service = Service::reply(Listener::bind("127.0.0.1:0"), "x");
+    let plan = Plan::forward(listener(), server(service.address()), None);
+    let relay = Relay::start_with(&settings(4), Arc::new(InProcess), &plan);
+    let until = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut count = 0;
+                    while !until.load(Ordering::Relaxed) {
+                        let client = relay.connect();
+                        client.half_close();
+                        assert_eq!(client.read_to_end(10), b"x");
+                        count += 1;
+                    }
+                    count
+                })
+            })
+            .collect();
+        for round in 0..200 {
+            relay.handle.set_workers(1 + round % 4);
+            assert!(relay.handle.comes_round(DEFAULT_DEADLINE));
+        }
+        until.store(true, Ordering::Relaxed);
+        for client in clients {
+            assert!(client.join().unwrap() > 0);
+        }
+    });
+    assert_eq!(relay.stats().failed, 0);
 }

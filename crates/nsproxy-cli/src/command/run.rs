@@ -194,6 +194,7 @@ fn settings(global: &Global, plan: &Plan) -> Settings {
             .nbthread
             .and_then(|count| NonZeroUsize::new(count as usize))
             .or_else(|| thread::available_parallelism().ok()),
+        max_workers: thread::available_parallelism().ok(),
         max_sessions: global.maxconn.map(|count| count as usize),
         checks: plan.has_checks(),
     }

@@ -22,7 +22,6 @@ pub(super) fn compare(now: &Global, new: &Global) -> anyhow::Result<Vec<&'static
         );
     }
     let others = [
-        ("nbthread", now.nbthread == new.nbthread),
         ("maxconn", now.maxconn == new.maxconn),
         ("daemon", now.daemon == new.daemon),
         ("pidfile", now.pidfile == new.pidfile),
@@ -58,6 +57,6 @@ mod tests {
     fn what_is_without_effect_is_named() {
         let new = global(" daemon\n pidfile /run/p\n ulimit-n 1000\n nbthread 2\n maxconn 10");
         let changed = compare(&global(""), &new).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(changed, ["nbthread", "maxconn", "daemon", "pidfile", "ulimit-n"]);
+        assert_eq!(changed, ["maxconn", "daemon", "pidfile", "ulimit-n"]);
     }
 }

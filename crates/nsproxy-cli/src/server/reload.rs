@@ -1,6 +1,9 @@
 //! From one configuration to the next, without a connection lost: the new one is checked whole before anything of it takes
 //! effect.
 
+use std::num::NonZeroUsize;
+use std::thread;
+
 use anyhow::ensure;
 use nsproxy_engine::ListenerStatus;
 use nsproxy_log::Level as Severity;
@@ -41,6 +44,14 @@ impl Server {
         self.targets.release_unused();
     }
 
+    /// Has as many workers accept as the configuration says; `false` when there are not so many.
+    fn set_workers(&self) -> bool {
+        let wanted = self.config.global.nbthread.map(|count| count as usize);
+        // As at the start: one for each CPU, which are all that there are, unless it was told to have more.
+        let wanted = wanted.or_else(|| thread::available_parallelism().map(NonZeroUsize::get).ok());
+        wanted.is_none_or(|wanted| self.engine.set_workers(wanted) == wanted)
+    }
+
     fn try_reload(&mut self) -> anyhow::Result<Changes> {
         ensure!(!self.ending.has_begun(), "nsproxy is about to end");
         // The new process has read the configuration already, or is about to.
@@ -49,11 +60,14 @@ impl Server {
         activation::check(&config)?;
         let plan = plan::plan(&config);
         ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
-        let without_effect = fixed::compare(&self.config.global, &config.global)?;
+        let mut without_effect = fixed::compare(&self.config.global, &config.global)?;
         Identity::check_kept(&config.global, &plan)?;
         // Some may have come with their namespaces, or gone with them.
         let before = self.engine.stats().listeners;
         let listeners = self.bring(config, plan)?;
+        if !self.set_workers() {
+            without_effect.push("nbthread");
+        }
         for keyword in without_effect {
             self.say(
                 Severity::Warning,

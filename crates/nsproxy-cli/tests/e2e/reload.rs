@@ -186,6 +186,21 @@ fn log_targets_follow_and_nothing_of_the_old_configuration_is_left() {
 }
 
 #[test]
+fn the_number_of_workers_changes_as_far_as_there_are_some() {
+    world("reload-workers", |w| {
+        let _service = service(w, 9000, "here");
+        let running = run(w, w.home(), &relay("  nbthread 2\n", 9000));
+        for count in ["1", "2", "1000", "1"] {
+            let global = format!("  nbthread {count}\n");
+            reload(w, &running, &relay(&global, 9000), "reloaded");
+            expect_reply(w.home(), "127.0.0.1:8000", "here");
+        }
+        line_with(&running, &["reload-incomplete", "keyword=nbthread"]);
+        assert_eq!(running.stderr().matches("keyword=nbthread").count(), 1);
+    });
+}
+
+#[test]
 fn a_session_is_logged_as_the_configuration_says_that_it_began_with() {
     world("reload-log", |w| {
         let origin = w.home().listen("127.0.0.1:9000");
@@ -283,7 +298,8 @@ fn twenty_reloads_under_load_lose_no_connection() {
             } else {
                 ""
             };
-            format!("{}{extra}", relay("", port))
+            let global = format!("  nbthread {}\n", 1 + round % 2);
+            format!("{}{extra}", relay(&global, port))
         };
         let running = run(w, w.home(), &config(1));
         let long: Vec<_> = (0..50).map(|_| w.home().connect("127.0.0.1:8000")).collect();

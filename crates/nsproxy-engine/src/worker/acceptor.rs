@@ -26,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Acceptor {
     listeners: HashMap<ListenerId, Listening>,
     resume_at: Option<Moment>,
+    /// Nothing is to be accepted for now.
+    is_resting: bool,
 }
 
 #[derive(Debug)]
@@ -52,20 +54,23 @@ impl Acceptor {
         listener: Arc<Listener>,
         route: Arc<Route>,
     ) -> io::Result<()> {
+        let is_resting = self.is_resting;
         if let Some(known) = self.find(listener.id) {
             known.route = route;
             // The new route may have room where the old one had none.
-            if !known.watched {
+            if !known.watched && !is_resting {
                 sys::add_exclusive(poll, &*known.listener, About::Listener(known.listener.id).token())?;
                 known.watched = true;
             }
             return Ok(());
         }
-        sys::add_exclusive(poll, &*listener, About::Listener(listener.id).token())?;
+        if !is_resting {
+            sys::add_exclusive(poll, &*listener, About::Listener(listener.id).token())?;
+        }
         let listening = Listening {
             listener,
             route,
-            watched: true,
+            watched: !is_resting,
         };
         self.listeners.insert(listening.listener.id, listening);
         Ok(())
@@ -142,6 +147,9 @@ impl Acceptor {
     /// Goes on with every listener that has paused.
     pub(super) fn resume(&mut self, poll: &Poll, now: Moment) {
         self.resume_at = None;
+        if self.is_resting {
+            return;
+        }
         for listening in self.listeners.values_mut().filter(|listening| !listening.watched) {
             let token = About::Listener(listening.listener.id).token();
             listening.watched = sys::add_exclusive(poll, &*listening.listener, token).is_ok();
@@ -150,6 +158,21 @@ impl Acceptor {
                 self.resume_at = Span::from_duration(PAUSE).map(|pause| now.after(pause));
             }
         }
+    }
+
+    /// Pauses every listener, and those that come, until [`Acceptor::work`].
+    pub(super) fn rest(&mut self, poll: &Poll) {
+        self.is_resting = true;
+        self.resume_at = None;
+        for listening in self.listeners.values_mut() {
+            pause(poll, listening);
+        }
+    }
+
+    /// Goes on with every listener.
+    pub(super) fn work(&mut self, poll: &Poll, now: Moment) {
+        self.is_resting = false;
+        self.resume(poll, now);
     }
 
     /// Has the poller tell again of every listener at which connections wait.

@@ -44,6 +44,14 @@ impl Worker {
                 Command::EndSessions(load, reason) => self.end_sessions_of(&load, reason),
                 Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
                 Command::ComeRound(round) => drop(round),
+                Command::Rest => {
+                    self.acceptor.rest(&self.poll);
+                    // What this worker was told of, and has not accepted, is for another one now.
+                    for mailbox in &*self.mailboxes {
+                        mailbox.send(Command::LookAgain);
+                    }
+                }
+                Command::Work => self.acceptor.work(&self.poll, self.resources.now()),
                 Command::LookAgain => self.acceptor.look_again(&self.poll, self.resources.now()),
                 Command::Drain(deadline) => {
                     self.acceptor.unlisten_all(&self.poll);
