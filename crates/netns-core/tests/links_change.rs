@@ -121,6 +121,21 @@ fn a_bridge_takes_ports_and_lets_them_go() {
 }
 
 #[test]
+fn what_a_macvlan_stands_on_is_no_port_and_the_error_says_so() {
+    in_private_namespaces(|| {
+        let mut here = with_a_pair();
+        here.create_bridge("br0").unwrap();
+        here.create_macvlan("v0", "m0", MacvlanMode::Bridge).unwrap();
+        let error = here.set_master("v0", Some("br0")).unwrap_err();
+        assert_eq!(errno(&error), Some(libc::EBUSY), "{error}");
+        assert!(
+            error.to_string().contains("a macvlan that stands on it"),
+            "{error}"
+        );
+    });
+}
+
+#[test]
 fn a_macvlan_stands_on_its_parent() {
     in_private_namespaces(|| {
         let mut here = with_a_pair();

@@ -117,6 +117,9 @@ fn hint(operation: &LinkOperation, source: &io::Error) -> &'static str {
         (O::RemoveRoute { .. }, Some(libc::ESRCH)) => " (there is no such route)",
         (O::RemoveAddress { .. }, Some(libc::EADDRNOTAVAIL)) => " (it has no such address)",
         (O::Rename { .. }, Some(libc::EBUSY)) => " (set it down first)",
+        (O::SetMaster { master: Some(_) }, Some(libc::EBUSY)) => {
+            " (something else takes what it receives, such as a macvlan that stands on it)"
+        }
         _ => "",
     }
 }
