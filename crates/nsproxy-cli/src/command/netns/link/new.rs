@@ -11,15 +11,13 @@ use super::super::words::{Word, Words};
 /// The kinds that can be made, by the word for each.
 pub(in super::super) const KINDS: [&str; 5] = ["veth", "vlan", "macvlan", "vxlan", "bridge"];
 
-/// Keywords with one value behind each. `name` and `dev` of a name are dealt with apart.
-const SETTINGS: [&str; 9] = [
-    "link", "netns", "id", "mode", "remote", "group", "local", "dev", "dstport",
+/// The words of all kinds, for the completions of shells too. The first two are dealt with apart.
+pub(in super::super) const NEW_WORDS: [&str; 11] = [
+    "peer", "name", "link", "netns", "id", "mode", "remote", "group", "local", "dev", "dstport",
 ];
 
-/// The words of all kinds, for the completions of shells.
-pub(in super::super) const NEW_WORDS: [&str; 11] = [
-    "link", "netns", "peer", "name", "id", "mode", "remote", "group", "local", "dev", "dstport",
-];
+/// Keywords with one value behind each.
+const SETTINGS: &[&str] = NEW_WORDS.split_at(2).1;
 
 /// An interface that is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

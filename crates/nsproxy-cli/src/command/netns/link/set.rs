@@ -8,7 +8,7 @@ use super::super::failure::{FAILED, Failure, Result};
 use super::super::words::{Word, Words, once};
 use super::{look, name};
 
-/// What may be changed, for the completions of shells.
+/// What may be changed, for complaints and for the completions of shells.
 pub(in super::super) const SET_WORDS: [&str; 7] =
     ["up", "down", "mtu", "master", "nomaster", "name", "netns"];
 
@@ -61,8 +61,9 @@ impl Change {
             Some("master") => once(&mut self.master, word, Master::Bridge(words.value(word)?.utf8()?)),
             Some("nomaster") => once(&mut self.master, word, Master::None),
             _ => Err(word.wrong(format_args!(
-                "\"{}\" is unknown here; link set takes up, down, name, netns, mtu, master and nomaster",
-                word.shown()
+                "\"{}\" is unknown here; link set takes {}",
+                word.shown(),
+                SET_WORDS.join(", ")
             ))),
         }
     }
