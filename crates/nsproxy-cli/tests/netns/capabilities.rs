@@ -34,6 +34,15 @@ fn the_missing_capability_is_named() {
             has(&finished.stderr, &["CAP_SYS_ADMIN", "not permitted"]);
         }
         for words in [
+            "exec foo true",
+            "-n foo link",
+            "link add veth a netns foo peer b",
+            "set foo 1",
+        ] {
+            let finished = without_capabilities(&setpriv, w, &format!("{NSPROXY} netns {words}"));
+            has(&finished.stderr, &["network namespace `foo`: cannot "]);
+        }
+        for words in [
             "link add bridge br0",
             "link set lo up",
             "address add 10.0.0.1/24 dev lo",

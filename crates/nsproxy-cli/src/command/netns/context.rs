@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 
+use netns_core::links::Links;
 use netns_core::{Netns, NetnsSpec, OpenError, Registry};
 use nix::sched::{CloneFlags, setns};
 
@@ -26,7 +27,7 @@ impl Context {
         };
         if let Some(spec) = &context.options.netns {
             let netns = context.open(spec).map_err(|failure| failure.with_code(USAGE))?;
-            enter(&netns).map_err(|failure| failure.with_code(USAGE))?;
+            enter(&netns).map_err(|failure| failure.with_code(USAGE).about(spec))?;
         }
         Ok(context)
     }
@@ -49,6 +50,14 @@ impl Context {
             Some(spec) => self.open(spec),
             None => Ok(Netns::current()?),
         }
+    }
+
+    /// The interfaces of the namespace that `spec` names, or of the one that the process is in.
+    pub(super) fn links(&self, spec: Option<&NetnsSpec>) -> Result<Links> {
+        let Some(spec) = spec else {
+            return Ok(Links::here()?);
+        };
+        Links::in_netns(&self.open(spec)?).map_err(|error| Failure::from(error).about(spec))
     }
 
     /// Writes an answer, in JSON if that is asked for.

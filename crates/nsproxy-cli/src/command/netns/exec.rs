@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
         Some(name) => ExecEnvironment::named(name),
         None => ExecEnvironment::unnamed(),
     };
-    become_command(&netns, &environment, &command)
+    become_command(&netns, &environment, &command).map_err(|failure| failure.about(&spec))
 }
 
 /// Goes inside and becomes the command. It returns only when that failed.

@@ -69,6 +69,12 @@ impl Failure {
         self
     }
 
+    /// It happened to the namespace `netns`, which the library knows by its descriptor only.
+    pub(super) fn about(mut self, netns: impl Display) -> Self {
+        self.text = format!("network namespace `{netns}`: {}", self.text);
+        self
+    }
+
     pub(super) fn code(&self) -> u8 {
         self.code
     }

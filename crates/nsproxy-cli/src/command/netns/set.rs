@@ -28,7 +28,8 @@ pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
             failure
         }
     })?;
-    Links::here()?.set_nsid(&netns, choice)?;
+    let refused = |error| Failure::from(error).about(&name);
+    Links::here()?.set_nsid(&netns, choice).map_err(refused)?;
     Ok(())
 }
 

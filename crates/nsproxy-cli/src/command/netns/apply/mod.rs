@@ -145,11 +145,7 @@ impl OpenLinks {
     fn of(&mut self, context: &Context, spec: Option<&NetnsSpec>) -> Result<&mut Links> {
         let key = spec.cloned();
         if !self.0.contains_key(&key) {
-            let links = match spec {
-                Some(spec) => Links::in_netns(&context.open(spec)?)?,
-                None => Links::here()?,
-            };
-            self.0.insert(key.clone(), links);
+            self.0.insert(key.clone(), context.links(spec)?);
         }
         self.0
             .get_mut(&key)

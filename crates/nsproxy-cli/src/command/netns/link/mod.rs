@@ -43,11 +43,7 @@ pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
         Action::Show => show::run(context, &mut words),
         Action::Add => {
             let link = NewLink::parse(words)?;
-            let mut links = match link.netns() {
-                Some(spec) => Links::in_netns(&context.open(spec)?)?,
-                None => Links::here()?,
-            };
-            link.make(context, None, &mut links)
+            link.make(context, None, &mut context.links(link.netns())?)
         }
         Action::Set => Change::parse(words)?.make(context, &mut Links::here()?),
         Action::Delete => {

@@ -113,7 +113,7 @@ impl Change {
         }
         let is_here = look(links, &self.link)?.is_some();
         let is_there = match &self.netns {
-            Some(spec) => look(&mut Links::in_netns(&context.open(spec)?)?, self.final_name())?.is_some(),
+            Some(spec) => look(&mut context.links(Some(spec))?, self.final_name())?.is_some(),
             None => look(links, self.final_name())?.is_some(),
         };
         match (is_here, is_there) {
@@ -139,7 +139,7 @@ impl Change {
             ..self.clone()
         };
         match &self.netns {
-            Some(spec) => there.make(context, &mut Links::in_netns(&context.open(spec)?)?),
+            Some(spec) => there.make(context, &mut context.links(Some(spec))?),
             None => there.make(context, links),
         }
     }
@@ -156,11 +156,8 @@ impl Change {
             match &self.netns {
                 Some(spec) => {
                     let home = context.open_or_current(here)?;
-                    Links::in_netns(&context.open(spec)?)?.move_to(
-                        self.final_name(),
-                        &home,
-                        Some(&self.link),
-                    )?;
+                    let mut links = context.links(Some(spec))?;
+                    links.move_to(self.final_name(), &home, Some(&self.link))?;
                 }
                 None => links.rename(self.final_name(), &self.link)?,
             }
