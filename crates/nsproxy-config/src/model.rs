@@ -168,6 +168,11 @@ pub struct Backend {
     pub redispatch: Option<i16>,
     /// `tcp-check`: what a check does, with `option tcp-check`. `None`: it connects, and that is all.
     pub tcp_check: Option<Vec<TcpCheckStep>>,
+    /// `log`: where what there is to say about its servers goes, `log global` resolved.
+    #[serde(serialize_with = "json::texts")]
+    pub logs: Vec<LogTarget>,
+    /// `log-tag`: the name of the program in messages. `None`: that of `global`.
+    pub log_tag: Option<String>,
     /// `option log-health-checks`: log each result of a check that is news.
     pub log_health_checks: bool,
     /// In the order of the text. Empty only when the configuration's warnings say so.

@@ -258,6 +258,12 @@ impl<W: Write> Sections<'_, W> {
     fn backend(&mut self, backend: &Backend) -> fmt::Result {
         self.header(format_args!("backend {}", backend.name))?;
         self.statement("mode tcp")?;
+        for target in &backend.logs {
+            self.statement(format_args!("log {target}"))?;
+        }
+        if let Some(tag) = &backend.log_tag {
+            self.statement(format_args!("log-tag {}", quote(tag)))?;
+        }
         self.balance(backend)?;
         self.rules(&backend.rules)?;
         if let Some(source) = &backend.source {

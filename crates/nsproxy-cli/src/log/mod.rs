@@ -95,8 +95,9 @@ impl Log {
 
     /// Has what is no session logged as these `log` lines ask, instead of those before. Sessions are logged as
     /// [`SessionLogs::attach`] has it.
-    pub(crate) fn adopt(&self, logs: SessionLogs) {
-        *self.logs.write().unwrap_or_else(PoisonError::into_inner) = logs;
+    pub(crate) fn adopt(&self, logs: SessionLogs) -> SessionLogs {
+        let mut current = self.logs.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, logs)
     }
 
     /// What `log` lines ask for now.
@@ -126,7 +127,7 @@ impl Log {
         self.put(line);
     }
 
-    /// The same of a pool: where the relays that use it have their logs.
+    /// The same of a pool, which has logs of its own.
     fn pool_event(&self, pool: &str, severity: Severity, line: fmt::Arguments<'_>) {
         self.logs().pool_notice(pool, severity, line);
         self.put(line);

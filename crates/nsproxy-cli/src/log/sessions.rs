@@ -67,16 +67,7 @@ impl SessionLogs {
             let logging = &frontend.logging;
             let tag = logging.tag.as_ref().or(config.global.log_tag.as_ref());
             let tag = tag.map_or(TAG, |tag| tag);
-            let its = logging.targets.iter();
-            let its = its.map(|line| targets.get(line, tag, host.as_deref()));
-            let its = its.collect::<anyhow::Result<Vec<_>>>()?;
-            if let Some(backend) = frontend.backend {
-                let of_pool = logs
-                    .pools
-                    .entry(config.backend(backend).name.clone())
-                    .or_default();
-                add(of_pool, &its);
-            }
+            let its = targets.all(&logging.targets, tag, host.as_deref())?;
             add(&mut logs.targets, &its);
             if !its.is_empty() {
                 let known = before.relays.get(&frontend.name);
@@ -84,6 +75,12 @@ impl SessionLogs {
                 let log = RelayLog::new(frontend, its, lines, Arc::clone(&shown_host));
                 logs.relays.insert(frontend.name.clone(), Arc::new(log));
             }
+        }
+        for backend in &config.backends {
+            let tag = backend.log_tag.as_ref().or(config.global.log_tag.as_ref());
+            let its = targets.all(&backend.logs, tag.map_or(TAG, |tag| tag), host.as_deref())?;
+            add(&mut logs.targets, &its);
+            logs.pools.insert(backend.name.clone(), its);
         }
         Ok(logs)
     }

@@ -51,6 +51,16 @@ impl Targets {
         Ok(target)
     }
 
+    /// Those of all these lines.
+    pub(super) fn all(
+        &mut self,
+        lines: &[LogTarget],
+        tag: &str,
+        host: Option<&str>,
+    ) -> anyhow::Result<Vec<Arc<Target>>> {
+        lines.iter().map(|line| self.get(line, tag, host)).collect()
+    }
+
     /// Lets go of targets that no configuration and no session has any more. What they have been given is still written.
     pub(crate) fn release_unused(&mut self) {
         self.0.retain(|started| Arc::strong_count(&started.target) > 1);

@@ -180,15 +180,17 @@ impl Server {
         logs.attach(&mut plan);
         let hosts = self.names.look_up(&config, || !self.stops.any())?;
         self.names.fill(&hosts, &mut plan);
+        // What happens from the first moment on goes to the new logs.
+        let logs_before = self.log.adopt(logs);
         let listeners = match self.engine.apply(&plan) {
             Ok(listeners) => listeners,
             Err(error) => {
+                self.log.adopt(logs_before);
                 self.names.restore();
                 return Err(error.into());
             }
         };
         self.names.adopt(hosts);
-        self.log.adopt(logs);
         self.config = config;
         Ok(listeners)
     }

@@ -412,7 +412,7 @@ fn add(
                 client_hs: settings.client_hs.as_ref().map_or(client, |set| limit(Some(set))),
                 client_fin: limit(settings.client_fin.as_ref()),
             },
-            logging,
+            logging: logging.clone(),
         });
     }
     if draft.is_backend() {
@@ -438,6 +438,8 @@ fn add(
             rules: of_backend,
             source: settings.source.as_ref().map(|set| set.value.clone()),
             tcp_check: checks::steps(settings).map(<[_]>::to_vec),
+            logs: logging.targets,
+            log_tag: logging.tag,
             log_health_checks: settings.log_health_checks.as_ref().is_some_and(|set| set.value),
             keep_alive: settings.server_keep_alive.model(),
             timeouts: ServerTimeouts {

@@ -223,3 +223,50 @@ fn a_target_that_takes_nothing_holds_up_nobody_and_is_told_what_it_has_missed() 
         assert!((1..120).contains(&lost), "{lost} of 120 lines lost");
     });
 }
+
+#[test]
+fn what_there_is_to_say_about_servers_goes_to_the_log_of_their_backend() {
+    let proxies = require!(Proxy::both());
+    world("backend-log", |w| {
+        let bind = |place: &str| {
+            let log = w
+                .home()
+                .run(|| UdpSocket::bind(place).expect("nobody else is in this namespace"));
+            log.set_read_timeout(Some(DEFAULT_DEADLINE)).expect("a timeout");
+            log
+        };
+        let (of_frontend, of_backend) = (bind("127.0.0.1:5140"), bind("127.0.0.1:5141"));
+        let server = w.home().listen("127.0.0.1:9000");
+        // Only a rule leads to the backend, and its server is down.
+        let config = "defaults\n  mode tcp\n  option tcplog\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\n\
+                      frontend l\n  log 127.0.0.1:5140 format raw local0\n  bind 127.0.0.1:8000\n\
+                      \x20 use_backend b if { dst_port 1 }\n  default_backend other\n\
+                      backend other\n  server s 127.0.0.1:9000\n\
+                      backend b\n  log 127.0.0.1:5141 format raw local1\n  log-tag servers\n\
+                      \x20 server s 127.0.0.1:9999 check inter 100ms fall 1\n";
+        let said = same(
+            &proxies,
+            w,
+            (w.home(), config),
+            &[(w.home(), "127.0.0.1:8000")],
+            || {
+                let mut buffer = [0; 2048];
+                let mut receive = |log: &UdpSocket| {
+                    let length = log.recv(&mut buffer).expect("a line in time");
+                    String::from_utf8_lossy(&buffer[..length]).into_owned()
+                };
+                let down = [receive(&of_backend), receive(&of_backend)];
+                session(w.home(), &server);
+                let line = receive(&of_frontend);
+                assert!(line.contains(" other/s "), "{line}");
+                down.map(|line| {
+                    line.split(", check duration")
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned()
+                })
+            },
+        );
+        assert_eq!(said[1], "backend b has no server available!\n");
+    });
+}

@@ -16,13 +16,14 @@ use crate::syntax::Word;
 
 pub(in crate::lower) static LOG: Directive = Directive {
     name: "log",
-    side: Side::Client,
+    side: Side::Both,
     is_item: false,
     apply: log,
     doc: Some(Doc {
         syntax: "log global|TARGET [len N] [format FORMAT] FACILITY [LEVEL [MINLEVEL]]",
         default: "none",
-        meaning: "Writes a line for each session there, as the statements below say; a second one adds a target, and `no log` \
+        meaning: "Writes a line for each session of a frontend there, as the statements below say, and what there is to say \
+                  about the health of a backend's servers; a second one adds a target, and `no log` \
                   takes all away. `global` stands for those of `global`. A target is `stdout`, `stderr`, `fd@N`, the \
                   path of a unix socket, or the address of a syslog server.",
         example: "log stdout format raw local0",
@@ -32,7 +33,7 @@ pub(in crate::lower) static LOG: Directive = Directive {
 
 pub(in crate::lower) static TAG: Directive = Directive {
     name: "log-tag",
-    side: Side::Client,
+    side: Side::Both,
     is_item: false,
     apply: tag,
     doc: Some(Doc {
