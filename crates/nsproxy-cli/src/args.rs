@@ -49,7 +49,8 @@ pub(crate) struct AsHaproxy {
 pub(crate) enum Command {
     /// Relay what a HAProxy-syntax configuration says, until SIGTERM or SIGINT.
     ///
-    /// The first signal closes the listeners and lets sessions finish for up to 30 seconds; a second one ends at once.
+    /// The first signal closes the listeners and lets sessions finish for up to 30 seconds; a second one ends at once. SIGHUP reads
+    /// the configuration again, SIGUSR2 has a new process take over, SIGUSR1 lets sessions finish in their own time.
     Run(Run),
     /// Check a configuration and say everything that is wrong with it. Exits with 0 or 1.
     Check(Check),

@@ -7,7 +7,7 @@ use super::Page;
 use crate::args::whole;
 use crate::command::netns;
 
-const SIGNALS: [(&str, &str); 3] = [
+const SIGNALS: [(&str, &str); 4] = [
     (
         "SIGTERM, SIGINT",
         "The listeners close, and sessions may finish: for `hard-stop-after`, or else 30 seconds. A second one resets every \
@@ -21,6 +21,11 @@ const SIGNALS: [(&str, &str); 3] = [
         "SIGHUP",
         "`nsproxy run` reads its configuration again. One that is no good changes nothing. `nsproxy forward` has none, and says \
          so.",
+    ),
+    (
+        "SIGUSR2",
+        "`nsproxy run` starts the same command again, perhaps a newer program, which takes the listening sockets over. When it \
+         relays, the old process drains; when it does not, the old one goes on and says why.",
     ),
 ];
 
