@@ -132,8 +132,9 @@ impl Handle {
     ///
     /// Nothing has changed: the plan does not hold together, a listener cannot be opened in a namespace that is there, or the
     /// engine is ending. A listener of a pattern, and one that is being tried again under the plan before, do not fail this.
-    /// With one exception: where a listener stays at its address and its `transparent` or `only_v6` differs from the plan before,
-    /// the old socket has to make way; if the new one is then refused, that listener is gone.
+    /// With one exception: where a listener stays at its address and its `transparent`, `only_v6` or `interface` differs from the
+    /// plan before, the old socket has to make way. It does so once nothing else is wrong with the new one; if another program
+    /// takes the address in that moment, that listener is gone.
     pub fn apply(&self, plan: &Plan) -> Result<Vec<ListenerStatus>, ApplyError> {
         plan.check()?;
         let mut told = Vec::new();
@@ -174,11 +175,6 @@ impl Handle {
             self.close(&listener);
         }
         let opened = opened?;
-        for (wanted, listener) in wanted.iter().zip(&opened) {
-            if let Some(listener) = listener {
-                reconcile::tune(wanted, listener)?;
-            }
-        }
         // From here on nothing fails.
         let mut called = Vec::new();
         let State { servers, checker, .. } = &mut *state;

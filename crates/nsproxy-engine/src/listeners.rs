@@ -102,14 +102,19 @@ impl Listener {
         (self.transparent, self.only_v6, &self.interface) == (plan.transparent, plan.only_v6, &plan.interface)
     }
 
-    /// Makes its socket what a later plan wants it to be.
-    pub(crate) fn tune(&self, tuning: &ListenerTuning) -> io::Result<()> {
+    /// Makes its socket what a later plan wants it to be, or leaves it as it is. Says what it was.
+    pub(crate) fn tune(&self, tuning: &ListenerTuning) -> io::Result<ListenerTuning> {
         let mut state = self.state();
-        if state.tuning != *tuning {
-            opener::change(&self.socket, &state.tuning, tuning)?;
+        let before = state.tuning;
+        if before != *tuning {
+            if let Err(error) = opener::change(&self.socket, &before, tuning) {
+                // Some of it may have been done.
+                let _ = opener::change(&self.socket, tuning, &before);
+                return Err(error);
+            }
             state.tuning = *tuning;
         }
-        Ok(())
+        Ok(before)
     }
 
     /// Its own gate, with the limit of a plan. Sessions that came in under a plan without a limit are not counted.

@@ -12,7 +12,7 @@ use crate::control::{self, Control};
 use crate::error::ApplyError;
 use crate::listeners::{Listener, ListenerKey, ListenerRegistry};
 use crate::live::Place;
-use crate::opener::{OpenError, SocketKind, SocketRequest};
+use crate::opener::{OpenError, Operation, SocketKind, SocketRequest};
 use crate::plan::{Endpoint, ListenerNetns, ListenerPlan, NetnsSet, Plan, PlanError, RelayPlan};
 
 /// A listener that a plan wants, in one namespace.
@@ -214,9 +214,10 @@ fn spots<'a>(plan: &'a Plan, answers: &Answers) -> Vec<Spot<'a>> {
 
 /// Keeps, or opens, the listening socket of each wanted place whose namespace is there.
 ///
-/// A socket whose option changes has to make way for the new one, which takes its address. Those come last: when anything
-/// else fails, nothing has changed. Those that were shut are added to `made_way`, whatever the result: the workers have to be
-/// told. Where `may_fail` says so, a listener that cannot be opened is left for later.
+/// A socket whose option changes has to make way for the new one, which takes its address. Those come last, and only when
+/// nothing else is wrong with the new ones: when anything fails, nothing has changed. Those that were shut are added to
+/// `made_way`, whatever the result: the workers have to be told. Where `may_fail` says so, a listener that cannot be opened is
+/// left for later.
 pub(crate) fn open(
     wanted: &mut [Wanted<'_>],
     control: &Control,
@@ -238,55 +239,112 @@ pub(crate) fn open(
             _ => {}
         }
     }
-    for indices in [fresh, replacing] {
-        for index in &indices {
-            let key = wanted[*index].key.as_ref();
-            if let Some(old) = key.and_then(|key| listeners.remove(key)) {
-                old.shut();
-                made_way.push(old);
-            }
-        }
-        let requests = indices.iter().map(|index| {
-            let wanted = &wanted[*index];
-            request(wanted.listener, wanted.place.netns.as_deref())
-        });
-        let answers = control.open(requests.collect());
-        // Each answer becomes a listener, also behind one that failed: a listener cleans up after itself.
-        let made: Vec<_> = indices
-            .iter()
-            .zip(answers)
-            .map(|(index, answer)| listener(&wanted[*index], answer, listeners))
-            .collect();
-        for (index, made) in indices.into_iter().zip(made) {
-            let wanted = &mut wanted[index];
-            match made {
-                Ok(listener) => opened[index] = Some(listener),
-                Err(ApplyError::Listen { source, .. })
-                    if wanted.is_matched || source.is_netns_missing() || may_fail(&wanted.place) =>
-                {
-                    wanted.failed = Some(source);
-                }
-                Err(error) => return Err(error),
-            }
+    let made = make(&fresh, wanted, control, listeners);
+    settle(made, wanted, &mut opened, &may_fail)?;
+    // The same is asked for twice: what is wrong with it is found out while the old socket is still there.
+    let (mut in_use, tried): (Vec<_>, Vec<_>) = replacing
+        .iter()
+        .copied()
+        .partition(|index| matches!(wanted[*index].listener.address, Endpoint::Unix(_)));
+    let made = make(&tried, wanted, control, listeners);
+    let (stopped, made): (Vec<_>, Vec<_>) = made.into_iter().partition(|(_, made)| is_in_use(made));
+    settle(made, wanted, &mut opened, &may_fail)?;
+    tune(wanted, &opened)?;
+    in_use.extend(stopped.into_iter().map(|(index, _)| index));
+    for index in replacing {
+        let key = wanted[index].key.as_ref();
+        if let Some(old) = key.and_then(|key| listeners.remove(key)) {
+            old.shut();
+            made_way.push(old);
         }
     }
+    let made = make(&in_use, wanted, control, listeners);
+    settle(made, wanted, &mut opened, &may_fail)?;
     Ok(opened)
 }
 
-/// Makes a listener that was kept what the plan wants it to be.
-pub(crate) fn tune(wanted: &Wanted<'_>, listener: &Listener) -> Result<(), ApplyError> {
-    let Wanted {
-        relay,
-        listener: plan,
-        ..
-    } = wanted;
-    listener
-        .tune(&plan.tuning)
-        .map_err(|source| ApplyError::Listener {
-            relay: relay.name.clone(),
-            address: plan.address.clone(),
-            source,
-        })
+/// Listeners that were asked for, by their places among those that are wanted.
+type Made = Vec<(usize, Result<Arc<Listener>, ApplyError>)>;
+
+/// Asks for these. Each answer becomes a listener, also behind one that failed: a listener cleans up after itself.
+fn make(
+    indices: &[usize],
+    wanted: &[Wanted<'_>],
+    control: &Control,
+    listeners: &mut ListenerRegistry,
+) -> Made {
+    let requests = indices.iter().map(|index| {
+        let wanted = &wanted[*index];
+        request(wanted.listener, wanted.place.netns.as_deref())
+    });
+    let answers = control.open(requests.collect());
+    let answered = indices.iter().zip(answers);
+    answered
+        .map(|(index, answer)| (*index, listener(&wanted[*index], answer, listeners)))
+        .collect()
+}
+
+/// Takes in what was made, and what is left for later.
+fn settle(
+    made: Made,
+    wanted: &mut [Wanted<'_>],
+    opened: &mut [Option<Arc<Listener>>],
+    may_fail: impl Fn(&Place) -> bool,
+) -> Result<(), ApplyError> {
+    for (index, made) in made {
+        let wanted = &mut wanted[index];
+        match made {
+            Ok(listener) => opened[index] = Some(listener),
+            Err(ApplyError::Listen { source, .. })
+                if wanted.is_matched || source.is_netns_missing() || may_fail(&wanted.place) =>
+            {
+                wanted.failed = Some(source);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing is known to be wrong with a listener but that there is one at its address.
+fn is_in_use(made: &Result<Arc<Listener>, ApplyError>) -> bool {
+    let Err(ApplyError::Listen { source, .. }) = made else {
+        return false;
+    };
+    matches!(source.operation, Operation::Bind(_)) && source.source.kind() == io::ErrorKind::AddrInUse
+}
+
+/// Makes the listeners that were kept what the plan wants them to be: all of them, or none.
+fn tune(wanted: &[Wanted<'_>], opened: &[Option<Arc<Listener>>]) -> Result<(), ApplyError> {
+    let mut tuned = Vec::new();
+    for (
+        Wanted {
+            relay,
+            listener: plan,
+            ..
+        },
+        listener,
+    ) in wanted.iter().zip(opened)
+    {
+        let Some(listener) = listener else {
+            continue;
+        };
+        match listener.tune(&plan.tuning) {
+            Ok(before) => tuned.push((listener, before)),
+            Err(source) => {
+                for (listener, before) in tuned {
+                    // It was so a moment ago.
+                    let _ = listener.tune(&before);
+                }
+                return Err(ApplyError::Listener {
+                    relay: relay.name.clone(),
+                    address: plan.address.clone(),
+                    source,
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What to ask for to have this listener, in one namespace.

@@ -204,6 +204,33 @@ fn a_plan_that_fails_leaves_a_listener_alone_whose_option_it_would_change() {
 }
 
 #[test]
+fn a_listener_whose_new_options_are_refused_stays_as_it_is() {
+    let service = Service::reply(Listener::bind(LOOPBACK), "there");
+    let places = [(); 2].map(|()| Listener::bind(LOOPBACK).address().to_string());
+    let of = |interfaces: [Option<&str>; 2]| {
+        let mut plan = Plan::forward(listener_at(&places[0]), server(service.address()), None);
+        let listeners = interfaces.iter().zip(&places);
+        let listeners = listeners.map(|(interface, place)| ListenerPlan {
+            interface: interface.map(str::to_owned),
+            ..listener_at(place)
+        });
+        plan.relays[0].listeners = listeners.collect();
+        plan
+    };
+    let relay = Relay::start(&of([None, None]));
+    let error = relay.handle.apply(&of([Some("lo"), Some("nosuchlink")]));
+    let error = common::whole(&error.unwrap_err());
+    assert!(error.contains("SO_BINDTODEVICE"), "{error}");
+    for listener in 0..2 {
+        let client = Peer::connect(relay.address_of(listener));
+        client.expect("there");
+        client.expect_eof();
+    }
+    let statuses = relay.handle.apply(&of([None, None])).unwrap();
+    assert!(statuses.iter().all(|status| status.kept), "{statuses:?}");
+}
+
+#[test]
 fn a_listener_that_had_to_make_way_is_forgotten_by_every_worker() {
     let service = Service::reply(Listener::bind(LOOPBACK), "there");
     let place = Listener::bind(LOOPBACK).address().to_string();

@@ -76,6 +76,39 @@ fn a_listener_has_the_options_of_its_plan_and_of_the_next_one() {
 }
 
 #[test]
+fn listeners_keep_their_options_when_those_of_another_one_are_refused() {
+    let sockets = [(); 2].map(|()| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        fcntl(&socket, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+        let any_port: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+        socket.bind(&any_port.into()).unwrap();
+        socket
+    });
+    let echo = Service::echo(Listener::bind("127.0.0.1:0"));
+    let mut plan = plan(echo.address());
+    let inherited = sockets
+        .each_ref()
+        .map(|socket| Endpoint::Inherited(socket.as_raw_fd()));
+    plan.relays[0].listeners = inherited.map(ListenerPlan::at).into();
+    let relay = Relay::start(&plan);
+    // Times of probes that nobody makes do not matter.
+    let in_effect = |socket: &Socket| {
+        let (mss, user_timeout, is_probed, _) = options(socket);
+        (mss, user_timeout, is_probed)
+    };
+    let before = sockets.each_ref().map(in_effect);
+    let listeners = &mut plan.relays[0].listeners;
+    listeners[0].tuning = everything();
+    // Smaller than the kernel has it. The time is set first, or not at all.
+    listeners[1].tuning = ListenerTuning {
+        max_segment: NonZeroU16::new(1),
+        ..everything()
+    };
+    assert!(relay.handle.apply(&plan).is_err());
+    assert_eq!(sockets.each_ref().map(in_effect), before);
+}
+
+#[test]
 fn accepted_connections_inherit_what_their_listener_has() {
     let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let any_port: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
