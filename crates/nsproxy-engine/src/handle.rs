@@ -200,12 +200,19 @@ impl Handle {
                 state.listeners.insert(key.clone(), Arc::clone(listener));
             }
         }
+        let seen = told.len();
         let steps = next.take_over(plan, &state.current, leads, told);
+        for told in &told[seen..] {
+            self.count(told);
+        }
         next.hang(wanted, opened, self.moment(), told);
         state.current = next;
         self.carry_out(state, steps, told);
         if let Some(watching) = &state.watching {
-            watching.watch(interest(plan));
+            // Sessions of plans before may be in namespaces that this one has not, and must not pin them.
+            let mut interest = interest(plan);
+            interest.specs.extend(state.current.namespaces.leading().cloned());
+            watching.watch(interest);
         }
         Ok(statuses)
     }

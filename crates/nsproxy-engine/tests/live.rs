@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{A_WHILE, Relay, in_netns, listener, listener_at, server, settings, whole};
+use common::{A_WHILE, Relay, Unwatched, in_netns, listener, listener_at, server, settings, whole};
 use nsproxy_engine::{
     ApplyError, CloseReason, InProcess, ListenerNetns, NetnsState, Plan, ServerPlan, Side, UpstreamNetns,
 };
@@ -563,5 +563,48 @@ fn workers_that_have_seen_a_namespace_go_do_not_pin_it() {
         w.remove_netns("tenant1");
         drop(tenant);
         wait_for_the_end_of_the_link(w);
+    });
+}
+
+#[test]
+fn a_namespace_that_has_left_the_plan_is_not_pinned_by_a_session_of_the_plan_before() {
+    world("live-unplanned", |w| {
+        let tenant = tenant_with_link(w);
+        let here = Listener::bind("127.0.0.1:0");
+        let mut plan = plan_from_tenant1_to(here.address());
+        plan.relays[0].netns_removed_timeout = Duration::from_millis(300);
+        let relay = Relay::start(&plan);
+        let client = Peer::connect("10.1.0.2:8080");
+        let origin = here.accept();
+        relay
+            .handle
+            .apply(&Plan::forward(listener(), server(here.address()), None))
+            .unwrap();
+        client.send("still");
+        origin.expect("still");
+        w.remove_netns("tenant1");
+        drop(tenant);
+        assert_eq!(relay.end().reason, CloseReason::NetnsRemoved(Side::Downstream));
+        origin.expect_reset();
+        drop(client);
+        wait_for_the_end_of_the_link(w);
+        assert_eq!(relay.stats().netns_live, 0);
+    });
+}
+
+#[test]
+fn a_change_that_a_plan_is_the_first_to_see_is_told_and_counted() {
+    world("live-plan-sees", |w| {
+        let echo = Service::echo(Listener::bind("127.0.0.1:0"));
+        let _tenant = w.add_netns("tenant1");
+        let plan = plan_from_tenant1(&echo);
+        let relay = Relay::start_with(&settings(1), Arc::new(Unwatched), &plan);
+        w.remove_netns("tenant1");
+        assert!(relay.handle.apply(&plan).unwrap()[0].pending);
+        let stats = relay.stats();
+        assert_eq!((stats.netns_removed, stats.netns_live), (1, 0));
+        let notices = relay.record.notices();
+        let removed = notices.iter().filter(|notice| notice.starts_with("NetnsRemoved"));
+        assert_eq!(removed.count(), 1, "{notices:?}");
     });
 }

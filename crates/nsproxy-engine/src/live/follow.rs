@@ -107,20 +107,29 @@ impl Handle {
         let hanging = current.namespaces.listeners(spec).count();
         let (change, steps) = current.namespaces.see(spec, id);
         if let Some(change) = change {
-            let counted = self.counted();
-            match change {
-                Change::Ready(_) => &counted.netns_ready,
-                Change::Replaced { .. } => &counted.netns_replaced,
-                Change::Removed(_) => &counted.netns_removed,
-            }
-            .add(1);
-            told.push(Told::Changed {
+            let news = Told::Changed {
                 netns: spec.clone(),
                 change,
                 listeners: hanging,
-            });
+            };
+            self.count(&news);
+            told.push(news);
         }
         steps
+    }
+
+    /// Counts a change of a namespace.
+    pub(crate) fn count(&self, told: &Told) {
+        let Told::Changed { change, .. } = told else {
+            return;
+        };
+        let counted = self.counted();
+        match change {
+            Change::Ready(_) => &counted.netns_ready,
+            Change::Replaced { .. } => &counted.netns_replaced,
+            Change::Removed(_) => &counted.netns_removed,
+        }
+        .add(1);
     }
 
     pub(crate) fn carry_out(&self, state: &mut State, steps: Vec<Step<Arc<Place>>>, told: &mut Vec<Told>) {

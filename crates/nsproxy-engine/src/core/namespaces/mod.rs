@@ -260,6 +260,12 @@ impl<L> Namespaces<L> {
         })
     }
 
+    /// The names that lead somewhere, whether the plan has them or not.
+    pub fn leading(&self) -> impl Iterator<Item = &NetnsSpec> {
+        let leading = self.names.iter().filter(|(_, name)| name.lead.id().is_some());
+        leading.map(|(spec, _)| spec)
+    }
+
     /// Where a name leads; `None` if it is not known.
     pub fn lead(&self, spec: &NetnsSpec) -> Option<Lead> {
         self.names.get(spec).map(|name| name.lead)
