@@ -1,5 +1,7 @@
 //! What sockets are like, as the kernel and HAProxy show it.
 
+use std::time::{Duration, Instant};
+
 use nsproxy_testkit::{Program, Service, require, world};
 
 use crate::common::{DEFAULTS, Proxy, SILENCE, exchange, joined, line_with, peer_ip, run, same, take_all};
@@ -164,6 +166,36 @@ fn a_source_at_a_link_that_is_not_there_is_told_with_the_reason() {
         line_with(
             &running,
             &["socket-failed", "cannot set SO_BINDTODEVICE", "No such device"],
+        );
+    });
+}
+
+#[test]
+fn the_first_server_that_refuses_gives_way_at_once_as_in_haproxy() {
+    let proxies = require!(Proxy::both());
+    world("first-redispatch", |w| {
+        let _service = Service::echo(w.home().listen("127.0.0.1:9000"));
+        let config = format!(
+            "{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  balance first\n  option redispatch\n\
+             \x20 server refuses 127.0.0.1:9999\n  server s 127.0.0.1:9000\n"
+        );
+        same(
+            &proxies,
+            w,
+            (w.home(), &config),
+            &[(w.home(), "127.0.0.1:8000")],
+            || {
+                let begun = Instant::now();
+                let client = w.home().connect("127.0.0.1:8000");
+                client.send("x");
+                client.expect("x");
+                // Another attempt at the same server would come after a second.
+                assert!(
+                    begun.elapsed() < Duration::from_millis(900),
+                    "{:?}",
+                    begun.elapsed()
+                );
+            },
         );
     });
 }

@@ -95,7 +95,7 @@ static OPTIONS: &[Named] = &[
         doc: Doc {
             syntax: "option redispatch [N]",
             default: "off",
-            meaning: "Try another server on every Nth of the `retries`; a negative N counts back from the last, which is -1, the default. With `roundrobin`, `static-rr` and `random`, which prefer none, on each one and without a pause; and at once when there can be no socket, as in a namespace that is missing.",
+            meaning: "Try another server on every Nth of the `retries`; a negative N counts back from the last, which is -1, the default. With `roundrobin`, `static-rr`, `first` and `random`, which have no reason for a certain one, on each one and without a pause; and at once when there can be no socket, as in a namespace that is missing.",
             example: "option redispatch",
         },
     },

@@ -36,7 +36,10 @@ pub enum HashType {
 impl Algorithm {
     /// Whether another server would serve any session as well: then a failed connection is tried elsewhere at once.
     pub const fn is_round_robin(self) -> bool {
-        matches!(self, Self::RoundRobin | Self::StaticRoundRobin | Self::Random(_))
+        matches!(
+            self,
+            Self::RoundRobin | Self::StaticRoundRobin | Self::First | Self::Random(_)
+        )
     }
 }
 
