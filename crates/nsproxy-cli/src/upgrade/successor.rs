@@ -7,7 +7,7 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,6 +64,7 @@ impl Invocation {
 /// A new process, and whether it takes over.
 #[derive(Debug)]
 pub(crate) struct Successor {
+    child: Arc<Mutex<Child>>,
     channel: Arc<OwnedFd>,
     handed: Arc<HandedOver>,
 }
@@ -110,12 +111,13 @@ impl Successor {
                 return Err(error);
             }
         };
-        let channel = Arc::new(channel);
+        let (child, channel) = (Arc::new(Mutex::new(child)), Arc::new(channel));
+        let its_child = Arc::clone(&child);
         let (its_channel, its_handed) = (Arc::clone(&channel), Arc::clone(&handed));
         let spawned = thread::Builder::new()
             .name("nsproxy-upgrade".to_owned())
             .spawn(move || {
-                accompany(child, &its_channel, &its_handed, patience, tell);
+                accompany(&its_child, &its_channel, &its_handed, patience, tell);
                 // The end of the channel tells the new process that no connection is kept from it any more.
                 drop(its_channel);
             });
@@ -124,15 +126,26 @@ impl Successor {
             handed.take_back();
             return Err(error).context("cannot wait for the new process");
         }
-        Ok(Self { channel, handed })
+        Ok(Self {
+            child,
+            channel,
+            handed,
+        })
     }
 
-    /// It is not wanted any more.
+    /// It is not wanted any more, whatever it has said by now: its listeners end with this process's.
     pub(crate) fn abandon(&self) {
+        // One that has ended by itself needs no more.
+        let _ = lock(&self.child).kill();
         self.handed.take_back();
-        // Whoever waits for a word of it sees an end, and ends it.
+        // Whoever waits for a word of it sees an end.
         let _ = shutdown(self.channel.as_raw_fd(), Shutdown::Both);
     }
+}
+
+fn lock(child: &Mutex<Child>) -> MutexGuard<'_, Child> {
+    // Each use is one system call.
+    child.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn start(mut command: Command, patience: Duration) -> anyhow::Result<(Child, OwnedFd)> {
@@ -157,18 +170,25 @@ fn start(mut command: Command, patience: Duration) -> anyhow::Result<(Child, Own
 
 /// Gives the new process the sockets, waits for its word, and tells what it was; then until the engine has let go of them.
 fn accompany(
-    mut child: Child,
+    child: &Mutex<Child>,
     channel: &OwnedFd,
     handed: &HandedOver,
     patience: Duration,
     tell: impl FnOnce(Succession),
 ) {
     match converse(channel, handed, patience) {
-        Ok(()) => tell(Succession::Done(child.id())),
+        Ok(()) => {
+            let number = lock(child).id();
+            tell(Succession::Done(number));
+        }
         Err(error) => {
             // It may have ended by itself, and that is what is to be told if it has said nothing else.
-            let _ = child.kill();
-            let error = match child.wait() {
+            let ended = {
+                let mut child = lock(child);
+                let _ = child.kill();
+                child.wait()
+            };
+            let error = match ended {
                 Ok(status) if status.code().is_some() && !error.is::<Told>() => {
                     error.context(format!("it ended with {status}"))
                 }
@@ -232,14 +252,16 @@ fn is_gone(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::mpsc::channel;
 
     use nsproxy_engine::{Engine, InProcess, Settings, Silent};
+    use nsproxy_testkit::{Program, require};
 
     use super::*;
 
-    #[test]
-    fn a_program_that_says_nothing_is_ended_when_patience_is() {
+    /// Starts this program in the place of an engine's process, and returns what has become of it.
+    fn succeed(program: &Path, arguments: &[&str], patience: Duration) -> (Successor, Succession) {
         let settings = Settings {
             workers: std::num::NonZeroUsize::new(1),
             ..Settings::default()
@@ -247,19 +269,24 @@ mod tests {
         let engine = Engine::start(&settings, Arc::new(InProcess), Arc::new(Silent));
         let engine = engine.unwrap_or_else(|error| panic!("{error}"));
         let invocation = Invocation {
-            program: "sleep".into(),
-            arguments: vec!["1000".into()],
+            program: program.into(),
+            arguments: arguments.iter().map(Into::into).collect(),
             directory: PathBuf::new(),
         };
         let (told, outcome) = channel();
-        let patience = Duration::from_millis(50);
         let handed = engine.handle().hand_over();
         let successor = Successor::start(&invocation, handed, patience, move |outcome| {
             drop(told.send(outcome));
         });
-        assert!(successor.is_ok());
-        match outcome.recv_timeout(Duration::from_secs(10)) {
-            Ok(Succession::Failed(error)) => {
+        let successor = successor.unwrap_or_else(|error| panic!("{error:#}"));
+        let outcome = outcome.recv_timeout(Duration::from_secs(10));
+        (successor, outcome.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    #[test]
+    fn a_program_that_says_nothing_is_ended_when_patience_is() {
+        match succeed(Path::new("sleep"), &["1000"], Duration::from_millis(50)) {
+            (_, Succession::Failed(error)) => {
                 let text = format!("{error:#}");
                 assert!(
                     text.contains("it has not said within 50ms that it relays"),
@@ -268,5 +295,18 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_process_that_is_not_wanted_any_more_ends_also_when_it_has_taken_over() {
+        // Others know no descriptors of two digits.
+        let bash = require!(Program::find("bash"));
+        let script = format!("printf ready >&${CHANNEL}; exec sleep 1000");
+        let (successor, outcome) = succeed(bash.path(), &["-c", &script], Duration::from_secs(10));
+        assert!(matches!(outcome, Succession::Done(_)), "{outcome:?}");
+        successor.abandon();
+        let ended = lock(&successor.child).wait();
+        let ended = ended.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(ended.code(), None, "{ended}");
     }
 }
