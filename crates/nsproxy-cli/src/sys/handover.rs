@@ -63,13 +63,15 @@ pub(crate) fn inherited_channel(number: RawFd) -> io::Result<OwnedFd> {
     if flags & libc::FD_CLOEXEC != 0 {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
+    // SAFETY: it is open, and nobody closes it in here.
+    let found = unsafe { BorrowedFd::borrow_raw(number) };
+    // Anything else is not for this process to take, and to close: it may be standard error.
+    if getsockopt(&found, sockopt::SockType)? != nix::sys::socket::SockType::SeqPacket {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
     // SAFETY: it is open, and was for this process to take from its start on.
     let channel = unsafe { OwnedFd::from_raw_fd(number) };
     fcntl(&channel, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-    let kind = getsockopt(&channel, sockopt::SockType)?;
-    if kind != nix::sys::socket::SockType::SeqPacket {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
     Ok(channel)
 }
 

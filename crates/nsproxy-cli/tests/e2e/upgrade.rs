@@ -301,3 +301,19 @@ fn a_listener_that_the_new_configuration_does_not_have_ends_with_the_old_process
         installed.end();
     });
 }
+
+#[test]
+fn a_descriptor_that_is_no_channel_is_left_alone() {
+    world("upgrade-astray", |w| {
+        write(w, "", RELAY);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nsproxy"));
+        command.args(["run", "-f"]).arg(w.path("nsproxy.cfg"));
+        // Standard error, on which this is said.
+        command.env("NSPROXY_PREDECESSOR", "2");
+        let said = w.home().spawn(command).wait().expect_code(1);
+        assert!(
+            said.contains("NSPROXY_PREDECESSOR does not lead to another nsproxy"),
+            "{said}"
+        );
+    });
+}
