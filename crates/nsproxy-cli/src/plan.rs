@@ -58,8 +58,11 @@ pub(crate) fn plan(config: &Config) -> Plan {
             .map(|frontend| relay(frontend, nowhere, &by_name, &host))
             .collect(),
         pools,
-        selectable: specs(&config.namespace_list),
-        strict_namespaces: false,
+        selectable: NetnsSet {
+            patterns: config.namespace_patterns.clone(),
+            ..specs(&config.namespace_list)
+        },
+        strict_namespaces: config.global.strict_namespaces,
         spread: Spread {
             percent: config.global.spread_checks,
             longest: config.global.max_spread_checks.and_then(Span::from_duration),
@@ -76,7 +79,7 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         client_half_closed_timeout: frontend.timeouts.client_fin,
         header_timeout: frontend.timeouts.client_hs,
-        netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
+        netns_removed_timeout: frontend.timeouts.netns_removed.unwrap_or_default(),
         max_sessions: frontend.maxconn,
         max_session_rate: frontend.session_rate,
         // Of others, one line at their end is all that is said.
@@ -126,7 +129,10 @@ fn listeners(bind: &Bind, frontend: &Frontend) -> Vec<ListenerPlan> {
     let netns_tlv = netns_tlv(&bind.netns_tlv);
     let listener = |address| ListenerPlan {
         address,
-        netns: bind.netns.clone().map(ListenerNetns::Named),
+        netns: bind.netns.as_ref().map(|netns| match netns {
+            model::BindNetns::Named(spec) => ListenerNetns::Named(spec.clone()),
+            model::BindNetns::Matching(pattern) => ListenerNetns::Matching(pattern.clone()),
+        }),
         accept_proxy: bind.accept_proxy,
         netns_tlv: netns_tlv.clone(),
         transparent: bind.transparent,
@@ -187,7 +193,7 @@ fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
         server_half_closed_timeout: backend.timeouts.server_fin,
         relaying_timeout: backend.timeouts.tunnel,
         keep_alive: backend.keep_alive.map(keep_alive),
-        netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
+        netns_removed_timeout: backend.timeouts.netns_removed.unwrap_or_default(),
         balance: balancing(backend),
         hash_key: match &backend.balance {
             Balance::Hash(key) => Some(expression(key, pools)),

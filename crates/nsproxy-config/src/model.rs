@@ -5,6 +5,7 @@
 
 mod abstract_name;
 mod bind;
+mod bind_netns;
 mod check;
 mod global;
 mod identity;
@@ -18,7 +19,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use netns_core::{NetnsName, NetnsSpec};
+use netns_core::{NetnsName, NetnsPattern, NetnsSpec};
 use nsproxy_log::Template;
 use serde::Serialize;
 
@@ -26,6 +27,7 @@ use crate::json;
 
 pub use self::abstract_name::AbstractName;
 pub use self::bind::{Bind, BindAddress, BindSocket, KeepAlive, PortRange};
+pub use self::bind_netns::BindNetns;
 pub use self::global::{Global, HostName};
 pub use self::identity::{Account, Capability};
 pub use self::netns_tlv::NetnsTlv;
@@ -46,6 +48,9 @@ pub struct Config {
     /// The namespaces that a received NETNS TLV may select. Names only, since that is what a header carries.
     #[serde(serialize_with = "json::texts")]
     pub namespace_list: BTreeSet<NetnsName>,
+    /// The patterns of that list: it holds every name that matches one.
+    #[serde(serialize_with = "json::texts")]
+    pub namespace_patterns: BTreeSet<NetnsPattern>,
     /// The `resolvers` sections, in the order of the text.
     pub resolvers: Vec<Resolvers>,
     /// In the order of the text.
@@ -133,6 +138,9 @@ pub struct ClientTimeouts {
     /// `timeout client-fin`: how long a client may be inactive once one direction has ended. `None`: as `client` says.
     #[serde(serialize_with = "json::milliseconds")]
     pub client_fin: Option<Duration>,
+    /// `timeout netns-removed`: how long a session may go on once the namespace of its listener is gone.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub netns_removed: Option<Duration>,
 }
 
 /// Which of a configuration's [`backends`](Config::backends) is meant.
@@ -241,6 +249,9 @@ pub struct ServerTimeouts {
     /// `timeout check`: how long a check may take once it is connected.
     #[serde(serialize_with = "json::milliseconds")]
     pub check: Option<Duration>,
+    /// `timeout netns-removed`: how long a session may go on once the namespace of its server is gone.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub netns_removed: Option<Duration>,
 }
 
 /// A `source` line, or the same on a `server` line.

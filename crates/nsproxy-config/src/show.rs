@@ -10,6 +10,7 @@ use std::fmt::{self, Display, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::lower::NETNS_REMOVED;
 use crate::model::{
     Account, Backend, Balance, Bind, BindAddress, ComposedTlv, Config, Frontend, Global, HashType, HostName,
     Logging, NetnsTlv, PortRule, ProxyHeader, Resolvers, Rules, Server, ServerAddress, ServerNetns,
@@ -71,6 +72,13 @@ impl<W: Write> Sections<'_, W> {
         writeln!(self.out, "    {statement}")
     }
 
+    fn netns_removed(&mut self, value: Option<Duration>) -> fmt::Result {
+        match value {
+            Some(NETNS_REMOVED) => Ok(()),
+            value => self.timeout("netns-removed", value.or(Some(Duration::ZERO))),
+        }
+    }
+
     fn timeout(&mut self, name: &str, value: Option<Duration>) -> fmt::Result {
         match value {
             Some(value) => self.statement(format_args!("timeout {name} {}", Time(value))),
@@ -88,6 +96,9 @@ impl<W: Write> Sections<'_, W> {
             if let Some(value) = value {
                 self.statement(format_args!("{name} {value}"))?;
             }
+        }
+        if config.global.strict_namespaces {
+            self.statement("strict-namespaces")?;
         }
         if config.global.daemon {
             self.statement("daemon")?;
@@ -141,12 +152,15 @@ impl<W: Write> Sections<'_, W> {
     }
 
     fn namespace_list(&mut self, config: &Config) -> fmt::Result {
-        if config.namespace_list.is_empty() {
+        if config.namespace_list.is_empty() && config.namespace_patterns.is_empty() {
             return Ok(());
         }
         self.header("namespace_list")?;
         for name in &config.namespace_list {
             self.statement(format_args!("namespace {}", quote(&name.to_string())))?;
+        }
+        for pattern in &config.namespace_patterns {
+            self.statement(format_args!("namespace {}", quote(&pattern.to_string())))?;
         }
         Ok(())
     }
@@ -179,6 +193,7 @@ impl<W: Write> Sections<'_, W> {
         let none_of_its_own = timeouts.client.map(|_| Duration::ZERO);
         self.timeout("client-hs", timeouts.client_hs.or(none_of_its_own))?;
         self.timeout("client-fin", timeouts.client_fin)?;
+        self.netns_removed(timeouts.netns_removed)?;
         self.logging(&frontend.logging)?;
         self.rules(&frontend.rules)?;
         for used in &frontend.rules.use_backends {
@@ -278,6 +293,7 @@ impl<W: Write> Sections<'_, W> {
         self.timeout("server-fin", backend.timeouts.server_fin)?;
         self.timeout("tunnel", backend.timeouts.tunnel)?;
         self.timeout("check", backend.timeouts.check)?;
+        self.netns_removed(backend.timeouts.netns_removed)?;
         self.checks(backend)?;
         for server in &backend.servers {
             self.server(server)?;

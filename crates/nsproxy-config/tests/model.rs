@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use nsproxy_config::model::{
-    BindAddress, Fetch, Patterns, PortRule, ProxyHeader, ServerAddress, ServerNetns, SourceAddress, UseSource,
+    BindAddress, BindNetns, Fetch, Patterns, PortRule, ProxyHeader, ServerAddress, ServerNetns,
+    SourceAddress, UseSource,
 };
 use nsproxy_config::{Config, Report, Severity, Source, load_with_env, parse};
 
@@ -43,7 +44,7 @@ fn the_first_seed_means_what_it_says() {
     let [bind] = &frontend.binds[..] else { panic!() };
     let addresses: Vec<_> = bind.address.socket_addrs().collect();
     assert_eq!(addresses, [SocketAddr::new(ip("127.0.0.1"), 50022)]);
-    assert_eq!(bind.netns, Some("1".parse().unwrap()));
+    assert_eq!(bind.netns, Some(BindNetns::Named("1".parse().unwrap())));
     assert!(bind.transparent && !bind.accept_proxy);
     assert_eq!(bind.place.to_string().rsplit(':').next(), Some("8"));
     let backend = config.backend(frontend.backend.unwrap());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use netns_core::NetnsSpec;
-use nsproxy_config::model::{Bind, Config, Frontend, HostName, Logging};
+use nsproxy_config::model::{Bind, BindNetns, Config, Frontend, HostName, Logging};
 use nsproxy_engine::{CloseReason, Endpoint, Plan, RuleStage, SessionFacts, SessionSummary, Side};
 use nsproxy_log::{Clock, Level, Target};
 
@@ -37,7 +37,7 @@ pub(super) struct RelayLog {
     /// Lines so far, under all configurations.
     lines: Arc<AtomicU64>,
     logging: Logging,
-    binds: Vec<(Endpoint, Option<NetnsSpec>, String)>,
+    binds: Vec<(Endpoint, Option<BindNetns>, String)>,
     host: Arc<str>,
 }
 
@@ -248,7 +248,7 @@ impl RelayLog {
         let bind = self
             .binds
             .iter()
-            .find(|(bound, its, _)| bound == address && its.as_ref() == netns);
+            .find(|(bound, its, _)| bound == address && is_of(its.as_ref(), netns));
         let bind = bind.map_or("1", |(.., label)| label);
         SCRATCH.with_borrow_mut(|Scratch { clock, text, .. }| {
             text.clear();
@@ -266,8 +266,19 @@ impl RelayLog {
     }
 }
 
+/// Whether a listener in this namespace is of a `bind` line that says so.
+fn is_of(written: Option<&BindNetns>, netns: Option<&NetnsSpec>) -> bool {
+    match (written, netns) {
+        (Some(BindNetns::Named(spec)), Some(netns)) => spec == netns,
+        (Some(BindNetns::Matching(pattern)), Some(netns)) => {
+            netns.name().is_some_and(|name| pattern.matches(name))
+        }
+        (written, netns) => written.is_none() && netns.is_none(),
+    }
+}
+
 /// What HAProxy calls the addresses of a `bind` line: its name, or which one of the frontend it is.
-fn labels(at: usize, bind: &Bind) -> Vec<(Endpoint, Option<NetnsSpec>, String)> {
+fn labels(at: usize, bind: &Bind) -> Vec<(Endpoint, Option<BindNetns>, String)> {
     let label = bind.name.clone().unwrap_or_else(|| (at + 1).to_string());
     let of = |address| (address, bind.netns.clone(), label.clone());
     endpoints(&bind.address).into_iter().map(of).collect()

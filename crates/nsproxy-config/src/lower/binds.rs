@@ -7,11 +7,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use netns_core::NetnsSpec;
-
 use super::draft::Draft;
 use super::sink::Sink;
-use crate::model::{AbstractName, BindAddress, PortRange};
+use crate::model::{AbstractName, BindAddress, BindNetns, PortRange};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::values::number::shorten;
@@ -19,10 +17,10 @@ use crate::values::number::shorten;
 /// Addresses that more than one `bind` takes, and frontends that have none.
 pub(super) fn check(drafts: &[Draft], sink: &mut Sink<'_>) {
     let mut paths: HashMap<&PathBuf, Span> = HashMap::new();
-    let mut names: HashMap<(Option<&NetnsSpec>, &AbstractName), Span> = HashMap::new();
+    let mut names: HashMap<(Option<&BindNetns>, &AbstractName), Span> = HashMap::new();
     let mut descriptors: HashMap<i32, Span> = HashMap::new();
     let mut activated: HashMap<&str, Span> = HashMap::new();
-    let mut ips: Vec<(Option<&NetnsSpec>, IpAddr, PortRange, Span)> = Vec::new();
+    let mut ips: Vec<(Option<&BindNetns>, IpAddr, PortRange, Span)> = Vec::new();
     for draft in drafts.iter().filter(|draft| draft.is_frontend()) {
         if draft.bind_lines == 0 && !draft.incomplete {
             let warning = Diagnostic::warning(
@@ -67,7 +65,7 @@ pub(super) fn check(drafts: &[Draft], sink: &mut Sink<'_>) {
     ips.sort_unstable();
     // Ranges are sorted by their first port: one overlaps those before it exactly when it begins in what reaches
     // furthest among them.
-    let mut furthest: Option<(Option<&NetnsSpec>, IpAddr, PortRange, Span)> = None;
+    let mut furthest: Option<(Option<&BindNetns>, IpAddr, PortRange, Span)> = None;
     for (netns, ip, ports, span) in ips {
         let same_place =
             furthest.filter(|&(other_netns, other_ip, ..)| (other_netns, other_ip) == (netns, ip));
@@ -87,7 +85,7 @@ pub(super) fn check(drafts: &[Draft], sink: &mut Sink<'_>) {
     }
 }
 
-fn taken(span: Span, first: Span, netns: Option<&NetnsSpec>) -> Diagnostic {
+fn taken(span: Span, first: Span, netns: Option<&BindNetns>) -> Diagnostic {
     let place = netns.map_or_else(String::new, |netns| {
         format!(" in namespace `{}`", shorten(&netns.to_string()))
     });

@@ -72,6 +72,20 @@ static STATEMENTS: &[GlobalDirective] = &[
         },
     },
     GlobalDirective {
+        name: "strict-namespaces",
+        repeats: true,
+        apply: |global, args, sink| {
+            global.strict_namespaces = true;
+            args.finish(sink);
+        },
+        doc: Doc {
+            syntax: "strict-namespaces",
+            default: "off: what is missing is waited for",
+            meaning: "Every namespace that the configuration names has to be there at the start and at each reload, as HAProxy wants it. One that goes later is waited for all the same. Only in nsproxy.",
+            example: "strict-namespaces",
+        },
+    },
+    GlobalDirective {
         name: "pidfile",
         repeats: false,
         apply: |global, args, sink| {

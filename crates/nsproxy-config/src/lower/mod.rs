@@ -28,6 +28,8 @@ mod table;
 pub(crate) use rows::rows;
 pub(crate) use rules::fetch_entries;
 
+pub(crate) use self::settings::NETNS_REMOVED;
+
 use self::args::Args;
 use self::proxy::Proxies;
 pub(crate) use self::sink::ReadFile;
@@ -56,7 +58,7 @@ pub(crate) fn lower(
     for section in &tree.sections {
         match section.kind {
             SectionKind::Global => globals.section(section, &mut sink),
-            SectionKind::NamespaceList => namespaces::section(&mut config.namespace_list, section, &mut sink),
+            SectionKind::NamespaceList => namespaces::section(&mut config, section, &mut sink),
             SectionKind::Resolvers => resolvers.section(section, &mut sink),
             SectionKind::Defaults | SectionKind::Frontend | SectionKind::Backend | SectionKind::Listen => {
                 proxies.section(section, &mut sink);

@@ -32,7 +32,7 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     check_modes(&drafts, sink);
     check_timeouts(&drafts, sink);
     binds::check(&drafts, sink);
-    netns_tlv::check_names(&drafts, &config.namespace_list, sink);
+    netns_tlv::check_names(&drafts, config, sink);
     check_resolvers(&drafts, config, sink);
     let backends = Backends::of(&drafts);
     let mut used = vec![false; backends.drafts.len()];
@@ -411,6 +411,7 @@ fn add(
                 client,
                 client_hs: settings.client_hs.as_ref().map_or(client, |set| limit(Some(set))),
                 client_fin: limit(settings.client_fin.as_ref()),
+                netns_removed: settings.netns_removed(),
             },
             logging: logging.clone(),
         });
@@ -450,6 +451,7 @@ fn add(
                 server_fin: limit(settings.server_fin.as_ref()),
                 tunnel: limit(settings.tunnel.as_ref()),
                 check: limit(settings.check.as_ref()),
+                netns_removed: settings.netns_removed(),
             },
             name: draft.name,
             place,

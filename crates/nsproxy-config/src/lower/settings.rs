@@ -72,6 +72,7 @@ pub(super) struct Settings {
     pub(super) client_fin: Option<Set<Duration>>,
     pub(super) server_fin: Option<Set<Duration>>,
     pub(super) tunnel: Option<Set<Duration>>,
+    pub(super) netns_removed: Option<Set<Duration>>,
     pub(super) logs: Logs,
     pub(super) log_tag: Option<Set<Name>>,
     pub(super) log_line: Option<Set<Rc<Template>>>,
@@ -156,4 +157,15 @@ pub(super) fn set<T>(
         sink.push(warning.with_related(old.span, "without effect"));
     }
     *slot = Some(Set { value, span, section });
+}
+
+/// `timeout netns-removed` when it is not set.
+pub(crate) const NETNS_REMOVED: Duration = Duration::from_secs(5);
+
+impl Settings {
+    /// `timeout netns-removed`, of which 0 is no limit.
+    pub(super) fn netns_removed(&self) -> Option<Duration> {
+        let written = self.netns_removed.as_ref().map(|set| set.value);
+        Some(written.unwrap_or(NETNS_REMOVED)).filter(|value| !value.is_zero())
+    }
 }

@@ -6,10 +6,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use netns_core::NetnsSpec;
 use serde::Serialize;
 
-use super::{AbstractName, NetnsTlv, Place};
+use super::{AbstractName, BindNetns, NetnsTlv, Place};
 use crate::json;
 
 /// One address of a `bind` line.
@@ -19,7 +18,7 @@ pub struct Bind {
     pub address: BindAddress,
     /// `namespace`: in which namespace. `None`: the one that nsproxy runs in.
     #[serde(serialize_with = "json::optional_text")]
-    pub netns: Option<NetnsSpec>,
+    pub netns: Option<BindNetns>,
     /// `accept-proxy`: every connection begins with a PROXY header.
     pub accept_proxy: bool,
     /// `netns-tlv`: what a NETNS TLV in that header may do. The default where there is no header.

@@ -19,6 +19,8 @@ pub struct Global {
     pub nbthread: Option<u32>,
     /// `daemon`: whether to go into the background.
     pub daemon: bool,
+    /// `strict-namespaces`: whether every namespace that is named has to be there at the start.
+    pub strict_namespaces: bool,
     /// `pidfile`: where to write the number of the process.
     pub pidfile: Option<PathBuf>,
     /// `hard-stop-after`: how long sessions may take to finish when the process is to end; never 0.

@@ -1,7 +1,5 @@
 //! `bind` lines.
 
-use netns_core::NetnsSpec;
-
 use super::bind_socket::{self, Socket};
 use super::default_namespace::Chosen;
 use super::netns_tlv::{self, Narrowed};
@@ -11,7 +9,7 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address};
 use crate::lower::table::Directive;
-use crate::model::{Bind, BindAddress, BindSocket, NetnsTlv};
+use crate::model::{Bind, BindAddress, BindNetns, BindSocket, NetnsTlv};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -40,7 +38,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
 /// What the options of one line say of all its addresses.
 #[derive(Default)]
 pub(super) struct Options {
-    netns: Chosen<NetnsSpec>,
+    netns: Chosen<BindNetns>,
     accept_proxy: bool,
     narrowed: Option<Narrowed>,
     transparent: Option<Span>,
@@ -58,9 +56,9 @@ static OPTIONS: &[Opt<Options>] = &[
         name: "namespace",
         apply: namespace,
         doc: Doc {
-            syntax: "namespace NETNS",
+            syntax: "namespace NETNS|PATTERN",
             default: "`default_namespace`",
-            meaning: "Listen in that namespace: a name as in `ip netns list`, an absolute path, or `pid:N`.",
+            meaning: "Listen in that namespace: a name as in `ip netns list`, an absolute path, or `pid:N`. With `*` (any text) or `?` (one byte) in a name: in each namespace whose name matches, now and later. One that is missing is waited for.",
             example: "bind 192.0.2.1:80 namespace blue",
         },
     },
@@ -248,7 +246,7 @@ fn namespace<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a,
         if let Chosen::Home = options.netns {
             return namespaces::refuse_both(word.span, sink);
         }
-        options.netns = namespaces::spec(word, sink).map_or(Chosen::Home, Chosen::Named);
+        options.netns = namespaces::of_bind(word, sink).map_or(Chosen::Home, Chosen::Named);
     }
 }
 

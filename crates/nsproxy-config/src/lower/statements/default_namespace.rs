@@ -8,7 +8,7 @@ use crate::lower::namespaces;
 use crate::lower::settings::set;
 use crate::lower::sink::Sink;
 use crate::lower::table::Directive;
-use crate::model::ServerNetns;
+use crate::model::{BindNetns, ServerNetns};
 use crate::reference::Doc;
 
 pub(in crate::lower) static ROW: Directive = Directive {
@@ -60,7 +60,7 @@ pub(in crate::lower) fn apply(draft: &mut Draft) {
     };
     let netns: &NetnsSpec = &default.value;
     for &index in &draft.unplaced_binds {
-        draft.binds[index].0.netns = Some(netns.clone());
+        draft.binds[index].0.netns = Some(BindNetns::Named(netns.clone()));
     }
     for &index in &draft.unplaced_servers {
         draft.servers[index].netns = ServerNetns::Named(netns.clone());

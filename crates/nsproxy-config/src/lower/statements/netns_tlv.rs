@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use netns_core::NetnsName;
+use netns_core::{NetnsName, NetnsPattern};
 
 use crate::lower::args::Args;
 use crate::lower::draft::Draft;
 use crate::lower::sink::{Sink, shown};
-use crate::model::NetnsTlv;
+use crate::model::{Config, NetnsTlv};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
@@ -72,6 +72,15 @@ fn names(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Vec<(NetnsName, Span)>>
     for text in word.text.split(',') {
         let span = word.part(at..at + text.len());
         at += text.len() + 1;
+        if NetnsPattern::is_pattern(text) {
+            let message = format!(
+                "`netns-tlv allow` takes names, and `{}` is a pattern",
+                shorten(text)
+            );
+            let help = "name those that may be selected here; patterns stand in `namespace_list`";
+            sink.push(Diagnostic::error(span, message).with_help(help));
+            return None;
+        }
         match text.parse::<NetnsName>() {
             Ok(name) => names.push((name, span)),
             Err(error) => {
@@ -86,10 +95,12 @@ fn names(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Vec<(NetnsName, Span)>>
 }
 
 /// Names that `namespace_list` lacks: the option narrows that list and adds nothing to it.
-pub(in crate::lower) fn check_names(drafts: &[Draft], list: &BTreeSet<NetnsName>, sink: &mut Sink<'_>) {
+pub(in crate::lower) fn check_names(drafts: &[Draft], config: &Config, sink: &mut Sink<'_>) {
+    let list = &config.namespace_list;
     let listed: Vec<String> = list.iter().map(ToString::to_string).collect();
     for (name, span) in drafts.iter().flat_map(|draft| &draft.narrowed) {
-        if list.contains(name) {
+        let matches = |pattern: &NetnsPattern| pattern.matches(name);
+        if list.contains(name) || config.namespace_patterns.iter().any(matches) {
             continue;
         }
         let shown = shorten(&name.to_string());

@@ -87,6 +87,17 @@ static TIMEOUTS: &[Timeout] = &[
         },
     },
     Timeout {
+        name: "timeout netns-removed",
+        side: Side::Both,
+        slot: |settings| &mut settings.netns_removed,
+        doc: Doc {
+            syntax: "timeout netns-removed TIME",
+            default: "5s",
+            meaning: "How long a session may go on once the namespace of its client or server was removed: in a frontend that of the listener, in a backend that of the server. Then both sides are reset, so that the namespace can die. 0: as long as it likes, and so the namespace and its links stay. Only in nsproxy.",
+            example: "timeout netns-removed 30s",
+        },
+    },
+    Timeout {
         name: "timeout queue",
         side: Side::Server,
         slot: |settings| &mut settings.queue,
