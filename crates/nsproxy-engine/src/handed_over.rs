@@ -33,10 +33,10 @@ impl HandedOver {
             .all(|listener| Arc::strong_count(listener) == 1)
     }
 
-    /// The other process has not taken them, and has ended: they are the engine's own again.
+    /// The other process has not taken them, and has ended: they are the engine's own again, with the options that they had.
     pub fn take_back(&self) {
         for listener in &self.listeners {
-            listener.set_shared(false);
+            listener.take_back();
         }
     }
 }

@@ -157,6 +157,16 @@ impl Listener {
         }
     }
 
+    /// No other process has the socket any more. One that has had it may have changed its options.
+    pub(crate) fn take_back(&self) {
+        if matches!(self.bound, Endpoint::Ip(_)) {
+            let state = self.state();
+            // They were so before, and are left as they are if the kernel is out of memory.
+            let _ = opener::take_back(&self.socket, self.transparent, &state.tuning);
+        }
+        self.set_shared(false);
+    }
+
     /// Stops listening at once, whoever of this process still holds the socket. One that other processes may share goes on
     /// listening, for them: what is not accepted here any more waits for them in its backlog.
     pub(crate) fn shut(&self) {

@@ -4,12 +4,13 @@
 mod common;
 
 use std::io::ErrorKind;
+use std::num::NonZeroU16;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Relay, listener, plan, settings, unix_listener};
-use nsproxy_engine::{Adopting, Endpoint, HandedOver, InProcess, OpenerFactory, Plan};
+use common::{Relay, listener, listener_at, plan, settings, unix_listener};
+use nsproxy_engine::{Adopting, Endpoint, HandedOver, InProcess, OpenerFactory, Plan, Prepared};
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, Service, eventually, world};
 use socket2::Socket;
 
@@ -148,4 +149,36 @@ fn a_connection_that_the_other_engine_was_told_of_is_found_by_looking_again() {
     waiting.expect_eof();
     held.half_close();
     held.expect_eof();
+}
+
+#[test]
+fn a_successor_that_fails_leaves_the_options_of_listeners_as_they_were() {
+    world("handed-over-options", |_| {
+        let service = Service::reply(Listener::bind("127.0.0.1:0"), "old");
+        let first = plan(service.address());
+        let old = Relay::start(&first);
+        let handed = old.handle.hand_over();
+        let looked_at = duplicates(&handed);
+        let options = || {
+            (
+                looked_at[0].tcp_mss().unwrap(),
+                looked_at[0].ip_transparent_v4().unwrap(),
+            )
+        };
+        let before = options();
+        let mut plan = as_opened(&old, &first);
+        let changed = &mut plan.relays[0].listeners[0];
+        changed.tuning.max_segment = NonZeroU16::new(1000);
+        changed.transparent = true;
+        // Another one is refused, since that address is taken.
+        plan.relays[0]
+            .listeners
+            .push(listener_at(&service.address().to_string()));
+        let adopting = Adopting::new(duplicates(&handed), Arc::new(InProcess)).unwrap();
+        let failed = Prepared::open(&plan, Arc::new(adopting));
+        assert!(failed.is_err());
+        assert_ne!(options(), before, "it has not come so far");
+        handed.take_back();
+        assert_eq!(options(), before);
+    });
 }

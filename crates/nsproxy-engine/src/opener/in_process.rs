@@ -367,10 +367,15 @@ pub(super) fn bind_device(socket: &Socket, link: &str) -> Result<(), Failure> {
 }
 
 pub(super) fn set_transparent(socket: &Socket, address: &SocketAddr) -> Result<(), Failure> {
+    make_transparent(socket, address, true)
+}
+
+/// Taking it back needs no privilege.
+pub(super) fn make_transparent(socket: &Socket, address: &SocketAddr, so: bool) -> Result<(), Failure> {
     if address.is_ipv4() {
-        option("IP_TRANSPARENT", socket.set_ip_transparent_v4(true))
+        option("IP_TRANSPARENT", socket.set_ip_transparent_v4(so))
     } else {
-        option("IPV6_TRANSPARENT", socket.set_ip_transparent_v6(true))
+        option("IPV6_TRANSPARENT", socket.set_ip_transparent_v6(so))
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 
 use socket2::{Domain, Socket, Type};
 
-use super::in_process::{Failure, option, set_transparent, tune};
+use super::in_process::{Failure, make_transparent, option, set_transparent, tune};
 use super::{Operation, tuning};
 use crate::plan::ListenerTuning;
 use crate::sys;
@@ -63,4 +63,13 @@ pub(super) fn set_up(socket: &Socket, transparent: bool) -> Result<(), Failure> 
         }
     }
     Ok(())
+}
+
+/// Makes a listening socket of TCP again what it was, after another process may have given it the options of its own plan.
+pub(crate) fn take_back(socket: &Socket, transparent: bool, options: &ListenerTuning) -> Result<(), Failure> {
+    let address = socket.local_addr().ok();
+    if !transparent && let Some(address) = address.and_then(|address| address.as_socket()) {
+        make_transparent(socket, &address, false)?;
+    }
+    tuning::impose(socket, options)
 }

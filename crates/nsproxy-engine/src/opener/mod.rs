@@ -15,6 +15,7 @@ mod watcher;
 
 pub use adopting::Adopting;
 pub use in_process::{InProcess, InProcessFrom};
+pub(crate) use inherited::take_back;
 pub use prepared::{PrepareError, Prepared};
 pub(crate) use tuning::{change, keep_alive};
 pub use watcher::{NetnsChange, NetnsInterest, NetnsWatcher, Presence};
