@@ -2,7 +2,7 @@
 
 use nsproxy_testkit::{World, world};
 
-use crate::common::{answer, has, netns, quiet, refusal, run};
+use crate::common::{answer, has, netns, quiet, refusal, run, sleeper};
 
 /// What every topology here begins with: two pairs to stand on, and two namespaces to lead to.
 const BASE: &str = "add a b\nlink add veth base peer base-end\nlink add veth other peer other-end\n";
@@ -209,5 +209,56 @@ fn an_interface_is_compared_where_later_lines_have_taken_it_and_what_it_stands_o
         has(&answer(w, "-n a link show new"), &["macvlan"]);
         let line = line.replace("link base", "link other");
         has(&refused(w, &line), &["`new` already", "not `other`"]);
+    });
+}
+
+/// One name for several interfaces in turn: only the order of the lines tells them apart.
+#[test]
+fn interfaces_that_have_a_name_in_turn_are_told_apart() {
+    world("compare-turn", |w| {
+        let swap = "link add veth x peer x-end\nlink add veth y peer y-end\n\
+                    link set x name z\nlink set y name x\nlink set z name y";
+        for _ in 0..3 {
+            apply(w, swap);
+            has(&answer(w, "link show x"), &["link y-end"]);
+            has(&answer(w, "link show y"), &["link x-end"]);
+        }
+        w.write("topology", format!("{BASE}{swap}\n"));
+        for _ in 0..2 {
+            quiet(netns(w, "apply /run/world/topology --delete"));
+        }
+        assert_eq!(answer(w, "link"), answer(w, "link show lo"));
+    });
+}
+
+#[test]
+fn a_file_that_uses_a_name_again_can_be_applied_again_from_each_of_its_steps() {
+    world("compare-again", |w| {
+        let lines = [
+            "link add veth tmp peer to-a",
+            "link set tmp netns a name eth0",
+            "link add veth tmp peer to-b",
+            "link set tmp netns b name eth0",
+        ];
+        for done in 1..=lines.len() {
+            apply(w, &lines[..done].join("\n"));
+            for _ in 0..2 {
+                apply(w, &lines.join("\n"));
+                has(&answer(w, "-n a link"), &["eth0"]);
+                has(&answer(w, "-n b link"), &["eth0"]);
+                has(&answer(w, "link"), &["to-a", "to-b"]);
+            }
+            answer(w, "link delete to-a");
+            answer(w, "link delete to-b");
+        }
+        // The second one was taken back by hand.
+        apply(w, &lines.join("\n"));
+        let here = sleeper(w.home());
+        answer(
+            w,
+            &format!("-n b link set eth0 name tmp netns pid:{}", here.pid()),
+        );
+        apply(w, &lines.join("\n"));
+        has(&answer(w, "-n b link"), &["eth0"]);
     });
 }

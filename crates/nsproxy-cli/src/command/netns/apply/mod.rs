@@ -7,6 +7,8 @@
 //! deleted.
 
 mod file;
+mod make;
+mod part;
 mod place;
 mod same;
 mod step;
@@ -26,7 +28,7 @@ use super::failure::{FAILED, Failure, Result, USAGE};
 use super::words::Words;
 use crate::log;
 use file::Line;
-use place::Place;
+use make::Maker;
 use step::Step;
 
 pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
@@ -36,65 +38,19 @@ pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
     let text = read(path)
         .map_err(|error| Failure::new(FAILED, format_args!("cannot read {}: {error}", path.display())))?;
     let steps = check(path, &text)?;
-    let mut links = OpenLinks::default();
     if context.options.delete {
+        let mut links = OpenLinks::default();
         for (line, step) in steps.iter().rev() {
             step.unmake(context, &mut links)
                 .map_err(|failure| failed(path, line, &failure))?;
         }
         return Ok(());
     }
-    for (at, (line, step)) in steps.iter().enumerate() {
-        make(context, &mut links, step, &steps[at + 1..]).map_err(|failure| failed(path, line, &failure))?;
+    let mut maker = Maker::new(context, &steps);
+    for (at, (line, _)) in steps.iter().enumerate() {
+        maker.make(at).map_err(|failure| failed(path, line, &failure))?;
     }
     Ok(())
-}
-
-/// Does a step, unless it is done, or is about an interface that later steps have taken away already.
-fn make(context: &Context, links: &mut OpenLinks, step: &Step, later: &[(Line<'_>, Step)]) -> Result {
-    let (Some(before), Some(after)) = (step.finds_link(), step.leaves_link()) else {
-        return step.make(context, links);
-    };
-    let way = way(after, later);
-    if let Some((link, made_in)) = step.new_link() {
-        return match first_taken(context, links, &way)? {
-            Some(at) => same::check(context, links, link, made_in, at, |from| self::way(from, later)),
-            None => step.make(context, links),
-        };
-    }
-    // Taken further, and no longer where this step looks for it and leaves it.
-    let (here, further) = way.split_at(1);
-    if !before.is_taken(context, links)?
-        && first_taken(context, links, here)?.is_none()
-        && first_taken(context, links, further)?.is_some()
-    {
-        return Ok(());
-    }
-    step.make(context, links)
-}
-
-/// Where an interface is at first, and where later steps take it, one after the other.
-fn way<'a>(from: Place<'a>, later: &'a [(Line<'_>, Step)]) -> Vec<Place<'a>> {
-    let mut way = vec![from];
-    for (_, step) in later {
-        if step.moves_link() && step.finds_link().as_ref() == way.last() {
-            way.extend(step.leaves_link());
-        }
-    }
-    way
-}
-
-fn first_taken<'a, 'b>(
-    context: &Context,
-    links: &mut OpenLinks,
-    places: &'b [Place<'a>],
-) -> Result<Option<&'b Place<'a>>> {
-    for place in places {
-        if place.is_taken(context, links)? {
-            return Ok(Some(place));
-        }
-    }
-    Ok(None)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

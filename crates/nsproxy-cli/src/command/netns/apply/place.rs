@@ -11,7 +11,7 @@ use super::super::link::look;
 use super::OpenLinks;
 
 /// A name in a namespace, whether there is such an interface or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place<'a> {
     /// None is the namespace of the command.
     pub(super) netns: Option<&'a NetnsSpec>,

@@ -12,7 +12,7 @@ use super::OpenLinks;
 use super::place::Place;
 
 /// Refuses the interface at `at` if it is not the one that `link` would make in `made_in`. `ways` says where an interface may
-/// have come to since it was made.
+/// have come to since it was made. Answers where on its way the one is on which it stands, or its other end.
 pub(super) fn check<'a>(
     context: &Context,
     links: &mut OpenLinks,
@@ -20,7 +20,7 @@ pub(super) fn check<'a>(
     made_in: Option<&'a NetnsSpec>,
     at: &Place<'_>,
     ways: impl Fn(Place<'a>) -> Vec<Place<'a>>,
-) -> Result {
+) -> Result<usize> {
     let Some(found) = look(links.of(context, at.netns)?, at.link)? else {
         return Err(Failure::new(FAILED, format_args!("`{}` has just gone", at.link)));
     };
@@ -33,7 +33,7 @@ pub(super) fn check<'a>(
     let Some(wanted) = link.base() else {
         return match has {
             Some(has) => Err(link.differs("dev", described(context, links, has, beside)?, "none")),
-            None => Ok(()),
+            None => Ok(0),
         };
     };
     let start = Place {
@@ -43,9 +43,9 @@ pub(super) fn check<'a>(
     let Some(has) = has else {
         return Err(link.differs(wanted.word, "none", start));
     };
-    for place in ways(start.clone()) {
-        if leads_to(context, links, has, beside, &place)? {
-            return Ok(());
+    for (stage, place) in ways(start.clone()).iter().enumerate() {
+        if leads_to(context, links, has, beside, place)? {
+            return Ok(stage);
         }
     }
     Err(link.differs(wanted.word, described(context, links, has, beside)?, start))

@@ -113,6 +113,24 @@ impl Step {
         }
     }
 
+    /// Where the other end is of the pair that it makes.
+    pub(super) fn new_peer(&self) -> Option<Place<'_>> {
+        let (link, made_in) = self.new_link()?;
+        let peer = link.peer()?;
+        Some(Place {
+            netns: peer.netns.or(made_in),
+            link: peer.name,
+        })
+    }
+
+    /// Does again what can be done again to an interface that it has moved.
+    pub(super) fn make_again(&self, context: &Context, links: &mut OpenLinks) -> Result {
+        match &self.action {
+            Action::Change(change) => change.make_again(context, links.of(context, self.acts_in())?),
+            _ => Ok(()),
+        }
+    }
+
     /// Does it, unless it is done. Whether an interface is there has been looked at before.
     pub(super) fn make(&self, context: &Context, links: &mut OpenLinks) -> Result {
         if let Action::Add(names) = &self.action {

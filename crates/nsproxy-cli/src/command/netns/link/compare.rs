@@ -80,6 +80,11 @@ impl NewLink {
         }
     }
 
+    /// The other end of a pair.
+    pub(in super::super) fn peer(&self) -> Option<Base<'_>> {
+        self.base().filter(|_| matches!(self.kind, Kind::Veth { .. }))
+    }
+
     /// There is another one of its name and kind.
     pub(in super::super) fn differs(&self, what: &str, has: impl Display, wanted: impl Display) -> Failure {
         Failure::new(
