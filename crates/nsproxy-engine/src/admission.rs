@@ -4,9 +4,9 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use crate::core::moment::{Moment, Span};
+use crate::clock::Clock;
+use crate::core::moment::Span;
 use crate::core::rate::RateLimit;
 
 /// A counted gate.
@@ -49,6 +49,11 @@ impl Gate {
         self.awaited.load(Ordering::SeqCst) && self.awaited.swap(false, Ordering::SeqCst)
     }
 
+    /// Places there are.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     /// Places taken.
     pub(crate) fn inside(&self) -> usize {
         self.inside.load(Ordering::Relaxed)
@@ -68,7 +73,7 @@ impl Gate {
 #[derive(Debug)]
 pub(crate) struct RateGate {
     state: Mutex<RateState>,
-    started: Instant,
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -85,7 +90,7 @@ impl RateGate {
                 limit: RateLimit::new(limit),
                 awaited: false,
             }),
-            started: Instant::now(),
+            clock: Clock::start(),
         })
     }
 
@@ -93,9 +98,7 @@ impl RateGate {
     pub(crate) fn enter(&self) -> Result<(), Span> {
         // Under the lock, so that moments come in order.
         let mut state = self.lock();
-        let millis = self.started.elapsed().as_millis();
-        let now = Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
-        let counted = state.limit.count(now);
+        let counted = state.limit.count(self.clock.now());
         state.awaited |= counted.is_err();
         counted
     }

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use mio::Poll;
 
 use crate::admission::Gate;
+use crate::clock::Clock;
 use crate::control::Control;
 use crate::error::StartError;
 use crate::handle::{ForThreads, Handle};
@@ -93,6 +94,7 @@ impl Engine {
         let room = Room::divide(settings, count)?;
         let control = Control::start(Arc::clone(&factory)).map_err(StartError::Opener)?;
         let gate = Gate::new(room.sessions);
+        let clock = Clock::start();
         let stats: Vec<_> = (0..count).map(|_| Arc::<WorkerStats>::default()).collect();
 
         let mut polls = Vec::with_capacity(count);
@@ -115,6 +117,7 @@ impl Engine {
             Arc::clone(&gate),
             control,
             for_threads,
+            clock,
         );
         let mut engine = Self {
             handle,
@@ -132,6 +135,7 @@ impl Engine {
                 own: Arc::clone(&own),
                 stats,
                 observer: Arc::clone(&observer),
+                clock,
                 pipes: room.pipes_per_worker,
                 stock: room.stock_per_worker,
             };

@@ -12,6 +12,7 @@ use socket2::Socket;
 
 use crate::admission::Gate;
 use crate::checker::Checker;
+use crate::clock::Clock;
 use crate::control::Control;
 use crate::error::ApplyError;
 use crate::handed_over::HandedOver;
@@ -24,8 +25,9 @@ use crate::opener::{NetnsInterest, OpenError, OpenerFactory, Operation, SocketRe
 use crate::plan::{Endpoint, Plan, RelayPlan};
 use crate::reconcile::{self, Identified, Wanted};
 use crate::route::Limits;
-use crate::servers::{PoolStatus, ServerRegistry, ServerStatus};
+use crate::servers::ServerRegistry;
 use crate::stats::{Stats, WorkerStats};
+use crate::status::{PoolStatus, RelayStatus, ServerStatus};
 
 /// Controls an engine from any thread; as many as needed.
 #[derive(Debug, Clone)]
@@ -44,6 +46,7 @@ struct Shared {
     /// What is counted under the lock. It is among `stats`.
     counted: Arc<WorkerStats>,
     started: Instant,
+    clock: Clock,
 }
 
 /// What the engine's own threads are made with, once a plan needs them.
@@ -59,10 +62,10 @@ impl std::fmt::Debug for ForThreads {
 }
 
 /// What plans change, and what follows namespaces. No session ever takes the lock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) listeners: ListenerRegistry,
-    servers: ServerRegistry,
+    pub(crate) servers: ServerRegistry,
     /// Started by the first plan that has checks.
     pub(crate) checker: Option<Checker>,
     /// Started by the first plan that has namespaces.
@@ -104,19 +107,29 @@ impl Handle {
         gate: Arc<Gate>,
         control: Control,
         for_threads: ForThreads,
+        clock: Clock,
     ) -> Self {
         let counted = Arc::<WorkerStats>::default();
         stats.push(Arc::clone(&counted));
+        let state = Mutex::new(State {
+            listeners: ListenerRegistry::default(),
+            servers: ServerRegistry::new(clock, mailboxes.len()),
+            checker: None,
+            watching: None,
+            current: Current::default(),
+            ending: false,
+        });
         Self {
             shared: Arc::new(Shared {
                 mailboxes,
                 stats,
                 gate,
                 control,
-                state: Mutex::default(),
+                state,
                 for_threads,
                 counted,
                 started: Instant::now(),
+                clock,
             }),
         }
     }
@@ -187,8 +200,10 @@ impl Handle {
         // Once for all relays: there may be as many of them as pools.
         let mut of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
         let pools_count = of_pools.any(count_sessions);
+        let workers = self.shared.mailboxes.len();
         let before = state.current.limits();
-        let limits = |relay: &RelayPlan| Limits::of(relay, pools_count, before.get(&*relay.name).copied());
+        let limits =
+            |relay: &RelayPlan| Limits::of(relay, pools_count, workers, before.get(&*relay.name).copied());
         let mut next = Current::new(plan, pools, limits);
         let statuses = self.publish(&next, &wanted, &opened);
         let keys: HashSet<_> = wanted.iter().filter_map(|wanted| wanted.key.as_ref()).collect();
@@ -324,6 +339,17 @@ impl Handle {
         self.state().servers.status()
     }
 
+    /// How the relays of the current plan stand, in order of their names.
+    pub fn relays(&self) -> Vec<RelayStatus> {
+        let now = self.shared.clock.now();
+        let state = self.state();
+        let limits = state.current.limits();
+        let status = |(relay, limits): (&&str, &&Limits)| RelayStatus::of(relay, &limits.tally, now);
+        let mut relays: Vec<_> = limits.iter().map(status).collect();
+        relays.sort_by(|a, b| a.relay.cmp(&b.relay));
+        relays
+    }
+
     /// How the pools of the current plan stand.
     pub fn pools(&self) -> Vec<PoolStatus> {
         self.state().servers.pool_status()
@@ -332,6 +358,21 @@ impl Handle {
     /// Sessions now, those included that a worker is about to take over.
     pub fn sessions(&self) -> usize {
         self.shared.gate.inside()
+    }
+
+    /// The most sessions that there may be.
+    pub fn max_sessions(&self) -> usize {
+        self.shared.gate.limit()
+    }
+
+    /// Listeners now.
+    pub fn listeners(&self) -> usize {
+        self.state().listeners.count()
+    }
+
+    /// Whether it was told to drain or to stop.
+    pub fn is_ending(&self) -> bool {
+        self.state().ending
     }
 
     /// Sessions of each worker now, those included that it is about to take over. A worker that has ended has none.
@@ -409,6 +450,10 @@ impl Handle {
     pub(crate) fn close(&self, listener: &Listener) {
         listener.shut();
         self.tell(|| Command::Unlisten(listener.id));
+    }
+
+    pub(crate) fn mailboxes(&self) -> &Arc<[Mailbox]> {
+        &self.shared.mailboxes
     }
 
     pub(crate) fn tell(&self, command: impl Fn() -> Command) {

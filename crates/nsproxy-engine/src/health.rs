@@ -1,7 +1,7 @@
 //! The health of a server as it is shared: written by the checker's thread, read by workers and by whoever asks. What a
 //! result means is decided in `core::health`.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::checker::Reporter;
@@ -14,6 +14,8 @@ pub(crate) struct Health {
     is_down: AtomicBool,
     /// Connections of sessions that have failed, one after the other.
     errors: AtomicU32,
+    /// Checks that have brought it further down.
+    failed_checks: AtomicU64,
     /// How far it is on its side, and what was found last.
     last: Mutex<((u32, u32), Option<CheckReport>)>,
 }
@@ -32,6 +34,11 @@ impl Health {
         if let Some(report) = report {
             last.1 = Some(report.clone());
         }
+    }
+
+    /// A check has brought it further down. Only the checker's thread may call this.
+    pub(crate) fn count_failure(&self) {
+        self.failed_checks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Nothing speaks against the server any more.
@@ -88,6 +95,8 @@ pub struct HealthStatus {
     pub progress: (u32, u32),
     /// The last result; none before the first one.
     pub last: Option<CheckReport>,
+    /// Checks that have brought it further down.
+    pub failed_checks: u64,
 }
 
 impl HealthStatus {
@@ -97,6 +106,7 @@ impl HealthStatus {
             is_up: health.is_up(),
             progress: last.0,
             last: last.1.clone(),
+            failed_checks: health.failed_checks.load(Ordering::Relaxed),
         }
     }
 }

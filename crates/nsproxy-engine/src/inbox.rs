@@ -14,6 +14,7 @@ use crate::accepted::Accepted;
 use crate::core::balance;
 use crate::core::close::CloseReason;
 use crate::listeners::{Listener, ListenerId};
+use crate::listing::{Question, SessionId};
 use crate::live::{Census, LeftNetns};
 use crate::pool::Waiter;
 use crate::route::Route;
@@ -37,6 +38,10 @@ pub(crate) enum Command {
     EnterNetns(NetnsId),
     /// Say who is in which namespace.
     TakeCensus(Sender<Census>),
+    /// This session ends, if there is one; whether there was is the answer.
+    EndSession(SessionId, Sender<bool>),
+    /// Tells of its sessions.
+    List(Question),
     /// A place is free again.
     ResumeAccepting,
     /// Accept nothing until told to; sessions go on.

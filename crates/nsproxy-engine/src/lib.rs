@@ -39,8 +39,10 @@
 //! that: `splice` into a reset connection raises it. A panic in an [`Observer`] or [`SocketOpener`] on a worker ends the engine.
 
 mod accepted;
+mod administration;
 mod admission;
 mod checker;
+mod clock;
 mod control;
 pub mod core;
 mod engine;
@@ -51,6 +53,7 @@ mod health;
 mod inbox;
 mod judge;
 mod listeners;
+mod listing;
 mod live;
 mod observer;
 mod opener;
@@ -61,14 +64,18 @@ mod pool;
 mod reconcile;
 mod room;
 mod route;
+mod server;
 mod servers;
+
 mod stats;
+mod status;
 mod sys;
+mod tally;
 mod unix_listener;
 mod whereabouts;
 mod worker;
 
-pub use self::core::balance::{Algorithm, Down, HashType, Share};
+pub use self::core::balance::{Admin, Algorithm, Down, HashType, Share};
 pub use self::core::close::{CloseReason, Errno, RuleStage};
 pub use self::core::health::{
     Action, CheckReport, CheckResult, Connect, Destination, Expect, OnError, Pattern, Rules, Script, Spread,
@@ -76,12 +83,14 @@ pub use self::core::health::{
 };
 pub use self::core::moment::Span;
 pub use self::core::rules;
+pub use self::core::session::Stage;
 pub use self::core::side::{Direction, Side};
 pub use engine::{Engine, Settings, WaitError};
 pub use error::{ApplyError, StartError};
 pub use handed_over::HandedOver;
 pub use handle::{Handle, ListenerStatus};
 pub use health::HealthStatus;
+pub use listing::{SessionId, SessionList, SessionStatus};
 pub use live::{NetnsState, NetnsStatus};
 pub use observer::{Cause, Notice, Observer, SessionSummary, Silent};
 pub use opener::{
@@ -95,6 +104,8 @@ pub use plan::{
     Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourceAddress, SourcePlan, Target, TlvPlan,
     UNIQUE_ID_LEN, UpstreamNetns,
 };
-pub use servers::{PoolStatus, ServerStatus};
 pub use stats::Stats;
+pub use status::{PoolStatus, RelayStatus, ServerStatus};
+pub use tally::{Counts, Timing};
+pub use unix_listener::{SocketFile, bind_path};
 pub use worker::SessionFacts;

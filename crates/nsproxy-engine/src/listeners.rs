@@ -206,6 +206,10 @@ pub(crate) struct ListenerRegistry {
 }
 
 impl ListenerRegistry {
+    pub(crate) fn count(&self) -> usize {
+        self.listeners.len()
+    }
+
     pub(crate) fn get(&self, key: &ListenerKey) -> Option<&Arc<Listener>> {
         self.listeners.get(key)
     }

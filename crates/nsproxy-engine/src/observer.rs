@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use netns_core::{NetnsId, NetnsSpec};
 
+use crate::core::balance::Admin;
 use crate::core::close::CloseReason;
 use crate::core::health::CheckReport;
 use crate::opener::OpenError;
@@ -130,6 +131,33 @@ pub enum Notice<'a> {
         /// Servers of the pool that are up, without backups.
         active: usize,
         /// Its backups that are up.
+        backups: usize,
+        /// Sessions that it has.
+        sessions: usize,
+        /// Sessions that waited for it and for no other, and now wait for any.
+        requeued: usize,
+        /// Sessions that wait in the pool.
+        waiting: usize,
+    },
+    /// An administrator has taken a server out, has it give up its sessions one after the other, or has put it back.
+    ServerSet {
+        /// The pool's name.
+        pool: &'a str,
+        /// The server's name.
+        server: &'a str,
+        /// Whether it is a backup.
+        backup: bool,
+        /// What applied before.
+        before: Admin,
+        /// What applies now.
+        now: Admin,
+        /// The pool and the name of the server that it tracks, where the change was of that one.
+        via: Option<(&'a str, &'a str)>,
+        /// Whether it can be reached, as far as is known.
+        is_up: bool,
+        /// Servers of the pool that get sessions, without backups.
+        active: usize,
+        /// Its backups that do.
         backups: usize,
         /// Sessions that it has.
         sessions: usize,

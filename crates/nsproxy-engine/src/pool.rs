@@ -7,12 +7,17 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::core::balance::{Algorithm, Ask, Dispatcher, Down, Load, Placed, Setup, Share, Ticket, Waited};
+use crate::clock::Clock;
+use crate::core::balance::{
+    Admin, Algorithm, Ask, Dispatcher, Down, Load, Placed, Setup, Share, Standing, Ticket, Waited,
+};
+use crate::core::history::History;
 use crate::core::moment::Span;
 use crate::core::rules::{Expression, Fetch, PoolLoad, Rules, ServerLoad};
 use crate::core::session::{Retries, Timeouts};
 use crate::plan::{HeaderPlan, KeepAlive, PoolPlan};
-use crate::servers::Server;
+use crate::server::Server;
+use crate::tally::PoolTally;
 
 /// Where a session is to be told that it has a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +57,10 @@ pub(crate) struct Places {
     dispatcher: Mutex<Dispatcher<Arc<Server>, Waiter>>,
     /// How many wait, to be seen without the lock.
     waiting: AtomicUsize,
+    pub(crate) tally: PoolTally,
+    /// Whether any server can be used.
+    history: Mutex<History>,
+    clock: Clock,
 }
 
 impl Pool {
@@ -61,6 +70,7 @@ impl Pool {
         plan: &PoolPlan,
         servers: Vec<Arc<Server>>,
         before: Option<Arc<Places>>,
+        (clock, workers): (Clock, usize),
         called: &mut Vec<Waiter>,
     ) -> Self {
         let balance = &plan.balance;
@@ -70,7 +80,13 @@ impl Pool {
             full_at: balance.full_at,
             servers: servers
                 .iter()
-                .map(|server| (Arc::clone(server), server.share, Arc::clone(&server.load)))
+                .map(|server| {
+                    (
+                        Arc::clone(server),
+                        server.effective_share(),
+                        Arc::clone(&server.load),
+                    )
+                })
                 .collect(),
         };
         let places = match before {
@@ -81,19 +97,20 @@ impl Pool {
             None => Arc::new(Places {
                 dispatcher: Mutex::new(Dispatcher::new(setup, RandomState::new().hash_one(0))),
                 waiting: AtomicUsize::new(0),
+                tally: PoolTally::new(workers),
+                history: Mutex::new(History::new(clock.now())),
+                clock,
             }),
         };
         let only = match &servers[..] {
-            [server] if server.share.is_usable() && takes_everybody(&server.share) => {
-                Some(Arc::clone(server))
-            }
+            [server] if takes_everybody(&server.share) => Some(Arc::clone(server)),
             _ => None,
         };
         let others = servers
             .iter()
             .filter(|server| server.share.is_usable() && !server.share.backup)
             .count();
-        Self {
+        let pool = Self {
             name: plan.name.clone(),
             keep_alive: plan.keep_alive,
             timeouts: Timeouts {
@@ -117,7 +134,15 @@ impl Pool {
             only,
             servers,
             places,
-        }
+        };
+        pool.note_history();
+        pool
+    }
+
+    /// What is counted of it.
+    #[inline]
+    pub(crate) fn tally(&self) -> &PoolTally {
+        &self.places.tally
     }
 
     /// What it shares with the pool that takes its place.
@@ -134,7 +159,7 @@ impl Pool {
         waiter: Waiter,
         called: &mut Vec<Waiter>,
     ) -> Placed<Arc<Server>> {
-        if let Some(server) = self.only.as_ref().filter(|server| server.is_up()) {
+        if let Some(server) = self.only.as_ref().filter(|server| server.takes_sessions()) {
             server.load.acquire();
             return Placed::At(Arc::clone(server));
         }
@@ -163,8 +188,38 @@ impl Pool {
 
     /// Adds a reason why a server can get no sessions, or takes it away. Those who have a place now are added to `called`.
     pub(crate) fn set_down(&self, server: &Server, reason: Down, holds: bool, called: &mut Vec<Waiter>) {
+        let before = server.load.down();
         self.places
             .with(|dispatcher| dispatcher.set_down(&server.load, reason, holds, called));
+        // Who says what is known already pays for none of this, however many servers there are.
+        if server.load.down() != before {
+            server.note_history(self.places.clock.now());
+            self.note_history();
+        }
+    }
+
+    /// A server stands otherwise from now on, by what an administrator has said. Those who have a place now are added to
+    /// `called`.
+    pub(crate) fn set_standing(&self, server: &Server, standing: &Standing, called: &mut Vec<Waiter>) {
+        let was_drained = server.load.down().contains(Down::DRAINED);
+        self.places.with(|dispatcher| {
+            dispatcher.set_weight(&server.load, standing.effective_weight(), called);
+            for (reason, holds) in reasons(standing) {
+                dispatcher.set_down(&server.load, reason, holds, called);
+            }
+        });
+        let now = self.places.clock.now();
+        server.note_history(now);
+        if was_drained != server.load.down().contains(Down::DRAINED) {
+            server.tally.history().touch(now);
+        }
+        self.note_history();
+    }
+
+    /// Sees whether any server can be used now.
+    fn note_history(&self) {
+        let is_up = self.servers.is_empty() || self.available() != (0, 0);
+        self.places.history().set_up(is_up, self.places.clock.now());
     }
 
     /// How many wait for this server and no other.
@@ -175,7 +230,7 @@ impl Pool {
     /// How many servers can be used: those that are no backups, and the backups.
     pub(crate) fn available(&self) -> (usize, usize) {
         let servers = self.servers.iter();
-        let available = servers.filter(|server| server.share.is_usable() && server.is_up());
+        let available = servers.filter(|server| server.takes_sessions());
         available.fold((0, 0), |(active, backups), server| {
             if server.share.backup {
                 (active, backups + 1)
@@ -242,10 +297,7 @@ impl Pool {
             let waiting = self.waiting_for(server);
             Some(most.saturating_sub(taken) + queue.saturating_sub(waiting))
         };
-        let used = self
-            .servers
-            .iter()
-            .filter(|server| server.is_up() && server.share.is_usable());
+        let used = self.servers.iter().filter(|server| server.takes_sessions());
         used.map(free).sum()
     }
 
@@ -255,7 +307,7 @@ impl Pool {
             return ServerLoad::default();
         };
         ServerLoad {
-            is_up: server.is_up() && server.share.is_usable(),
+            is_up: server.is_up(),
             sessions: server.load.sessions() as usize,
             waiting: self.waiting_for(server),
         }
@@ -278,6 +330,22 @@ impl Places {
         self.lock().waiting_for(load)
     }
 
+    /// How many wait for any server, and the most that ever did.
+    pub(crate) fn line(&self) -> (usize, usize) {
+        let dispatcher = self.lock();
+        (dispatcher.waiting_for_any(), dispatcher.most_waited_for_any())
+    }
+
+    /// The most that ever waited for a server with this load and no other.
+    pub(crate) fn most_waited_for(&self, load: &Arc<Load>) -> usize {
+        self.lock().most_waited_for(load)
+    }
+
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        // A few numbers that fit together whoever panics beside them.
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut Dispatcher<Arc<Server>, Waiter>) -> T) -> T {
         let mut dispatcher = self.lock();
         let result = change(&mut dispatcher);
@@ -289,6 +357,15 @@ impl Places {
         // A panic in there would be a bug of pure code; the others go on with what there is.
         self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why a server that stands so gets no sessions.
+pub(crate) fn reasons(standing: &Standing) -> [(Down, bool); 2] {
+    let is_out = standing.effective() == Admin::Maintenance;
+    [
+        (Down::MAINTENANCE, is_out),
+        (Down::DRAINED, standing.effective_weight() == 0),
+    ]
 }
 
 const fn takes_everybody(share: &Share) -> bool {

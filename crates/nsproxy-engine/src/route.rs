@@ -15,6 +15,7 @@ use crate::judge::{Judge, count_sessions};
 use crate::listeners::{Listener, ListenerId};
 use crate::plan::{Compose, Endpoint, ListenerPlan, NetnsRef, NetnsSet, NetnsTlv, RelayPlan};
 use crate::pool::Pool;
+use crate::tally::RelayTally;
 
 /// Namespaces that a received header may select.
 #[derive(Debug, Default)]
@@ -84,6 +85,8 @@ pub(crate) struct Route {
     pub(crate) judge: Option<Arc<Judge>>,
     pub(crate) unique_id: Option<Arc<dyn Compose>>,
     pub(crate) attachment: Option<Arc<dyn Any + Send + Sync>>,
+    /// What is counted of the relay.
+    pub(crate) tally: Arc<RelayTally>,
 }
 
 /// What all routes of a relay have, from one plan to the next: sessions of the plan before count, too.
@@ -91,12 +94,14 @@ pub(crate) struct Route {
 pub(crate) struct Limits {
     gate: Option<Arc<Gate>>,
     rate: Option<(NonZeroU32, Arc<RateGate>)>,
+    /// What is counted of the relay.
+    pub(crate) tally: Arc<RelayTally>,
 }
 
 impl Limits {
     /// `pools_count`: a rule of some pool asks for the sessions of the relay that it is reached by. `before`: what the relay of
     /// this name had in the plan before.
-    pub(crate) fn of(relay: &RelayPlan, pools_count: bool, before: Option<&Self>) -> Self {
+    pub(crate) fn of(relay: &RelayPlan, pools_count: bool, workers: usize, before: Option<&Self>) -> Self {
         let limit = relay.max_sessions.map(|limit| limit as usize);
         // One that never closes, for its count, where somebody wants to know it.
         let counted = relay.followed
@@ -118,6 +123,10 @@ impl Limits {
                     .filter(|(same, _)| *same == rate)
                     .unwrap_or_else(|| (rate, RateGate::new(rate)))
             }),
+            tally: before.map_or_else(
+                || Arc::new(RelayTally::new(workers)),
+                |before| Arc::clone(&before.tally),
+            ),
         }
     }
 }
@@ -159,6 +168,7 @@ impl Route {
             unique_id: relay.unique_id.clone(),
             attachment: relay.attachment.clone(),
             judge: None,
+            tally: limits.tally,
         }
     }
 

@@ -2,65 +2,48 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::checker::{Member, Reporter, Watched};
-use crate::core::balance::{Down, Load, Share};
-use crate::health::{Health, HealthStatus, Witness};
-use crate::plan::{
-    HeaderPlan, HealthSource, NetnsRef, PoolPlan, ServerPlan, SourcePlan, Target, UpstreamNetns,
-};
+use crate::clock::Clock;
+use crate::core::balance::{Admin, Down, Standing};
+use crate::health::Health;
+use crate::plan::{HealthSource, PoolPlan, ServerPlan};
 use crate::pool::{Pool, Waiter};
-use crate::whereabouts::Whereabouts;
-
-/// How one server stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerStatus {
-    /// Name of its pool.
-    pub pool: String,
-    /// Its name.
-    pub server: String,
-    /// Sessions that have a place on it now, connected or about to be.
-    pub sessions: usize,
-    /// Sessions that ever had.
-    pub total: u64,
-    /// Sessions that wait for it and for no other.
-    pub waiting: usize,
-    /// Its weight.
-    pub weight: u16,
-    /// Whether it is a backup.
-    pub backup: bool,
-    /// Whether it is disabled.
-    pub disabled: bool,
-    /// Why it gets no sessions now, although it is configured to.
-    pub down: Down,
-    /// The address of its host, for a server that is known by name.
-    pub address: Option<IpAddr>,
-    /// The most sessions that it may have.
-    pub max_sessions: Option<NonZeroU32>,
-    /// What is known of it; `None` where it is not checked.
-    pub health: Option<HealthStatus>,
-}
-
-/// How one pool stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PoolStatus {
-    /// Its name.
-    pub pool: String,
-    /// Sessions that wait for one of its servers.
-    pub waiting: usize,
-}
+use crate::server::{Server, witness};
+use crate::status::{PoolStatus, ServerStatus};
 
 /// Every server of the current plan.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ServerRegistry {
+    clock: Clock,
+    workers: usize,
     pools: HashMap<String, Arc<Pool>>,
     /// Of the servers that are checked, by pool and name.
-    healths: HashMap<(String, String), Arc<Health>>,
+    healths: HashMap<Name, Arc<Health>>,
+    /// Of every server.
+    standings: HashMap<Name, Standing>,
+}
+
+/// Of a server: its pool's, and its own.
+type Name = (String, String);
+
+fn name(pool: &PoolPlan, server: &ServerPlan) -> Name {
+    (pool.name.clone(), server.name.clone())
 }
 
 impl ServerRegistry {
+    /// None yet, for an engine with so many workers.
+    pub(crate) fn new(clock: Clock, workers: usize) -> Self {
+        Self {
+            clock,
+            workers,
+            pools: HashMap::new(),
+            healths: HashMap::new(),
+            standings: HashMap::new(),
+        }
+    }
+
     /// Takes over the servers of a plan: known ones keep their load, others start afresh, the rest is forgotten (sessions
     /// that still use one hold it until they end). Sessions that wait go on waiting, for the pool as it is now; those that
     /// have a place for it are added to `called`. Whoever makes checks is reached by `reporter`.
@@ -71,6 +54,8 @@ impl ServerRegistry {
         called: &mut Vec<Waiter>,
     ) -> Vec<Arc<Pool>> {
         self.adopt_healths(plans);
+        self.adopt_standings(plans);
+        let context = (self.clock, self.workers);
         let healths = &self.healths;
         let known = std::mem::take(&mut self.pools);
         let pools = plans.iter().map(|plan| {
@@ -83,10 +68,11 @@ impl ServerRegistry {
             let servers = plan.servers.iter().map(|server| {
                 let before = servers_before.get(server.name.as_str());
                 let witness = witness(&plan.name, server, healths, reporter);
-                Arc::new(Server::new(server, before.copied(), witness))
+                let standing = &self.standings[&name(plan, server)];
+                Arc::new(Server::new(server, standing, before.copied(), witness, context))
             });
             let places = before.map(|pool| Arc::clone(pool.places()));
-            Arc::new(Pool::new(plan, servers.collect(), places, called))
+            Arc::new(Pool::new(plan, servers.collect(), places, context, called))
         });
         let pools: Vec<_> = pools.collect();
         self.pools = pools
@@ -103,14 +89,10 @@ impl ServerRegistry {
         address: Option<IpAddr>,
         called: &mut Vec<Waiter>,
     ) -> bool {
-        let Some(pool) = self.pools.get(pool) else {
+        let Some((pool, server)) = self.find(pool, server) else {
             return false;
         };
-        let servers = pool.servers().iter();
-        let Some((server, place)) = servers
-            .filter(|known| known.name == server)
-            .find_map(|server| Some((server, server.whereabouts.as_ref()?)))
-        else {
+        let Some(place) = &server.whereabouts else {
             return false;
         };
         // First the address, then the sessions that want it.
@@ -145,6 +127,7 @@ impl ServerRegistry {
                             health: Arc::clone(&witness.health),
                             netns: check.netns.clone().map(Arc::new),
                             plan: (**check).clone(),
+                            is_paused: server.load.down().contains(Down::MAINTENANCE),
                             members: vec![member],
                         });
                     }
@@ -166,7 +149,7 @@ impl ServerRegistry {
         for plan in plans {
             for server in &plan.servers {
                 if let HealthSource::Checked(_) = server.health.source {
-                    let key = (plan.name.clone(), server.name.clone());
+                    let key = name(plan, server);
                     let health = known.remove(&key).unwrap_or_default();
                     self.healths.insert(key, health);
                 }
@@ -174,148 +157,130 @@ impl ServerRegistry {
         }
     }
 
+    /// What administrators have set stays where it can. A server stands no better than the one whose health it has.
+    fn adopt_standings(&mut self, plans: &[PoolPlan]) {
+        let mut known = std::mem::take(&mut self.standings);
+        let servers = plans
+            .iter()
+            .flat_map(|plan| plan.servers.iter().map(move |server| (plan, server)));
+        for (plan, server) in servers.clone() {
+            let key = name(plan, server);
+            let mut standing = known.remove(&key).unwrap_or_else(|| Standing::new(&server.share));
+            standing.configure(&server.share);
+            self.standings.insert(key, standing);
+        }
+        for (plan, server) in servers {
+            let inherited = match &server.health.source {
+                HealthSource::Tracked { pool, server } => {
+                    let tracked = self.standings.get(&(pool.clone(), server.clone()));
+                    tracked.map(Standing::own).unwrap_or_default()
+                }
+                HealthSource::Assumed | HealthSource::Checked(_) => Admin::Ready,
+            };
+            if let Some(standing) = self.standings.get_mut(&name(plan, server)) {
+                standing.inherit(inherited);
+            }
+        }
+    }
+
+    /// A server of the current plan.
+    pub(crate) fn find(&self, pool: &str, server: &str) -> Option<(&Arc<Pool>, &Arc<Server>)> {
+        let pool = self.pools.get(pool)?;
+        let server = pool.servers().iter().find(|known| known.name == server)?;
+        Some((pool, server))
+    }
+
+    /// Changes how a server stands, and with it those that have its health. The answer is what has become of each of them;
+    /// `None`: there is no such server.
+    pub(crate) fn change(
+        &mut self,
+        (pool, server): (&str, &str),
+        change: impl FnOnce(&mut Standing),
+        called: &mut Vec<Waiter>,
+    ) -> Option<Vec<Changed>> {
+        let key = (pool.to_owned(), server.to_owned());
+        let standing = self.standings.get_mut(&key)?;
+        let before = *standing;
+        change(standing);
+        let own = standing.own();
+        let mut changed = vec![(key, before)];
+        let trackers = self.pools.values().flat_map(|pool| {
+            let of_pool = pool.servers().iter().filter(|known| {
+                let tracked = known.tracked.as_ref();
+                tracked
+                    .is_some_and(|(its_pool, its_server)| its_pool == &changed[0].0.0 && its_server == server)
+            });
+            of_pool.map(|known| (pool.name.clone(), known.name.clone()))
+        });
+        for key in trackers.collect::<Vec<_>>() {
+            if let Some(standing) = self.standings.get_mut(&key) {
+                changed.push((key, *standing));
+                standing.inherit(own);
+            }
+        }
+        let changed = changed.into_iter().filter_map(|(key, before)| {
+            let standing = *self.standings.get(&key)?;
+            let (pool, server) = self.find(&key.0, &key.1)?;
+            let requeued = pool.waiting_for(server);
+            pool.set_standing(server, &standing, called);
+            Some(Changed {
+                pool: Arc::clone(pool),
+                server: Arc::clone(server),
+                before,
+                now: standing,
+                requeued,
+            })
+        });
+        Some(changed.collect())
+    }
+
     pub(crate) fn status(&self) -> Vec<ServerStatus> {
-        let status = |pool: &Pool, server: &Server| ServerStatus {
-            pool: pool.name.clone(),
-            server: server.name.clone(),
-            sessions: server.load.sessions() as usize,
-            total: server.load.total(),
-            waiting: pool.places().waiting_for(&server.load),
-            weight: server.share.weight,
-            backup: server.share.backup,
-            disabled: server.share.disabled,
-            down: server.load.down(),
-            address: server.whereabouts.as_ref().and_then(|place| place.get()),
-            max_sessions: server.share.max_sessions,
-            health: server
-                .witness
-                .as_ref()
-                .map(|witness| HealthStatus::of(&witness.health)),
-        };
-        let mut status: Vec<_> = self
-            .pools
-            .values()
-            .flat_map(|pool| pool.servers().iter().map(|server| status(pool, server)))
-            .collect();
+        let now = self.clock.now();
+        let servers = self.pools.values().flat_map(|pool| {
+            let status = |server: &Arc<Server>| {
+                let standing = self.standings.get(&(pool.name.clone(), server.name.clone()))?;
+                Some(ServerStatus::of(pool, server, standing, now))
+            };
+            pool.servers().iter().filter_map(status)
+        });
+        let mut status: Vec<_> = servers.collect();
         status.sort_by(|a, b| (&a.pool, &a.server).cmp(&(&b.pool, &b.server)));
         status
     }
 
     pub(crate) fn pool_status(&self) -> Vec<PoolStatus> {
-        let pools = self.pools.values().map(|pool| PoolStatus {
-            pool: pool.name.clone(),
-            waiting: pool.places().waiting(),
-        });
+        let now = self.clock.now();
+        let pools = self.pools.values().map(|pool| PoolStatus::of(pool, now));
         let mut status: Vec<_> = pools.collect();
         status.sort_by(|a, b| a.pool.cmp(&b.pool));
         status
     }
 }
 
-/// A server of one plan, with the load that it shares with those of other plans.
+/// A server that stands otherwise than it did.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) name: String,
-    pub(crate) target: Target,
-    pub(crate) netns: ServerNetns,
-    pub(crate) source: Option<SourcePlan>,
-    pub(crate) send_header: Option<HeaderPlan>,
-    pub(crate) share: Share,
-    pub(crate) load: Arc<Load>,
-    /// Where the host is that [`Target::Host`] names.
-    pub(crate) whereabouts: Option<Arc<Whereabouts>>,
-    /// `None`: it counts as up.
-    pub(crate) witness: Option<Witness>,
-    /// Whether its sessions end when it goes down.
-    pub(crate) ends_sessions: bool,
-    /// Whether those of the backups end when it comes up.
-    pub(crate) ends_backup_sessions: bool,
-}
-
-/// [`UpstreamNetns`], ready to be shared with each request.
-#[derive(Debug, PartialEq)]
-pub(crate) enum ServerNetns {
-    /// This one; `None` is the default one.
-    Fixed(NetnsRef),
-    /// The client connection's.
-    Client,
-}
-
-impl Server {
-    /// Whether it can be used now, as far as is known.
-    pub(crate) fn is_up(&self) -> bool {
-        self.load.down().is_empty()
-    }
-
-    /// The server of a plan, with what it shares with the one of that name `before`.
-    fn new(plan: &ServerPlan, before: Option<&Self>, witness: Option<Witness>) -> Self {
-        let netns = match &plan.netns {
-            UpstreamNetns::Default => ServerNetns::Fixed(None),
-            UpstreamNetns::Named(spec) => ServerNetns::Fixed(Some(Arc::new(spec.clone()))),
-            UpstreamNetns::Client => ServerNetns::Client,
-        };
-        let load = before.map(|before| Arc::clone(&before.load)).unwrap_or_default();
-        let whereabouts = match &plan.target {
-            Target::Host { name, address, .. } => {
-                let same = before.filter(|before| before.host() == Some(name) && before.netns == netns);
-                let known = same.and_then(|before| before.whereabouts.clone());
-                Some(known.unwrap_or_else(|| Arc::new(Whereabouts::new(*address))))
-            }
-            _ => None,
-        };
-        let is_lost = whereabouts.as_ref().is_some_and(|place| place.get().is_none());
-        load.set_down(Down::UNRESOLVED, is_lost);
-        let is_unhealthy = witness.as_ref().is_some_and(|witness| !witness.health.is_up());
-        load.set_down(Down::UNHEALTHY, is_unhealthy);
-        Self {
-            name: plan.name.clone(),
-            target: plan.target.clone(),
-            netns,
-            source: plan.source.clone(),
-            send_header: plan.send_header.clone(),
-            share: plan.share,
-            load,
-            whereabouts,
-            witness,
-            ends_sessions: plan.health.ends_sessions,
-            ends_backup_sessions: plan.health.ends_backup_sessions,
-        }
-    }
-
-    /// The name of its host.
-    fn host(&self) -> Option<&String> {
-        match &self.target {
-            Target::Host { name, .. } => Some(name),
-            _ => None,
-        }
-    }
-}
-
-/// Who knows of a server's health.
-fn witness(
-    pool: &str,
-    server: &ServerPlan,
-    healths: &HashMap<(String, String), Arc<Health>>,
-    reporter: Option<&Reporter>,
-) -> Option<Witness> {
-    let (key, observe) = match &server.health.source {
-        HealthSource::Assumed => return None,
-        HealthSource::Checked(check) => (
-            (pool.to_owned(), server.name.clone()),
-            check.observe.zip(reporter.cloned()),
-        ),
-        HealthSource::Tracked { pool, server } => ((pool.clone(), server.clone()), None),
-    };
-    let health = Arc::clone(healths.get(&key)?);
-    Some(Witness::new(health, observe))
+pub(crate) struct Changed {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) server: Arc<Server>,
+    pub(crate) before: Standing,
+    pub(crate) now: Standing,
+    /// Sessions that waited for it and for no other, and may have any now if it gets none.
+    pub(crate) requeued: usize,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::core::balance::Placed;
+    use crate::core::balance::Share;
     use crate::plan::{Balancing, HealthPlan};
+    use crate::plan::{Target, UpstreamNetns};
+    use std::num::NonZeroU32;
     use std::time::Duration;
+
+    fn registry() -> ServerRegistry {
+        ServerRegistry::new(Clock::start(), 1)
+    }
 
     const WAITER: Waiter = Waiter {
         worker: 0,
@@ -362,8 +327,7 @@ mod tests {
 
     #[test]
     fn servers_take_turns() {
-        let pools =
-            ServerRegistry::default().adopt(&[pool(&[("a", 0), ("b", 0), ("c", 0)])], None, &mut Vec::new());
+        let pools = registry().adopt(&[pool(&[("a", 0), ("b", 0), ("c", 0)])], None, &mut Vec::new());
         for name in ["a", "b", "c", "a", "b", "c"] {
             assert_eq!(place(&pools[0]), Placed::At(name.to_owned()));
         }
@@ -371,13 +335,13 @@ mod tests {
 
     #[test]
     fn a_pool_without_servers_has_no_place() {
-        let pools = ServerRegistry::default().adopt(&[pool(&[])], None, &mut Vec::new());
+        let pools = registry().adopt(&[pool(&[])], None, &mut Vec::new());
         assert_eq!(place(&pools[0]), Placed::NoServer);
     }
 
     #[test]
     fn a_server_that_stays_keeps_its_load_and_one_that_goes_is_forgotten() {
-        let mut registry = ServerRegistry::default();
+        let mut registry = registry();
         let first = registry.adopt(&[pool(&[("a", 0), ("b", 0)])], None, &mut Vec::new());
         place(&first[0]);
         registry.adopt(&[pool(&[("a", 0)])], None, &mut Vec::new());
@@ -391,7 +355,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_called_when_the_next_plan_has_room() {
-        let mut registry = ServerRegistry::default();
+        let mut registry = registry();
         let first = registry.adopt(&[pool(&[("a", 1)])], None, &mut Vec::new());
         assert_eq!(place(&first[0]), Placed::At("a".to_owned()));
         let Placed::Waits(ticket) = place(&first[0]) else {
@@ -413,7 +377,7 @@ mod tests {
         plan.servers[3].share.backup = true;
         for (all_backups, expected) in [(false, [2, 1, 1, 1, 0]), (true, [2, 1, 2, 1, 0])] {
             plan.balance.all_backups = all_backups;
-            let pools = ServerRegistry::default().adopt(&[plan.clone()], None, &mut Vec::new());
+            let pools = registry().adopt(&[plan.clone()], None, &mut Vec::new());
             let usable = || pools[0].standing().usable;
             assert_eq!(usable(), expected[0]);
             for (server, expected) in pools[0].servers().iter().zip(&expected[1..]) {
@@ -426,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_place_without_a_lock_counts_under_the_plan_that_limits_it() {
-        let mut registry = ServerRegistry::default();
+        let mut registry = registry();
         let first = registry.adopt(&[pool(&[("a", 0)])], None, &mut Vec::new());
         assert_eq!(place(&first[0]), Placed::At("a".to_owned()));
         let second = registry.adopt(&[pool(&[("a", 1)])], None, &mut Vec::new());

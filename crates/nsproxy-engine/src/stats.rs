@@ -12,14 +12,19 @@ impl Counter {
     /// Only the owning worker may call this.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        self.0
-            .store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+        self.put(self.get().wrapping_add(n));
     }
 
     /// Only the owning worker may call this.
     #[inline]
     pub(crate) fn set(&self, n: usize) {
-        self.0.store(n as u64, Ordering::Relaxed);
+        self.put(n as u64);
+    }
+
+    /// Only the owning worker may call this.
+    #[inline]
+    pub(crate) fn put(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
     }
 
     pub(crate) fn get(&self) -> u64 {
@@ -27,35 +32,42 @@ impl Counter {
     }
 }
 
+/// A struct of counters for each worker, and one of what they come to.
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// The counters of one worker.
+    (
+        $(#[$cell_meta:meta])* $cell:ident,
+        $(#[$sum_meta:meta])* $sum:ident,
+        $($(#[$doc:meta])* $name:ident,)*
+    ) => {
+        $(#[$cell_meta])*
         #[derive(Debug, Default)]
-        pub(crate) struct WorkerStats {
-            $(pub(crate) $name: Counter,)*
+        pub(crate) struct $cell {
+            $(pub(crate) $name: $crate::stats::Counter,)*
         }
 
-        /// The counters of all workers, summed at one moment.
+        $(#[$sum_meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         #[non_exhaustive]
-        pub struct Stats {
+        pub struct $sum {
             $($(#[$doc])* pub $name: u64,)*
         }
 
-        impl Stats {
-            /// Sums what the workers have counted so far.
-            pub(crate) fn sum(workers: &[Arc<WorkerStats>]) -> Self {
-                let mut sum = Self::default();
-                for worker in workers {
-                    $(sum.$name += worker.$name.get();)*
-                }
-                sum
+        impl $sum {
+            /// Adds what a worker has counted so far.
+            pub(crate) fn add(&mut self, cell: &$cell) {
+                $(self.$name = self.$name.wrapping_add(cell.$name.get());)*
             }
         }
     };
 }
 
+pub(crate) use counters;
+
 counters! {
+    /// The counters of one worker.
+    WorkerStats,
+    /// The counters of all workers, summed at one moment.
+    Stats,
     /// Connections accepted.
     accepted,
     /// Sessions that ended with every byte delivered.
@@ -114,4 +126,15 @@ counters! {
     timers_armed,
     /// Sockets made ahead of time, for connections to come.
     sockets_in_stock,
+}
+
+impl Stats {
+    /// Sums what the workers have counted so far.
+    pub(crate) fn sum(workers: &[Arc<WorkerStats>]) -> Self {
+        let mut sum = Self::default();
+        for worker in workers {
+            sum.add(worker);
+        }
+        sum
+    }
 }

@@ -13,17 +13,26 @@ use socket2::{SockAddr, Socket};
 use crate::opener::Operation;
 use crate::plan::Endpoint;
 
-/// Binds `socket` to `path` and listens.
-pub(crate) fn listen(socket: &Socket, path: &Path, backlog: i32) -> Result<(), (Operation, io::Error)> {
-    let place = || Endpoint::Unix(path.to_owned());
-    let address = SockAddr::unix(path).map_err(|error| (Operation::Bind(place()), error))?;
-    let bound = match socket.bind(&address) {
+/// Binds `socket` to `path`, in the place of a file that is left over from a program that has ended. Nobody can connect before
+/// it listens.
+///
+/// # Errors
+///
+/// The kernel refuses; `AddrInUse` is a program that listens there, or a file that is no socket.
+pub fn bind_path(socket: &Socket, path: &Path) -> io::Result<()> {
+    let address = SockAddr::unix(path)?;
+    match socket.bind(&address) {
         Err(error) if error.kind() == ErrorKind::AddrInUse && is_stale(path) => {
             std::fs::remove_file(path).and_then(|()| socket.bind(&address))
         }
         other => other,
-    };
-    bound.map_err(|error| (Operation::Bind(place()), error))?;
+    }
+}
+
+/// Binds `socket` to `path` and listens.
+pub(crate) fn listen(socket: &Socket, path: &Path, backlog: i32) -> Result<(), (Operation, io::Error)> {
+    let place = || Endpoint::Unix(path.to_owned());
+    bind_path(socket, path).map_err(|error| (Operation::Bind(place()), error))?;
     socket
         .listen(backlog)
         .map_err(|error| (Operation::Listen(place()), error))
@@ -38,7 +47,7 @@ fn is_stale(path: &Path) -> bool {
 
 /// The file of a unix listener, removed when the listener is dropped, unless another has taken its place.
 #[derive(Debug)]
-pub(crate) struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
     /// Device and inode: a path that names another file by then is left alone.
     identity: (u64, u64),
@@ -47,9 +56,13 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    /// The file of this socket. It is left where it is while another process is the one that listens there: the one that this
-    /// process has the socket from.
-    pub(crate) fn of(socket: &Socket, path: &Path) -> io::Result<Self> {
+    /// The file of this listening socket. It is left where it is while another process is the one that listens there: the one that
+    /// this process has the socket from.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or the socket does not listen.
+    pub fn of(socket: &Socket, path: &Path) -> io::Result<Self> {
         let identity = identity(path)?;
         // For a listening socket, these are of the process that called `listen` (unix(7)).
         let listening = getsockopt(socket, sockopt::PeerCredentials)?.pid();

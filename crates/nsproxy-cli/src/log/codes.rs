@@ -27,7 +27,7 @@ pub(super) fn termination(reason: CloseReason, asked: bool, connected: bool) -> 
         // By the manual: something that the proxy itself lacks.
         R::SocketFailed(_) => *b"RC",
         // By the manual: killed by whoever operates it. HAProxy ends without a line, and keeps a namespace that was removed.
-        R::Stopped | R::NetnsRemoved(_) => [b'K', state],
+        R::Stopped | R::Killed | R::NetnsRemoved(_) => [b'K', state],
         // By the manual: killed because the server went down, or because one that a backup stands in for came up.
         R::ServerDown => [b'D', state],
         R::ServerUp => [b'U', state],

@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use nsproxy_engine::{
-    CloseReason, ListenerStatus, Notice, Observer, RuleStage, SessionFacts, SessionSummary,
+    Admin, CloseReason, ListenerStatus, Notice, Observer, RuleStage, SessionFacts, SessionSummary,
 };
 use nsproxy_log::Level as Severity;
 
@@ -234,6 +234,14 @@ impl Observer for Log {
             },
             Notice::CheckEnded { pool, .. } => {
                 self.pool_event(pool, Severity::Notice, format_args!("{}", HealthLine(notice)));
+            }
+            Notice::ServerSet { pool, now, .. } => {
+                let severity = if *now == Admin::Maintenance {
+                    Severity::Alert
+                } else {
+                    Severity::Notice
+                };
+                self.pool_event(pool, severity, format_args!("{}", HealthLine(notice)));
             }
             Notice::ServerChanged {
                 pool,

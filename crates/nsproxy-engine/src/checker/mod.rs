@@ -33,7 +33,7 @@ use crate::observer::{Notice, Observer};
 use crate::opener::OpenerFactory;
 use crate::plan::{CheckPlan, NetnsRef};
 use crate::pool::Pool;
-use crate::servers::Server;
+use crate::server::Server;
 
 /// A server to be checked.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Watched {
     pub(crate) plan: CheckPlan,
     /// [`CheckPlan::netns`], to be shared with each request.
     pub(crate) netns: NetnsRef,
+    /// Whether no check is to be made for now: an administrator has taken the server out.
+    pub(crate) is_paused: bool,
     /// The server itself, and those that track it.
     pub(crate) members: Vec<Member>,
 }
@@ -62,6 +64,8 @@ enum Message {
     ErrorLimit(Arc<Health>, u32),
     /// No name leads to this namespace any more.
     LeaveNetns(Arc<LeftNetns>),
+    /// To make no checks of this server for now, or to make them again.
+    Pause(Arc<Health>, bool),
     /// To end.
     End,
 }
@@ -134,6 +138,12 @@ impl Checker {
     /// For those who see what sessions meet.
     pub(crate) fn reporter(&self) -> &Reporter {
         &self.reporter
+    }
+
+    /// Makes no checks of the server with this health for now, or makes them again: it counts as up then, and the first check
+    /// decides.
+    pub(crate) fn pause(&self, health: &Arc<Health>, is_paused: bool) {
+        self.reporter.send(Message::Pause(Arc::clone(health), is_paused));
     }
 
     /// Checks these from now on, and no others. A server that was checked before keeps its state, and a check of it that is

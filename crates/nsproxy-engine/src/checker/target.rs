@@ -42,9 +42,17 @@ impl Target {
         }
     }
 
+    /// Begins again, after a time without checks.
+    pub(super) fn restart(&mut self) {
+        self.monitor.restart();
+        self.watched.health.set(true, self.monitor.progress(), None);
+        self.watched.health.forgive();
+    }
+
     /// Goes on as another plan says. True when a check that is on its way is not what that wants.
     pub(super) fn adopt(&mut self, watched: Watched) -> bool {
-        let changes = self.watched.plan != watched.plan;
+        let resumes = self.watched.is_paused && !watched.is_paused;
+        let changes = resumes || self.watched.plan != watched.plan;
         if self.watched.plan.rules != watched.plan.rules {
             self.monitor.set_rules(watched.plan.rules);
             watched
@@ -52,6 +60,9 @@ impl Target {
                 .set(self.monitor.is_up(), self.monitor.progress(), None);
         }
         self.watched = watched;
+        if resumes {
+            self.restart();
+        }
         changes
     }
 }

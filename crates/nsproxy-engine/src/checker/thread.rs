@@ -6,7 +6,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 use slab::Slab;
@@ -15,6 +15,7 @@ use super::attempt::{Attempt, Progress};
 use super::changes::Announcer;
 use super::target::{State, Target};
 use super::{Message, Watched};
+use crate::clock::Clock;
 use crate::core::health::{Change, CheckReport, CheckResult, Judged, OnError, Spread};
 use crate::core::moment::{Moment, Span};
 use crate::core::random::xorshift;
@@ -45,7 +46,7 @@ pub(super) struct CheckerThread {
     /// Checks on their way.
     checking: usize,
     spread: Spread,
-    started: Instant,
+    clock: Clock,
     now: Moment,
     random: u64,
     answers: Vec<OpenAnswer>,
@@ -71,7 +72,7 @@ impl CheckerThread {
             due: VecDeque::new(),
             checking: 0,
             spread: Spread::default(),
-            started: Instant::now(),
+            clock: Clock::start(),
             now: Moment::default(),
             // An xorshift never leaves zero.
             random: RandomState::new().hash_one(0) | 1,
@@ -109,14 +110,14 @@ impl CheckerThread {
     }
 
     fn tick(&mut self) {
-        let millis = self.started.elapsed().as_millis();
-        self.now = Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        self.now = self.clock.now();
     }
 
     fn read_messages(&mut self) -> ControlFlow<()> {
         loop {
             match self.messages.try_recv() {
                 Ok(Message::Adopt(watched, spread)) => self.adopt(watched, spread),
+                Ok(Message::Pause(health, is_paused)) => self.pause(&health, is_paused),
                 Ok(Message::ErrorLimit(health, errors)) => self.on_errors(&health, errors),
                 Ok(Message::LeaveNetns(left)) => self.on_netns_left(&left),
                 Ok(Message::End) | Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
@@ -140,7 +141,9 @@ impl CheckerThread {
                 Some(slot) => (slot, self.targets[slot].adopt(watched)),
                 None => (self.targets.insert(Target::new(watched)), true),
             };
-            if changes {
+            if self.targets[slot].watched.is_paused {
+                self.rest(slot);
+            } else if changes {
                 self.abandon(slot);
                 let first = first_checks.millis(place, interval);
                 self.arm(slot, self.now.as_millis() + first);
@@ -169,6 +172,36 @@ impl CheckerThread {
                 }
             }
         }
+    }
+
+    /// Makes no checks of a server for now, or begins again.
+    fn pause(&mut self, health: &Arc<Health>, is_paused: bool) {
+        let Some(slot) = self.find(health) else {
+            return;
+        };
+        let target = &mut self.targets[slot];
+        if std::mem::replace(&mut target.watched.is_paused, is_paused) == is_paused {
+            return;
+        }
+        if is_paused {
+            return self.rest(slot);
+        }
+        target.restart();
+        self.announcer.settle(&self.targets[slot]);
+        self.arm(slot, self.now.as_millis());
+    }
+
+    /// A server is not checked until that is asked for.
+    fn rest(&mut self, slot: usize) {
+        self.abandon(slot);
+        self.disarm(slot);
+        self.due.retain(|due| *due != slot);
+    }
+
+    fn find(&self, health: &Arc<Health>) -> Option<usize> {
+        let mut targets = self.targets.iter();
+        let found = targets.find(|(_, target)| Arc::ptr_eq(&target.watched.health, health));
+        found.map(|(slot, _)| slot)
     }
 
     /// A check that is on its way is not wanted any more.
@@ -293,6 +326,8 @@ impl CheckerThread {
             let judged = target.monitor.on_check(report.result.is_passed());
             if report.result.is_passed() {
                 target.watched.health.forgive();
+            } else if judged.moved {
+                target.watched.health.count_failure();
             }
             self.announce(slot, judged, report);
         }
@@ -303,13 +338,13 @@ impl CheckerThread {
 
     /// Sessions have met errors, one after the other.
     fn on_errors(&mut self, health: &Arc<Health>, errors: u32) {
-        let found = self
-            .targets
-            .iter_mut()
-            .find(|(_, target)| Arc::ptr_eq(&target.watched.health, health));
-        let Some((slot, target)) = found else {
+        let Some(slot) = self.find(health) else {
             return;
         };
+        let target = &mut self.targets[slot];
+        if target.watched.is_paused {
+            return;
+        }
         let rules = *target.monitor.rules();
         if rules.on_error != OnError::FastCheck {
             let judged = target.monitor.on_errors();

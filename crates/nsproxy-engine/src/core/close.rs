@@ -60,6 +60,8 @@ pub enum CloseReason {
     ServerUp,
     /// The namespace of that side's connection was removed, and the session has had its time.
     NetnsRemoved(Side),
+    /// An administrator has ended it.
+    Killed,
     /// The engine was stopped, or the drain deadline passed.
     Stopped,
 }
@@ -76,6 +78,7 @@ impl CloseReason {
                 | Self::ServerDown
                 | Self::ServerUp
                 | Self::NetnsRemoved(_)
+                | Self::Killed
                 | Self::Stopped
                 | Self::Rejected(RuleStage::Connection)
         )
@@ -154,6 +157,7 @@ impl std::fmt::Display for CloseReason {
             Self::ServerDown => f.write_str("the server is down"),
             Self::ServerUp => f.write_str("the server that this one stands in for is up again"),
             Self::NetnsRemoved(side) => write!(f, "the namespace of the {side} was removed"),
+            Self::Killed => f.write_str("ended by an administrator"),
             Self::Stopped => f.write_str("stopped"),
         }
     }

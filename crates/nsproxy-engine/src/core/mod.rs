@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `side.rs` | which of the two connections, which of the two directions |
 //! | `readiness.rs` | what is known of a socket: latched edges |
+//! | `meter.rs` | how many events there were in a second |
+//! | `history.rs` | since when something is up or down |
 //! | `moment.rs` | time as a number that is passed in |
 //! | `flow.rs` | one direction: fill, flush, half-close, copy or splice |
 //! | `session.rs` | states from accept to close, deadlines, the next step |
@@ -25,6 +27,8 @@ pub mod balance;
 pub mod close;
 pub mod flow;
 pub mod health;
+pub mod history;
+pub mod meter;
 pub mod moment;
 pub mod namespaces;
 pub mod policy;

@@ -18,7 +18,9 @@
 
 mod inspecting;
 mod opening;
+mod told;
 
+pub use self::told::Stage;
 pub use super::step::{Connect, HeaderRead, Inspected, Retries, Step, Timeouts};
 
 use super::close::{CloseReason, Errno};

@@ -9,6 +9,7 @@ use super::entry::Entry;
 use crate::core::balance::Load;
 use crate::core::close::CloseReason;
 use crate::inbox::Command;
+use crate::listing::SessionId;
 use crate::observer::Notice;
 use crate::pool::Waiter;
 
@@ -42,6 +43,11 @@ impl Worker {
                 Command::Adopt(accepted) => self.begin(*accepted),
                 Command::Called(waiter) => self.on_called(waiter),
                 Command::EndSessions(load, reason) => self.end_sessions_of(&load, reason),
+                Command::EndSession(id, reply) => {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(self.end_session(id));
+                }
+                Command::List(question) => self.answer(question),
                 Command::ResumeAccepting => self.acceptor.resume(&self.poll, self.resources.now()),
                 Command::ComeRound(round) => drop(round),
                 Command::Rest => {
@@ -72,6 +78,12 @@ impl Worker {
             && entry.generation == generation
             && connector::collect(entry, key, &mut self.resources)
         {
+            let counting = self.resources.counting();
+            if let (Some(server), Some(waited)) =
+                (connector::holds_place(entry), entry.core.waits_for(counting.now))
+            {
+                counting.call(&entry.route.pool, server, waited);
+            }
             entry.core.on_called(self.resources.now());
             self.drive(key);
         }
@@ -88,6 +100,17 @@ impl Worker {
         for key in keys {
             self.end(key, reason);
         }
+    }
+
+    fn end_session(&mut self, id: SessionId) -> bool {
+        let is_there = self
+            .sessions
+            .get(id.key)
+            .is_some_and(|entry| entry.generation == id.generation);
+        if is_there {
+            self.end(id.key, CloseReason::Killed);
+        }
+        is_there
     }
 
     pub(super) fn stop_sessions(&mut self) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use socket2::SockAddr;
 
 use super::early;
-use super::entry::{Address, Chosen, Entry, Place};
+use super::entry::{Address, Chosen, Destined, Entry, Place};
 use super::header::{self, Preface};
 use super::loops::{self, Verdict};
 use super::resources::Resources;
@@ -17,7 +17,7 @@ use crate::core::session::Connect;
 use crate::core::side::Side;
 use crate::opener::{self, Family, SocketKind, SocketRequest, SourceBind};
 use crate::plan::{NetnsRef, SourceAddress, Target};
-use crate::servers::{Server, ServerNetns};
+use crate::server::{Server, ServerNetns};
 
 /// Chooses a server and says which socket its connection needs. `None`: no server has room, and the session waits.
 ///
@@ -29,16 +29,26 @@ pub(super) fn choose(
     key: usize,
     resources: &mut Resources,
 ) -> Result<Option<SocketRequest>, CloseReason> {
+    let counting = resources.counting();
+    if !entry.is_in_pool() {
+        entry.destined = Destined::Arrived;
+        counting.enter_pool(&entry.route.pool);
+    }
     if let (Place::Taken, Some(chosen)) = (&entry.place, &entry.server) {
         if chosen.server.is_up() {
+            counting.retry(&entry.route.pool, &chosen.server);
             // Another attempt at the same server.
             return request(entry, chosen).map(Some);
         }
         // It has gone down since.
         leave(entry, resources);
     }
+    let mut called = false;
     let server = match std::mem::replace(&mut entry.place, Place::None) {
-        Place::Granted(server) => server,
+        Place::Granted(server) => {
+            called = true;
+            server
+        }
         _ => match place(entry, key, resources) {
             Placed::At(server) => server,
             Placed::Waits(ticket) => {
@@ -79,6 +89,8 @@ pub(super) fn choose(
         let is_other = before.is_some_and(|before| !Arc::ptr_eq(&before.server, &chosen.server));
         milestones.on_assigned(now, is_other);
     }
+    let before = entry.server.as_ref().map(|before| &*before.server);
+    counting.assign(&entry.route.pool, before, &chosen.server, called);
     entry.server = Some(chosen);
     entry.place = Place::Taken;
     request.map(Some)
@@ -243,6 +255,7 @@ pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) 
         Err(error) => speaks && is_under_way(error) && early::is_established(socket),
     };
     entry.suspect = is_remembered;
+    resources.counting().attempt(&entry.route.pool, &chosen.server);
     match result {
         _ if stands => established(entry, key, resources),
         Err(error) if !is_under_way(&error) => refused(entry, &error),

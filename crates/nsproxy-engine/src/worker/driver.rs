@@ -125,9 +125,14 @@ fn start_watching(entry: &mut Entry, key: usize, connect: Connect, resources: &m
 }
 
 fn note_connection(entry: &Entry, key: usize, connect: Connect, resources: &mut Resources) {
-    if let Connect::Established { .. } = connect
-        && let Some((milestones, now)) = resources.milestones(entry, key)
-    {
+    let Connect::Established { .. } = connect else {
+        return;
+    };
+    let counting = resources.counting();
+    if let Some(took) = entry.core.waits_for(counting.now) {
+        counting.connected(entry, took);
+    }
+    if let Some((milestones, now)) = resources.milestones(entry, key) {
         milestones.on_connected(now);
         resources.observer.session_connected(&resources.facts(entry, key));
     }

@@ -19,14 +19,10 @@ use crate::core::side::{Direction, Side};
 use crate::observer::SessionSummary;
 use crate::plan::NetnsRef;
 use crate::route::Route;
-use crate::servers::Server;
+use crate::server::Server;
 
 /// One session of a worker.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is about another part of a session"
-)]
 pub(super) struct Entry {
     pub(super) core: Session,
     downstream: Socket,
@@ -48,8 +44,18 @@ pub(super) struct Entry {
     pub(super) queued: bool,
     /// While the client's bytes are looked at: there will be no more of them.
     pub(super) has_ended: bool,
-    /// Whether the pool is decided; until then, a rule may choose another.
-    pub(super) has_pool: bool,
+    pub(super) destined: Destined,
+}
+
+/// Which way a session has come to its pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Destined {
+    /// A rule may choose another one.
+    Open,
+    /// It is decided.
+    Decided,
+    /// It has looked for a server there.
+    Arrived,
 }
 
 /// The server of a session, and where its connection goes.
@@ -135,7 +141,11 @@ impl Entry {
     pub(super) fn new(accepted: Accepted, generation: u32, now: Moment) -> Self {
         let Accepted { socket, peer, route } = accepted;
         Self {
-            has_pool: route.judge.is_none(),
+            destined: if route.judge.is_none() {
+                Destined::Decided
+            } else {
+                Destined::Open
+            },
             core: Session::new(route.accept_proxy, now).with_retries(route.pool.retries),
             downstream: socket,
             upstream: None,
@@ -164,6 +174,16 @@ impl Entry {
 
     pub(super) fn set_upstream(&mut self, socket: Socket) {
         self.upstream = Some(socket);
+    }
+
+    /// Whether the pool is decided; until then, a rule may choose another.
+    pub(super) fn has_pool(&self) -> bool {
+        self.destined >= Destined::Decided
+    }
+
+    /// Whether it has looked for a server of its pool.
+    pub(super) fn is_in_pool(&self) -> bool {
+        self.destined == Destined::Arrived
     }
 
     /// Whether it has a place at its server.

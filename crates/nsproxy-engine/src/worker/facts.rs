@@ -13,7 +13,7 @@ use super::milestones::{After, Milestones};
 use crate::admission::Gate;
 use crate::core::moment::Moment;
 use crate::plan::Endpoint;
-use crate::servers::Server;
+use crate::server::Server;
 
 /// What is known of a session at the moment of a call to an [`Observer`](crate::Observer).
 ///
@@ -75,7 +75,7 @@ impl<'a> SessionFacts<'a> {
 
     /// Whether it is decided that the session goes to that pool: not while a rule may still choose another.
     pub fn has_pool(&self) -> bool {
-        self.entry.has_pool
+        self.entry.has_pool()
     }
 
     /// The server's name: of the one that was chosen last, or of the one that it has to wait for.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::core::balance::Waited;
 use crate::core::moment::Moment;
-use crate::servers::Server;
+use crate::server::Server;
 
 /// How far one session has come.
 #[derive(Debug, Default)]

@@ -10,6 +10,8 @@
 //! | `commands.rs` | does what it is told |
 //! | `connector.rs` | chooses a server, makes the upstream connection |
 //! | `early.rs` | sends what the client has said with the first segment of that connection |
+//! | `counting.rs` | what is counted of sessions, and when |
+//! | `listed.rs` | what is answered to who asks for its sessions |
 //! | `entry.rs` | what is kept of one session |
 //! | `facts.rs`, `milestones.rs` | what an observer can ask of a session, and what is remembered for it |
 //! | `buffers.rs`, `pipes.rs` | where bytes wait, pooled and bounded |
@@ -25,11 +27,13 @@ mod buffers;
 mod commands;
 mod composed;
 mod connector;
+mod counting;
 mod driver;
 mod early;
 mod entry;
 mod facts;
 mod header;
+mod listed;
 mod loops;
 mod milestones;
 mod occupancy;
@@ -62,6 +66,7 @@ use self::timers::Timers;
 use self::token::{About, edge};
 use crate::accepted::Accepted;
 use crate::admission::Gate;
+use crate::clock::Clock;
 use crate::core::close::{CloseReason, Errno, RuleStage};
 use crate::core::moment::Moment;
 use crate::core::side::Side;
@@ -87,6 +92,7 @@ pub(crate) struct Seed {
     pub(crate) own: Arc<OwnConnections>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) clock: Clock,
     pub(crate) pipes: usize,
     /// Sockets that its opener may hold in stock.
     pub(crate) stock: usize,
@@ -134,6 +140,7 @@ impl Worker {
             own,
             stats,
             observer,
+            clock,
             pipes,
             stock,
         } = seed;
@@ -146,7 +153,7 @@ impl Worker {
             stats,
             observer,
             (index, Arc::clone(&mailboxes), Arc::clone(&gate)),
-            pipes,
+            (clock, pipes),
         );
         Ok(Self {
             poll,
@@ -235,7 +242,10 @@ impl Worker {
         let Some(entry) = self.sessions.get_mut(key) else {
             return;
         };
-        match driver::turn(entry, key, &mut self.resources) {
+        let before = entry.core.bytes();
+        let turn = driver::turn(entry, key, &mut self.resources);
+        self.resources.counting().bytes(entry, before);
+        match turn {
             Turn::Ended(reason) => return self.end(key, reason),
             Turn::Waits => {}
             Turn::WaitsForSocket => self.awaiting_sockets += 1,
@@ -327,6 +337,7 @@ impl Worker {
         if entry.route.judge.is_some() {
             rules::on_accepted(entry, self.resources.now());
         }
+        self.resources.counting().begin(entry);
         if let Some(socket) = entry.socket(Side::Downstream)
             && let Err(error) = self.resources.watch(socket, key, Side::Downstream)
         {
@@ -351,6 +362,7 @@ impl Worker {
         }
         let summary = entry.summary(reason, self.resources.facts(&entry, key));
         self.resources.count(&summary);
+        self.resources.counting().end(&entry, reason);
         self.resources.observer.session_ended(&summary);
         for holding in &mut entry.holdings {
             holding.release(false, &mut self.resources.buffers, &mut self.resources.pipes);

@@ -10,12 +10,14 @@ use mio::{Interest, Registry};
 use socket2::Socket;
 
 use super::buffers::{BufferPool, SCRATCH};
+use super::counting::Counting;
 use super::entry::Entry;
 use super::facts::SessionFacts;
 use super::milestones::{After, Followed, Milestones};
 use super::pipes::PipePool;
 use super::token::About;
 use crate::admission::Gate;
+use crate::clock::Clock;
 use crate::core::balance::{Placed, Ticket};
 use crate::core::close::CloseReason;
 use crate::core::moment::Moment;
@@ -26,7 +28,7 @@ use crate::opener::{OpenToken, SocketOpener, SocketRequest};
 use crate::own::OwnConnections;
 use crate::places::OwnPlaces;
 use crate::pool::{Pool, Waiter};
-use crate::servers::Server;
+use crate::server::Server;
 use crate::stats::WorkerStats;
 
 /// What the sessions of a worker share.
@@ -47,7 +49,7 @@ pub(super) struct Resources {
     /// Sessions to be called; empty but within a call.
     called: Vec<Waiter>,
     gate: Arc<Gate>,
-    started: Instant,
+    clock: Clock,
     now: Moment,
 }
 
@@ -59,7 +61,7 @@ impl Resources {
         stats: Arc<WorkerStats>,
         observer: Arc<dyn Observer>,
         (worker, mailboxes, gate): (usize, Arc<[Mailbox]>, Arc<Gate>),
-        pipes: usize,
+        (clock, pipes): (Clock, usize),
     ) -> Self {
         Self {
             registry,
@@ -76,8 +78,8 @@ impl Resources {
             mailboxes,
             called: Vec::new(),
             gate,
-            started: Instant::now(),
-            now: Moment::default(),
+            clock,
+            now: clock.now(),
         }
     }
 
@@ -90,9 +92,17 @@ impl Resources {
     /// Looks at the clock.
     pub(super) fn tick(&mut self) -> Instant {
         let now = Instant::now();
-        let millis = now.saturating_duration_since(self.started).as_millis();
-        self.now = Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
+        self.now = self.clock.at(now);
         now
+    }
+
+    /// Counts, for this worker and as of now.
+    #[inline]
+    pub(super) fn counting(&self) -> Counting {
+        Counting {
+            worker: self.worker,
+            now: self.now,
+        }
     }
 
     /// Registers a socket once for its whole life: edge-triggered, both ways, urgent marks included.

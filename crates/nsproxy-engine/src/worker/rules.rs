@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::entry::{Entry, Holding, Received};
+use super::entry::{Destined, Entry, Holding, Received};
 use super::header::reset_or_failed;
 use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno, RuleStage};
@@ -68,7 +68,7 @@ pub(super) fn on_decided(entry: &mut Entry, now: Moment) {
         let known = Known::new(entry, judge.pools.as_deref());
         judge.rules.choose(&View::new(&known, true))
     };
-    entry.has_pool = true;
+    entry.destined = Destined::Decided;
     let Some(route) = judge.target(choice) else {
         return;
     };

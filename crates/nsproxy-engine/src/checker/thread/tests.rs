@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::mpsc::channel;
+use std::time::Instant;
 
 use super::*;
 use crate::core::balance::Down;
@@ -12,7 +13,8 @@ use crate::opener::InProcess;
 use crate::plan::{CheckPlan, Endpoint, HealthPlan, HealthSource, ListenerPlan, Plan, PoolPlan};
 use crate::plan::{ServerPlan, Target as Place, UpstreamNetns};
 use crate::pool::Pool;
-use crate::servers::{Server, ServerRegistry};
+use crate::server::Server;
+use crate::servers::ServerRegistry;
 
 fn address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 1))
@@ -111,7 +113,7 @@ fn down(server: &Server) -> Down {
 
 #[test]
 fn a_server_that_is_not_checked_any_more_is_up_whatever_was_found_in_between() {
-    let (mut thread, mut registry) = (thread(), ServerRegistry::default());
+    let (mut thread, mut registry) = (thread(), ServerRegistry::new(Clock::start(), 1));
     let (_, watched) = apply(
         &mut registry,
         &pools([named("a", checked()), named("b", tracks("a"))]),
@@ -134,7 +136,7 @@ fn a_server_that_is_not_checked_any_more_is_up_whatever_was_found_in_between() {
 
 #[test]
 fn a_server_that_tracks_none_any_more_is_up_and_the_one_that_it_tracked_is_down() {
-    let (mut thread, mut registry) = (thread(), ServerRegistry::default());
+    let (mut thread, mut registry) = (thread(), ServerRegistry::new(Clock::start(), 1));
     let (_, watched) = apply(
         &mut registry,
         &pools([named("a", checked()), named("b", tracks("a"))]),
@@ -152,7 +154,7 @@ fn a_server_that_tracks_none_any_more_is_up_and_the_one_that_it_tracked_is_down(
 
 #[test]
 fn a_server_that_tracks_another_one_goes_by_that() {
-    let (mut thread, mut registry) = (thread(), ServerRegistry::default());
+    let (mut thread, mut registry) = (thread(), ServerRegistry::new(Clock::start(), 1));
     let plan = |tracked| {
         pools([
             named("a", checked()),
@@ -173,7 +175,7 @@ fn a_server_that_tracks_another_one_goes_by_that() {
 #[test]
 fn many_servers_are_adopted_again_in_proportion_to_them() {
     const SERVERS: usize = 20_000;
-    let (mut thread, mut registry) = (thread(), ServerRegistry::default());
+    let (mut thread, mut registry) = (thread(), ServerRegistry::new(Clock::start(), 1));
     let plans = pools((0..SERVERS).map(|number| (number.to_string(), checked())));
     let mut adopt = || {
         let (_, watched) = apply(&mut registry, &plans);

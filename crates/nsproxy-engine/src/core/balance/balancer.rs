@@ -111,6 +111,14 @@ impl Balancer {
         }
     }
 
+    /// A server has this weight from now on.
+    pub(super) fn set_weight(&mut self, server: usize, weight: u16) {
+        if self.seats[server].share.weight != weight {
+            self.seats[server].share.weight = weight;
+            self.regroup();
+        }
+    }
+
     /// The servers that get sessions now.
     pub(super) fn group(&self) -> &[usize] {
         &self.group

@@ -131,13 +131,26 @@ impl<S: Clone, W> Dispatcher<S, W> {
         }
         if let Some(server) = self.find(load) {
             self.balancer.set_down(server, !is);
-            for server in 0..self.members.len() {
-                if !self.balancer.group().contains(&server) {
-                    self.queue.release_from(server);
-                }
-            }
-            self.call_all(called);
+            self.on_regrouped(called);
         }
+    }
+
+    /// A server has this weight from now on. Without any, it gets no sessions; those who wait for it may have any other.
+    pub fn set_weight(&mut self, load: &Arc<Load>, weight: u16, called: &mut Vec<W>) {
+        if let Some(server) = self.find(load) {
+            self.balancer.set_weight(server, weight);
+            self.on_regrouped(called);
+        }
+    }
+
+    /// The servers that get sessions may be others now.
+    fn on_regrouped(&mut self, called: &mut Vec<W>) {
+        for server in 0..self.members.len() {
+            if !self.balancer.group().contains(&server) {
+                self.queue.release_from(server);
+            }
+        }
+        self.call_all(called);
     }
 
     /// Finds a place for a session, which is `waiter` should it have to wait. Nobody overtakes who has waited for longer:
@@ -222,9 +235,24 @@ impl<S: Clone, W> Dispatcher<S, W> {
         self.queue.waiting()
     }
 
+    /// How many wait for any server.
+    pub fn waiting_for_any(&self) -> usize {
+        self.queue.waiting_for_any()
+    }
+
+    /// The most that ever waited for any server at a time.
+    pub const fn most_waited_for_any(&self) -> usize {
+        self.queue.most_for_any()
+    }
+
     /// How many wait for this server and no other.
     pub fn waiting_for(&self, load: &Arc<Load>) -> usize {
         self.find(load).map_or(0, |server| self.queue.waiting_for(server))
+    }
+
+    /// The most that ever waited for this server and no other at a time, under this setup.
+    pub fn most_waited_for(&self, load: &Arc<Load>) -> usize {
+        self.find(load).map_or(0, |server| self.queue.most_for(server))
     }
 
     fn call(&mut self, server: usize, called: &mut Vec<W>) {

@@ -9,5 +9,9 @@ bitflags::bitflags! {
         const UNRESOLVED = 1;
         /// Its checks fail.
         const UNHEALTHY = 2;
+        /// An administrator has taken it out, or the configuration has.
+        const MAINTENANCE = 4;
+        /// It has no weight, or gives up its sessions one after the other. Those that have chosen it stay.
+        const DRAINED = 8;
     }
 }

@@ -4,19 +4,26 @@
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use super::down::Down;
+use crate::core::meter::Meter;
 
 /// Sessions of one server, shared by every plan that has it.
 #[derive(Debug, Default)]
 pub struct Load {
     sessions: AtomicU32,
+    most: AtomicU32,
     total: AtomicU64,
     down: AtomicU8,
+    /// Sessions that get the server. Whoever has the time counts them.
+    pub rate: Meter,
 }
 
 impl Load {
     /// One session more.
     pub fn acquire(&self) {
-        self.sessions.fetch_add(1, Ordering::SeqCst);
+        let sessions = self.sessions.fetch_add(1, Ordering::SeqCst) + 1;
+        if sessions > self.most.load(Ordering::Relaxed) {
+            self.most.fetch_max(sessions, Ordering::Relaxed);
+        }
         self.total.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -29,6 +36,11 @@ impl Load {
     /// Sessions now.
     pub fn sessions(&self) -> u32 {
         self.sessions.load(Ordering::SeqCst)
+    }
+
+    /// The most sessions that there ever were at a time.
+    pub fn most(&self) -> u32 {
+        self.most.load(Ordering::Relaxed)
     }
 
     /// Sessions that ever were.

@@ -6,6 +6,7 @@
 //! | `share.rs` | what a server may get: weight, limits, whether at all |
 //! | `load.rs` | what a server has now |
 //! | `down.rs` | why it can get no sessions now |
+//! | `standing.rs` | what an administrator wants of a server |
 //! | `balancer.rs` | the server for a session, by the pool's algorithm |
 //! | `map.rs` | the fixed order of `static-rr` and of map-based hashing |
 //! | `ring.rs` | consistent hashing |
@@ -25,6 +26,7 @@ mod map;
 mod queue;
 mod ring;
 mod share;
+mod standing;
 
 #[cfg(test)]
 mod properties;
@@ -36,3 +38,4 @@ pub use hash::{hash_of_bytes, hash_of_client};
 pub use load::Load;
 pub use queue::{Ticket, Waited};
 pub use share::Share;
+pub use standing::{Admin, Setting, Standing};

@@ -34,6 +34,8 @@ struct Line<W> {
     waiting: BTreeMap<Ticket, (u32, W)>,
     /// Whose turn has come. Only differences count, so it may go round.
     served: u32,
+    /// The most that ever waited at a time.
+    most: usize,
 }
 
 impl<W> Queue<W> {
@@ -55,6 +57,7 @@ impl<W> Queue<W> {
             None => &mut self.any,
         };
         line.waiting.insert(ticket, (line.served, waiter));
+        line.most = line.most.max(line.waiting.len());
         self.waiting += 1;
         ticket
     }
@@ -110,6 +113,8 @@ impl<W> Queue<W> {
     pub(super) fn release_fixed(&mut self, servers: usize) {
         for line in &mut self.fixed {
             self.any.append(line);
+            // It may be another server's from now on.
+            line.most = 0;
         }
         self.fixed.resize_with(servers, Line::default);
     }
@@ -122,6 +127,21 @@ impl<W> Queue<W> {
     /// How many wait for this server only.
     pub(super) fn waiting_for(&self, server: usize) -> usize {
         self.fixed[server].waiting.len()
+    }
+
+    /// The most that ever waited for this server only.
+    pub(super) fn most_for(&self, server: usize) -> usize {
+        self.fixed[server].most
+    }
+
+    /// How many wait for any server.
+    pub(super) fn waiting_for_any(&self) -> usize {
+        self.any.waiting.len()
+    }
+
+    /// The most that ever did.
+    pub(super) const fn most_for_any(&self) -> usize {
+        self.any.most
     }
 
     /// How many wait.
@@ -141,6 +161,7 @@ impl<W> Line<W> {
         let offset = self.served.wrapping_sub(other.served);
         let moved = moved.map(|(ticket, (before, waiter))| (ticket, (before.wrapping_add(offset), waiter)));
         self.waiting.extend(moved);
+        self.most = self.most.max(self.waiting.len());
     }
 }
 
@@ -149,6 +170,7 @@ impl<W> Default for Line<W> {
         Self {
             waiting: BTreeMap::new(),
             served: 0,
+            most: 0,
         }
     }
 }

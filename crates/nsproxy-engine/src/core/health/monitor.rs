@@ -72,6 +72,11 @@ impl Monitor {
         }
     }
 
+    /// Begins again, after a time in which nothing was looked at: it counts as up, and the first check decides.
+    pub const fn restart(&mut self) {
+        self.level = self.rules.rise.get();
+    }
+
     /// Goes on under other rules: on the same side, with nothing counted.
     pub const fn set_rules(&mut self, rules: Rules) {
         let is_up = self.is_up();

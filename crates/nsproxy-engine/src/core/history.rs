@@ -1,0 +1,92 @@
+//! Since when something is up or down, and how long it was down in all.
+
+use std::time::Duration;
+
+use super::moment::Moment;
+
+/// What was and what is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct History {
+    is_up: bool,
+    since: Moment,
+    down_for: Duration,
+    downs: u64,
+}
+
+impl History {
+    /// It begins, up.
+    pub const fn new(now: Moment) -> Self {
+        Self {
+            is_up: true,
+            since: now,
+            down_for: Duration::ZERO,
+            downs: 0,
+        }
+    }
+
+    /// It is up from now on, or down. Nothing happens where it is so already.
+    pub fn set_up(&mut self, is_up: bool, now: Moment) {
+        if self.is_up == is_up {
+            return;
+        }
+        if is_up {
+            self.down_for += now.since(self.since);
+        } else {
+            self.downs += 1;
+        }
+        self.is_up = is_up;
+        self.since = now;
+    }
+
+    /// Something else about it has changed, which counts as a change, too.
+    pub fn touch(&mut self, now: Moment) {
+        if !self.is_up {
+            self.down_for += now.since(self.since);
+        }
+        self.since = now;
+    }
+
+    /// How long nothing has changed.
+    pub const fn unchanged_for(&self, now: Moment) -> Duration {
+        now.since(self.since)
+    }
+
+    /// How long it was down in all.
+    pub fn down_for(&self, now: Moment) -> Duration {
+        let now_down = if self.is_up {
+            Duration::ZERO
+        } else {
+            now.since(self.since)
+        };
+        self.down_for + now_down
+    }
+
+    /// How often it went down.
+    pub const fn downs(&self) -> u64 {
+        self.downs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_that_it_was_down_add_up() {
+        let at = Moment::from_millis;
+        let mut history = History::new(at(10));
+        history.set_up(false, at(100));
+        history.set_up(false, at(150));
+        assert_eq!(history.down_for(at(160)).as_millis(), 60);
+        history.touch(at(170));
+        assert_eq!(history.down_for(at(180)).as_millis(), 80);
+        history.set_up(true, at(200));
+        assert_eq!(history.down_for(at(1000)).as_millis(), 100);
+        history.set_up(false, at(1000));
+        assert_eq!(history.down_for(at(1001)).as_millis(), 101);
+        assert_eq!(
+            (history.downs(), history.unchanged_for(at(1001)).as_millis()),
+            (2, 1)
+        );
+    }
+}
