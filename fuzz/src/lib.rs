@@ -3,6 +3,7 @@
 //!
 //! One module a subject. A function panics when a promise is broken, and returns otherwise.
 
+pub mod admin;
 pub mod config;
 pub mod hello;
 pub mod proxy;

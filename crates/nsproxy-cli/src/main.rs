@@ -1,6 +1,7 @@
 //! The `nsproxy` command: reads arguments, starts what they ask for, and waits. The work is done by the libraries.
 
 mod activation;
+mod admin;
 mod args;
 mod command;
 mod daemon;

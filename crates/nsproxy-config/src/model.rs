@@ -4,6 +4,7 @@
 //! known only when the configuration runs. `listen` sections appear as a frontend and a backend.
 
 mod abstract_name;
+mod admin;
 mod bind;
 mod bind_netns;
 mod check;
@@ -26,6 +27,7 @@ use serde::Serialize;
 use crate::json;
 
 pub use self::abstract_name::AbstractName;
+pub use self::admin::{Admin, AdminLevel, AdminSocket};
 pub use self::bind::{Bind, BindAddress, BindSocket, KeepAlive, PortRange};
 pub use self::bind_netns::BindNetns;
 pub use self::global::{Global, HostName};

@@ -95,7 +95,7 @@ pub fn markdown() -> String {
     let (outside, proxies): (Vec<_>, Vec<_>) = keywords().into_iter().partition(|entry| {
         matches!(
             entry.home,
-            Home::Sections(["global" | "namespace_list" | "resolvers"])
+            Home::Sections(["global" | "namespace_list" | "resolvers"]) | Home::Line("stats")
         )
     });
     for (title, entries) in [

@@ -3,6 +3,7 @@
 //! The text is accepted and has the same meaning ([`Config::means_the_same_as`]). A setting that is the language's
 //! default appears too, except where it is "none". `listen` sections appear as a `frontend` and a `backend`.
 
+mod admin;
 mod check;
 mod rules;
 
@@ -110,6 +111,9 @@ impl<W: Write> Sections<'_, W> {
         if let Some(time) = config.global.hard_stop_after {
             self.statement(format_args!("hard-stop-after {}", Time(time)))?;
         }
+        admin::statements(&config.global.admin)
+            .into_iter()
+            .try_for_each(|statement| self.statement(statement))?;
         if config.global.spread_checks > 0 {
             self.statement(format_args!("spread-checks {}", config.global.spread_checks))?;
         }

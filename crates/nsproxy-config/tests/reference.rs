@@ -97,6 +97,7 @@ fn configuration(entry: &Entry) -> String {
     let section = match entry.home {
         Home::Sections(sections) => sections[0],
         Home::Line("bind") => "frontend",
+        Home::Line("stats") => "global",
         Home::Line(_) => "backend",
     };
     let header = match section {

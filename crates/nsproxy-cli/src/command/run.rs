@@ -13,6 +13,7 @@ use nsproxy_engine::{Engine, InProcess, InProcessFrom, Observer, OpenerFactory, 
 
 use super::check;
 use crate::activation;
+use crate::admin::{self, Admin, Taken};
 use crate::args::Files;
 use crate::daemon::{Daemon, PidFile};
 use crate::files::ConfigFiles;
@@ -102,6 +103,11 @@ impl Started {
         if let Some(adopting) = &adopting {
             opener = Arc::clone(adopting) as Arc<dyn OpenerFactory>;
         }
+        // A process that takes over opens its own once the other one may lose them.
+        let admin_sockets = match predecessor {
+            None => admin::open(&global.admin.sockets, Taken::Refused)?,
+            Some(_) => Vec::new(),
+        };
         let opener = Prepared::open(&plan, opener)?;
         nsproxy_log::read_time_zone();
         // The last moment at which there is one thread.
@@ -117,8 +123,10 @@ impl Started {
             let _ = tell.send(Event::Signal(signal));
         });
         let stops = stops.context("cannot watch for signals")?;
+        let mut admin = Admin::new(&global.admin, engine.handle());
+        admin.listen(admin_sockets)?;
         let channels = (stops, told);
-        let mut server = Server::new(files, engine.handle(), log, root, channels, around);
+        let mut server = Server::new(files, engine.handle(), (log, admin), root, channels, around);
         for listener in &server.begin(config, plan)? {
             log::complain(&format!("nsproxy: {}", log::Listens(listener)));
         }

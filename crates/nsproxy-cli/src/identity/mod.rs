@@ -42,24 +42,9 @@ impl Identity {
     ///
     /// There is no such user or group.
     pub(crate) fn of(global: &Global, plan: &Plan) -> anyhow::Result<Self> {
-        let (user, primary) = match &global.user {
-            None => (None, None),
-            Some(Account::Id(number)) => (Some(Uid::from_raw(*number)), None),
-            Some(Account::Name(name)) => {
-                let found = User::from_name(name).with_context(|| format!("cannot look up user `{name}`"))?;
-                let user = found.with_context(|| format!("there is no user `{name}`"))?;
-                (Some(user.uid), Some(user.gid))
-            }
-        };
-        let group = match &global.group {
-            None => primary,
-            Some(Account::Id(number)) => Some(Gid::from_raw(*number)),
-            Some(Account::Name(name)) => {
-                let found =
-                    Group::from_name(name).with_context(|| format!("cannot look up group `{name}`"))?;
-                Some(found.with_context(|| format!("there is no group `{name}`"))?.gid)
-            }
-        };
+        let (user, primary) = global.user.as_ref().map(user_id).transpose()?.unzip();
+        let group = global.group.as_ref().map(group_id).transpose()?;
+        let group = group.or_else(|| primary.flatten());
         Ok(Self {
             user,
             group,
@@ -189,4 +174,35 @@ fn check_permitted(needs: &Needs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A user by name or number, and the primary group of one that was looked up by name.
+///
+/// # Errors
+///
+/// There is no such user.
+pub(crate) fn user_id(account: &Account) -> anyhow::Result<(Uid, Option<Gid>)> {
+    match account {
+        Account::Id(number) => Ok((Uid::from_raw(*number), None)),
+        Account::Name(name) => {
+            let found = User::from_name(name).with_context(|| format!("cannot look up user `{name}`"))?;
+            let user = found.with_context(|| format!("there is no user `{name}`"))?;
+            Ok((user.uid, Some(user.gid)))
+        }
+    }
+}
+
+/// A group by name or number.
+///
+/// # Errors
+///
+/// There is no such group.
+pub(crate) fn group_id(account: &Account) -> anyhow::Result<Gid> {
+    match account {
+        Account::Id(number) => Ok(Gid::from_raw(*number)),
+        Account::Name(name) => {
+            let found = Group::from_name(name).with_context(|| format!("cannot look up group `{name}`"))?;
+            Ok(found.with_context(|| format!("there is no group `{name}`"))?.gid)
+        }
+    }
 }

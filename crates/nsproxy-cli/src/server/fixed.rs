@@ -26,6 +26,7 @@ pub(super) fn compare(now: &Global, new: &Global) -> anyhow::Result<Vec<&'static
         ("daemon", now.daemon == new.daemon),
         ("pidfile", now.pidfile == new.pidfile),
         ("ulimit-n", now.open_files == new.open_files),
+        ("stats", now.admin == new.admin),
     ];
     let changed = others.into_iter().filter(|(_, is_same)| !is_same);
     Ok(changed.map(|(keyword, _)| keyword).collect())

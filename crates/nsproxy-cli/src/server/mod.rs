@@ -26,6 +26,7 @@ use nsproxy_log::Level as Severity;
 
 pub(crate) use self::ending::Ending;
 use self::ending::Given;
+use crate::admin::Admin;
 use crate::command::counted;
 use crate::files::ConfigFiles;
 use crate::log::{Log, SessionLogs, Targets};
@@ -54,6 +55,7 @@ pub(crate) struct Server {
     engine: Handle,
     log: Arc<Log>,
     notifier: Notifier,
+    admin: Admin,
     targets: Targets,
     names: Names,
     ending: Ending,
@@ -71,7 +73,7 @@ impl Server {
     pub(crate) fn new(
         files: ConfigFiles,
         engine: Handle,
-        log: Arc<Log>,
+        (log, admin): (Arc<Log>, Admin),
         root: Option<Arc<Root>>,
         (stops, told): (Stops, Sender<Event>),
         (invocation, notifier): (Invocation, Notifier),
@@ -83,6 +85,7 @@ impl Server {
             engine,
             log,
             notifier,
+            admin,
             targets: Targets::default(),
             stops,
             config: Config::default(),
@@ -129,7 +132,14 @@ impl Server {
         };
         // If a worker has failed, nothing may look as if somebody were there.
         self.engine.stop();
-        let Self { names, targets, .. } = self;
+        let Self {
+            names,
+            targets,
+            admin,
+            ..
+        } = self;
+        // Nobody is answered any more.
+        drop(admin);
         // It has the log, too.
         drop(names);
         targets.finish();
@@ -191,6 +201,7 @@ impl Server {
             }
         };
         self.names.adopt(hosts);
+        self.admin.adopt(&config);
         self.config = config;
         Ok(listeners)
     }

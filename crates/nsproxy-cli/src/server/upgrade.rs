@@ -7,6 +7,7 @@ use anyhow::ensure;
 use nsproxy_log::Level as Severity;
 
 use super::{Ending, Event, Server};
+use crate::admin::{self, Taken};
 use crate::daemon::PidFile;
 use crate::upgrade::{Predecessor, Succession, Successor};
 
@@ -44,7 +45,14 @@ impl Server {
     }
 
     /// This process relays, in the place of another one, which learns of it.
-    pub(crate) fn take_over(&self, predecessor: Predecessor) -> Option<PidFile> {
+    pub(crate) fn take_over(&mut self, predecessor: Predecessor) -> Option<PidFile> {
+        let opened = admin::open(&self.config.global.admin.sockets, Taken::Replaced);
+        if let Err(error) = opened.and_then(|opened| self.admin.listen(opened)) {
+            self.say(
+                Severity::Warning,
+                format_args!("admin-failed error=\"{error:#}\""),
+            );
+        }
         let path = self.config.global.pidfile.as_deref();
         let pid_file = path.and_then(|path| match PidFile::write(path) {
             Ok(file) => Some(file),
@@ -77,6 +85,7 @@ impl Server {
             Succession::Done(pid) => {
                 self.say(Severity::Notice, format_args!("upgraded pid={pid}"));
                 self.notifier.hand_over(pid);
+                self.admin.leave();
                 self.drain(Ending::retire);
             }
         }

@@ -4,6 +4,7 @@
 //! by itself is tested there; here is only what the whole program promises.
 
 mod addresses;
+mod admin;
 mod asking;
 mod background;
 mod balance;

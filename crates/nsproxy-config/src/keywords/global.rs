@@ -31,7 +31,6 @@ pub(crate) static GLOBAL: Table = Table(&[
             ("server-state-file", 0),
             ("set-var", 0),
             ("set-var-fmt", 0),
-            ("stats", 0),
             ("stats-file", 0),
             ("strict-limits", 0),
             ("thread-group", 0),

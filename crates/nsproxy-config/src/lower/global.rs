@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use super::admin;
 use super::args::Args;
 use super::identity;
 use super::log_target;
@@ -235,16 +236,24 @@ static STATEMENTS: &[GlobalDirective] = &[
 
 /// True for a statement of `global` that nsproxy supports.
 pub(super) fn has(word: &str) -> bool {
-    find(word).is_some()
+    statements().any(|row| row.name.split(' ').next() == Some(word))
 }
 
-fn find(word: &str) -> Option<&'static GlobalDirective> {
-    statements().find(|row| row.name == word)
+/// The row of a statement, by its first words.
+fn find(line: &Statement<'_>) -> Option<&'static GlobalDirective> {
+    let begins_with = |name: &str| {
+        let mut words = line.words.iter().map(|word| &*word.text);
+        name.split(' ').all(|part| words.next() == Some(part))
+    };
+    statements().find(|row| begins_with(row.name))
 }
 
 /// Every statement of `global`.
 pub(super) fn statements() -> impl Iterator<Item = &'static GlobalDirective> {
-    STATEMENTS.iter().chain(identity::STATEMENTS)
+    STATEMENTS
+        .iter()
+        .chain(identity::STATEMENTS)
+        .chain(admin::STATEMENTS)
 }
 
 #[derive(Default)]
@@ -266,7 +275,10 @@ impl Globals {
     }
 
     fn statement(&mut self, line: &Statement<'_>, sink: &mut Sink<'_>) {
-        let Some(row) = find(&line.keyword().text) else {
+        let Some(row) = find(line) else {
+            if line.keyword().text == "stats" {
+                return admin::refuse(line, sink);
+            }
             let supported: Vec<&str> = statements().map(|row| row.name).collect();
             statement::unknown(line, "global", &supported, &keywords::GLOBAL, sink);
             return;

@@ -122,14 +122,14 @@ fn account(
     args.finish(sink);
 }
 
-fn named(text: &str) -> Result<Account, String> {
+pub(super) fn named(text: &str) -> Result<Account, String> {
     if text.is_empty() || text.contains('\0') {
         return Err("this cannot be a name".to_owned());
     }
     Ok(Account::Name(text.to_owned()))
 }
 
-fn numbered(text: &str) -> Result<Account, String> {
+pub(super) fn numbered(text: &str) -> Result<Account, String> {
     // The largest number stands for "no change" (setresuid(2)).
     let number = number::parse(text, &(0..=u32::MAX - 1));
     number.map(Account::Id).map_err(|error| error.to_string())

@@ -6,6 +6,7 @@
 //!
 //! A new keyword is a row: see `table`.
 
+mod admin;
 mod args;
 mod binds;
 mod checks;

@@ -1,6 +1,6 @@
 //! All rows of all tables, for the reference.
 
-use super::{global, namespaces, resolvers, table};
+use super::{admin, global, namespaces, resolvers, table};
 use crate::reference::{Entry, Home};
 
 /// Every keyword that nsproxy understands.
@@ -8,6 +8,8 @@ pub(crate) fn rows() -> Vec<Entry> {
     let mut rows = Vec::new();
     let global = global::statements();
     rows.extend(global.map(|row| Entry::new(row.name, Home::Sections(&["global"]), &row.doc)));
+    // The last of them has options.
+    rows.extend(admin::parts());
     let list = Home::Sections(&["namespace_list"]);
     rows.push(Entry::new("namespace", list, &namespaces::DOC));
     let home = Home::Sections(&["resolvers"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Account, Capability, LogTarget};
+use super::{Account, Admin, Capability, LogTarget};
 use crate::json;
 
 /// The `global` section.
@@ -48,6 +48,8 @@ pub struct Global {
     pub chroot: Option<PathBuf>,
     /// `ulimit-n`: the limit of open files, at least 1. `None`: the hard limit.
     pub open_files: Option<u32>,
+    /// `stats`: the admin socket.
+    pub admin: Admin,
 }
 
 /// A host's name in messages.

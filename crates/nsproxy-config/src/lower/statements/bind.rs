@@ -218,7 +218,7 @@ const MOST_ADDRESSES: usize = 1024;
 const LONGEST_NAME: usize = 255;
 
 /// The addresses of a comma-separated list, each with its place.
-fn addresses(word: &Word<'_>, sink: &mut Sink<'_>) -> Vec<(BindAddress, Span)> {
+pub(in crate::lower) fn addresses(word: &Word<'_>, sink: &mut Sink<'_>) -> Vec<(BindAddress, Span)> {
     let mut found = Vec::new();
     let mut offset = 0;
     for text in word.text.split(',') {

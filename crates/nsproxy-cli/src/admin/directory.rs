@@ -1,0 +1,178 @@
+//! Proxies and servers in the order of the configuration, with the numbers that HAProxy gives them: a `listen` section is one
+//! proxy, and the first proxy has number 2.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use nsproxy_config::Config;
+use nsproxy_config::model::{Backend, Balance, Frontend, HealthSource, PortRule, Server, ServerAddress};
+
+/// Number of the first proxy.
+const FIRST: u32 = 2;
+
+/// What the configuration in force has.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    pub(super) proxies: Vec<Proxy>,
+}
+
+/// A frontend, a backend, or both.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    pub(super) id: u32,
+    pub(super) name: String,
+    pub(super) front: Option<Front>,
+    pub(super) back: Option<Back>,
+}
+
+/// What is told of a frontend.
+#[derive(Debug)]
+pub(super) struct Front {
+    pub(super) limit: u64,
+    pub(super) rate_limit: u64,
+}
+
+/// What is told of a backend.
+#[derive(Debug)]
+pub(super) struct Back {
+    pub(super) fullconn: u64,
+    pub(super) algorithm: &'static str,
+    pub(super) servers: Vec<ServerEntry>,
+}
+
+/// What is told of a server.
+#[derive(Debug)]
+pub(super) struct ServerEntry {
+    pub(super) name: String,
+    /// Its address; `None` where only its host is known by name, or where it takes the client's destination.
+    pub(super) ip: Option<IpAddr>,
+    /// The name of its host.
+    pub(super) host: Option<String>,
+    /// Its port; 0 where it is the client's.
+    pub(super) port: u16,
+    pub(super) is_unix: bool,
+    /// `rise` and `fall`, of one that is checked.
+    pub(super) check: Option<(u32, u32)>,
+    /// Where it is checked, if that is elsewhere.
+    pub(super) check_port: u16,
+    pub(super) check_address: Option<IpAddr>,
+}
+
+impl Directory {
+    pub(super) fn of(config: &Config, max_sessions: usize) -> Self {
+        let mut fronts: HashMap<_, _> = HashMap::new();
+        for frontend in &config.frontends {
+            fronts.insert((&frontend.name, &frontend.place), front(frontend, max_sessions));
+        }
+        let mut proxies: Vec<_> = config
+            .backends
+            .iter()
+            .map(|backend| {
+                let front = fronts.remove(&(&backend.name, &backend.place));
+                (&backend.place, &backend.name, front, Some(back(backend)))
+            })
+            .collect();
+        let alone = fronts.into_iter();
+        proxies.extend(alone.map(|((name, place), front)| (place, name, Some(front), None)));
+        proxies.sort_by(|(a, ..), (b, ..)| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        let proxies = (FIRST..).zip(proxies).map(|(id, (_, name, front, back))| Proxy {
+            id,
+            name: name.clone(),
+            front,
+            back,
+        });
+        Self {
+            proxies: proxies.collect(),
+        }
+    }
+
+    /// The proxy with this name that has a backend.
+    pub(super) fn backend(&self, name: &str) -> Option<(&Proxy, &Back)> {
+        let mut proxies = self.proxies.iter().filter(|proxy| proxy.name == name);
+        proxies.find_map(|proxy| Some((proxy, proxy.back.as_ref()?)))
+    }
+
+    /// All that have a backend.
+    pub(super) fn backends(&self) -> impl Iterator<Item = (&Proxy, &Back)> {
+        let backends = |proxy| Some((proxy, Proxy::back(proxy)?));
+        self.proxies.iter().filter_map(backends)
+    }
+}
+
+impl Proxy {
+    fn back(&self) -> Option<&Back> {
+        self.back.as_ref()
+    }
+}
+
+fn front(frontend: &Frontend, max_sessions: usize) -> Front {
+    Front {
+        limit: frontend.maxconn.map_or(max_sessions as u64, u64::from),
+        rate_limit: frontend.session_rate.map_or(0, |rate| u64::from(rate.get())),
+    }
+}
+
+fn back(backend: &Backend) -> Back {
+    Back {
+        fullconn: backend.fullconn.map_or(0, u64::from),
+        algorithm: match backend.balance {
+            Balance::RoundRobin => "roundrobin",
+            Balance::StaticRoundRobin => "static-rr",
+            Balance::LeastConn => "leastconn",
+            Balance::First => "first",
+            Balance::Source => "source",
+            Balance::Random(_) => "random",
+            Balance::Hash(_) => "hash",
+        },
+        servers: backend.servers.iter().map(server).collect(),
+    }
+}
+
+fn server(server: &Server) -> ServerEntry {
+    let check = match &server.health.source {
+        HealthSource::Check(check) => Some(check),
+        _ => None,
+    };
+    let (ip, host, port) = match &server.address {
+        ServerAddress::Ip { ip, port } => (Some(*ip), None, Some(port)),
+        ServerAddress::Client { port } => (None, None, Some(port)),
+        ServerAddress::Host(host) => (None, Some(host.name.clone()), Some(&host.port)),
+        ServerAddress::Unix(_) | ServerAddress::Abstract(_) => (None, None, None),
+    };
+    ServerEntry {
+        name: server.name.clone(),
+        ip,
+        host,
+        port: match port {
+            Some(PortRule::Fixed(port)) => *port,
+            Some(PortRule::Client | PortRule::Distance(_)) | None => 0,
+        },
+        is_unix: port.is_none(),
+        check: check.map(|check| (check.rise.get(), check.fall.get())),
+        check_port: check.and_then(|check| check.port).unwrap_or(0),
+        check_address: check.and_then(|check| check.address),
+    }
+}
+
+impl ServerEntry {
+    /// Its address as `show stat` has it: with its port, that of a unix socket by its kind. `host` is where its host is now.
+    pub(super) fn shown(&self, host: Option<IpAddr>) -> String {
+        if self.is_unix {
+            return "unix".to_owned();
+        }
+        match self.ip.or(host) {
+            Some(IpAddr::V6(ip)) => format!("[{ip}]:{}", self.port),
+            Some(ip) => format!("{ip}:{}", self.port),
+            None => format!("0.0.0.0:{}", self.port),
+        }
+    }
+
+    /// Its address alone, as `show servers` has it.
+    pub(super) fn address(&self, host: Option<IpAddr>) -> String {
+        match self.ip.or(host) {
+            Some(ip) => ip.to_string(),
+            None if self.is_unix || self.host.is_some() => "-".to_owned(),
+            None => "0.0.0.0".to_owned(),
+        }
+    }
+}
