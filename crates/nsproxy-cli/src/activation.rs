@@ -13,16 +13,32 @@ use crate::upgrade::Predecessor;
 /// The first of them (`SD_LISTEN_FDS_START`).
 const FIRST: RawFd = 3;
 
-/// Their numbers, by name. Worked out once: a daemon has another number than the process that was meant.
-static SOCKETS: LazyLock<HashMap<String, Vec<RawFd>>> = LazyLock::new(|| {
-    let variable = |name: &str| env::var(name).unwrap_or_default();
-    let is_ours = variable("LISTEN_PID").parse() == Ok(process::id());
+/// Where they are told of.
+const VARIABLES: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
+
+/// Whether that is meant for this process. Worked out once: a daemon has another number than the process that was meant.
+static IS_OURS: LazyLock<bool> = LazyLock::new(|| {
     // A process that takes over has what the other one has, and is not the one that was meant.
-    if !is_ours && !Predecessor::is_there() {
-        return HashMap::new();
-    }
-    by_name(&variable("LISTEN_FDS"), &variable("LISTEN_FDNAMES"))
+    variable(VARIABLES[0]).parse() == Ok(process::id()) || Predecessor::is_there()
 });
+
+/// Their numbers, by name.
+static SOCKETS: LazyLock<HashMap<String, Vec<RawFd>>> = LazyLock::new(|| {
+    if *IS_OURS {
+        by_name(&variable(VARIABLES[1]), &variable(VARIABLES[2]))
+    } else {
+        HashMap::new()
+    }
+});
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_default()
+}
+
+/// Variables that speak of sockets of another process, which a process that takes over from this one must not take for its own.
+pub(crate) fn not_ours() -> &'static [&'static str] {
+    if *IS_OURS { &[] } else { &VARIABLES }
+}
 
 /// The sockets of this name.
 pub(crate) fn named(name: &str) -> impl Iterator<Item = RawFd> {
@@ -35,6 +51,8 @@ pub(crate) fn named(name: &str) -> impl Iterator<Item = RawFd> {
 ///
 /// There is none of that name.
 pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+    // Before this process becomes a daemon, also if they are not wanted until later.
+    LazyLock::force(&SOCKETS);
     for frontend in &config.frontends {
         for bind in &frontend.binds {
             if let BindAddress::Activated(name) = &bind.address

@@ -19,6 +19,7 @@ use nix::sys::time::{TimeVal, TimeValLike as _};
 use nsproxy_engine::HandedOver;
 
 use super::{ALL, CHANNEL, FAILED, READY, SOCKETS, VERSION};
+use crate::activation;
 use crate::sys::handover;
 
 /// Between two looks whether the engine has let go of its listeners.
@@ -160,6 +161,9 @@ fn start(mut command: Command, patience: Duration) -> anyhow::Result<(Child, Own
     let limit = TimeVal::milliseconds(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX));
     setsockopt(&ours, sockopt::SendTimeout, &limit).context("cannot limit a channel")?;
     setsockopt(&ours, sockopt::ReceiveTimeout, &limit).context("cannot limit a channel")?;
+    for variable in activation::not_ours() {
+        command.env_remove(variable);
+    }
     command.env(CHANNEL, theirs.as_raw_fd().to_string());
     handover::pass_on(&mut command, theirs.as_fd());
     let child = command

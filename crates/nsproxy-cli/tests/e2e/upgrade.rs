@@ -317,3 +317,26 @@ fn a_descriptor_that_is_no_channel_is_left_alone() {
         );
     });
 }
+
+#[test]
+fn sockets_that_were_meant_for_another_process_are_not_for_the_new_one_either() {
+    world("upgrade-not-ours", |w| {
+        write(w, "", RELAY);
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nsproxy"));
+        command.args(["run", "-f"]).arg(w.path("nsproxy.cfg"));
+        for (name, value) in [("PID", "1"), ("FDS", "1"), ("FDNAMES", "web")] {
+            command.env(format!("LISTEN_{name}"), value);
+        }
+        let running = w.home().spawn(command);
+        running.wait_for_output(" listens at ", soon());
+        write(w, "", &format!("{RELAY}  bind fd@web\n"));
+        running.signal(Signal::SIGUSR2);
+        line_with(
+            &running,
+            &[
+                "upgrade-failed",
+                "nsproxy was not started with a socket of that name",
+            ],
+        );
+    });
+}
