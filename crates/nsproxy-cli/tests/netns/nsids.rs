@@ -64,6 +64,11 @@ fn wrong_words_for_numbers_are_shown() {
             has(&refusal(w, 255, &format!("list-id nsid {word}")), &[word]);
             has(&refusal(w, 255, &format!("list-id target-nsid {word}")), &[word]);
         }
+        // A number that is too large is not told to be 0 or more: the error says what there is.
+        has(
+            &refusal(w, 255, "list-id nsid 2147483648"),
+            &["2147483648", "0 to 2147483647"],
+        );
         has(&refusal(w, 255, "list-id nsid"), &["nsid"]);
         has(&refusal(w, 255, "list-id nsid 1 nsid 2"), &["twice"]);
         has(&refusal(w, 255, "list-id frob"), &["frob"]);

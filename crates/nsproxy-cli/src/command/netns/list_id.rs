@@ -121,7 +121,7 @@ impl Asked {
 pub(super) fn nsid_number(word: &Word) -> Result<u32> {
     word.c_number().ok_or_else(|| {
         word.wrong(format_args!(
-            "\"{}\" is not a number of a namespace (0 or more)",
+            "\"{}\" is not a number of a namespace (0 to 2147483647)",
             word.shown()
         ))
     })
