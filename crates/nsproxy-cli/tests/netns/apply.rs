@@ -277,3 +277,15 @@ fn a_file_that_cannot_be_read_is_named() {
         has(&quiet(help), &["--delete", "link add veth"]);
     });
 }
+
+#[test]
+fn a_file_that_is_no_text_is_refused_in_one_line() {
+    world("apply-binary", |w| {
+        w.write("binary", [&b"add a\n"[..], &[0; 4096]].concat());
+        assert_eq!(
+            refusal(w, 255, "apply /run/world/binary"),
+            "nsproxy netns: /run/world/binary:2: a NUL byte: this file is no text, and nothing was done\n"
+        );
+        assert_eq!(answer(w, "list"), "");
+    });
+}

@@ -64,6 +64,16 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// The steps of the file, if all of them are right.
 fn check<'a>(path: &Path, text: &'a [u8]) -> Result<Vec<(Line<'a>, Step)>> {
+    if let Some(at) = text.iter().position(|&byte| byte == 0) {
+        let line = text[..at].split(|&byte| byte == b'\n').count();
+        return Err(Failure::new(
+            USAGE,
+            format_args!(
+                "{}:{line}: a NUL byte: this file is no text, and nothing was done",
+                path.display()
+            ),
+        ));
+    }
     let mut steps = Vec::new();
     let mut errors = 0_usize;
     for line in file::lines(text) {
