@@ -188,22 +188,28 @@ impl Server {
     fn bring(&mut self, config: Config, mut plan: Plan) -> anyhow::Result<Vec<ListenerStatus>> {
         let logs = SessionLogs::of(&config, &self.log.logs(), &mut self.targets)?;
         logs.attach(&mut plan);
-        let hosts = self.names.look_up(&config, || !self.stops.any())?;
-        self.names.fill(&hosts, &mut plan);
-        // What happens from the first moment on goes to the new logs.
+        // What its first lookups find goes to the new logs already.
         let logs_before = self.log.adopt(logs);
-        let listeners = match self.engine.apply(&plan) {
-            Ok(listeners) => listeners,
-            Err(error) => {
-                self.log.adopt(logs_before);
-                self.names.restore();
-                return Err(error.into());
-            }
-        };
-        self.names.adopt(hosts);
-        self.admin.adopt(&config);
-        self.config = config;
-        Ok(listeners)
+        let listeners = self.apply(&config, plan);
+        if listeners.is_ok() {
+            self.admin.adopt(&config);
+            self.config = config;
+        } else {
+            self.log.adopt(logs_before);
+        }
+        listeners
+    }
+
+    /// Has the plan of a configuration take the place of the one before, once it is known where its servers are.
+    fn apply(&mut self, config: &Config, mut plan: Plan) -> anyhow::Result<Vec<ListenerStatus>> {
+        let hosts = self.names.look_up(config, || !self.stops.any())?;
+        self.names.fill(&hosts, &mut plan);
+        let applied = self.engine.apply(&plan);
+        match applied {
+            Ok(_) => self.names.adopt(hosts),
+            Err(_) => self.names.restore(),
+        }
+        Ok(applied?)
     }
 
     /// Says something about the process.
