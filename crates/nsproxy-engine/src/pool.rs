@@ -124,7 +124,7 @@ impl Pool {
             retries: Retries {
                 most: balance.retries,
                 redispatch: balance.redispatch,
-                anywhere: others > 1 && balance.algorithm.is_round_robin(),
+                anywhere: others > 1 && balance.algorithm.takes_any(),
             },
             netns_removed: Span::from_duration(plan.netns_removed_timeout),
             rules: plan.rules.clone().filter(|rules| !rules.content.is_empty()),

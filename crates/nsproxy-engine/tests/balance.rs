@@ -378,7 +378,7 @@ fn the_last_retry_goes_elsewhere_under_an_algorithm_that_prefers_a_server() {
     let (_socket, dead) = nobody();
     let [(name, service)] = services(["b"]);
     let balance = Balancing {
-        algorithm: Algorithm::First,
+        algorithm: Algorithm::LeastSessions,
         retries: 2,
         redispatch: NonZeroI16::new(-1),
         ..Balancing::default()

@@ -35,7 +35,7 @@ pub enum HashType {
 
 impl Algorithm {
     /// Whether another server would serve any session as well: then a failed connection is tried elsewhere at once.
-    pub const fn is_round_robin(self) -> bool {
+    pub const fn takes_any(self) -> bool {
         matches!(
             self,
             Self::RoundRobin | Self::StaticRoundRobin | Self::First | Self::Random(_)
