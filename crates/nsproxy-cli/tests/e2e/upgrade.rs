@@ -85,6 +85,21 @@ fn wait_for_end(pid: Pid) {
     });
 }
 
+/// Waits until a new process has heard that the one before it has let go of the listeners: a thread of its waits for that.
+fn wait_until_alone(pid: Pid) {
+    eventually(
+        DEFAULT_DEADLINE,
+        "the end of the wait for the other process",
+        || {
+            let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+            let mut names = threads.map(|thread| fs::read_to_string(thread?.path().join("comm")));
+            let waits =
+                |name: std::io::Result<String>| name.is_ok_and(|name| name.trim_end() == "nsproxy-upgrade");
+            (!names.any(waits)).then_some(())
+        },
+    );
+}
+
 const RELAY: &str = "listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n";
 
 #[test]
@@ -211,6 +226,8 @@ fn a_new_process_that_fails_leaves_the_old_one_as_it_was() {
         client.expect("here");
         client.half_close();
         client.expect_eof();
+        // One that ends before it knows that the other has let go leaves the file to it.
+        wait_until_alone(new);
         kill(new, Signal::SIGTERM).unwrap();
         wait_for_end(new);
         assert!(!path.exists());
