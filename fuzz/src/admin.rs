@@ -10,7 +10,13 @@ pub fn line(bytes: &[u8]) {
     assert!(!commands.is_empty(), "a line has a command, if an empty one");
     let written: Vec<_> = commands
         .iter()
-        .map(|words| words.iter().map(|word| escaped(word)).collect::<Vec<_>>().join(" "))
+        .map(|words| {
+            words
+                .iter()
+                .map(|word| escaped(word))
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
         .collect();
     // One that is empty at the end would be lost without its end.
     let written = format!("{};", written.join(";"));
