@@ -7,84 +7,88 @@ use nsproxy_engine::Admin;
 
 use super::Context;
 use super::command::Out;
+use super::servers;
 
 const USAGE: &str = "usage: set server <backend>/<server> state | weight";
 /// The greatest weight.
 const MOST: u16 = 256;
 
+/// HAProxy's answer where there is none of that name.
+pub(super) const NO_SERVER: &str = "No such server.";
+
+/// A backend and a server of it, by name.
+pub(super) type Place<'w> = (&'w str, &'w str);
+
 /// `BACKEND/SERVER` of the configuration in force.
-pub(super) fn server<'w>(words: &'w [String], context: &Context) -> Result<(&'w str, &'w str), &'static str> {
+pub(super) fn server<'w>(words: &'w [String], context: &Context) -> Result<Place<'w>, &'static str> {
     let both = words.first().and_then(|word| word.split_once('/'));
     let (backend, server) = both.ok_or("Require 'backend/server'.")?;
     let directory = context.directory();
     let (_, known) = directory.backend(backend).ok_or("No such backend.")?;
-    if known.servers.iter().any(|known| known.name == server) {
-        Ok((backend, server))
-    } else {
-        Err("No such server.")
-    }
+    let is_there = known.servers.iter().any(|known| known.name == server);
+    is_there.then_some((backend, server)).ok_or(NO_SERVER)
 }
 
 pub(super) fn disable_server(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
-    answer(set_admin(words, context, Admin::Maintenance), out)
+    let result = server(words, context).and_then(|place| set_admin(place, context, Admin::Maintenance));
+    answer(result, out)
 }
 
 pub(super) fn enable_server(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
-    answer(set_admin(words, context, Admin::Ready), out)
+    let result = server(words, context).and_then(|place| set_admin(place, context, Admin::Ready));
+    answer(result, out)
 }
 
 pub(super) fn set_server(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
-    let said = server(words, context).map(|_| words.get(1).map(String::as_str));
-    let result = match said {
-        Err(refusal) => Err(refusal),
-        Ok(Some("state")) => match words.get(2).map(String::as_str) {
-            Some("ready") => set_admin(words, context, Admin::Ready),
-            Some("drain") => set_admin(words, context, Admin::Drain),
-            Some("maint") => set_admin(words, context, Admin::Maintenance),
-            _ => Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."),
-        },
-        Ok(Some("weight")) => change_weight(words, words.get(2), context),
-        Ok(Some("addr" | "fqdn")) => Err(
-            "nsproxy has the addresses of servers from its configuration and from names; change it there, and reload.",
-        ),
-        Ok(Some("health" | "agent" | "agent-addr" | "agent-port" | "agent-send")) => {
-            Err("nsproxy has the health of servers from its checks; 'state maint' takes one out.")
+    let result = server(words, context).and_then(|place| {
+        let value = words.get(2).map(String::as_str);
+        match words.get(1).map(String::as_str) {
+            Some("state") => match value {
+                Some("ready") => set_admin(place, context, Admin::Ready),
+                Some("drain") => set_admin(place, context, Admin::Drain),
+                Some("maint") => set_admin(place, context, Admin::Maintenance),
+                _ => Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."),
+            },
+            Some("weight") => change_weight(place, value, context),
+            Some("addr" | "fqdn") => Err(
+                "nsproxy has the addresses of servers from its configuration and from names; change it there, and reload.",
+            ),
+            Some("health" | "agent" | "agent-addr" | "agent-port" | "agent-send") => {
+                Err("nsproxy has the health of servers from its checks; 'state maint' takes one out.")
+            }
+            _ => Err(USAGE),
         }
-        Ok(_) => Err(USAGE),
-    };
-    answer(result, out)
-}
-
-pub(super) fn set_weight(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
-    let result = server(words, context).and_then(|_| change_weight(words, words.get(1), context));
-    answer(result, out)
-}
-
-pub(super) fn shutdown_sessions(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
-    let result = server(words, context).and_then(|(backend, server)| {
-        let is_there = context.engine.end_sessions_at(backend, server);
-        is_there.then_some(()).ok_or("No such server.")
     });
     answer(result, out)
 }
 
-fn set_admin(words: &[String], context: &Context, admin: Admin) -> Result<(), &'static str> {
-    let (backend, server) = server(words, context)?;
-    let is_there = context.engine.set_admin(backend, server, admin);
-    is_there.then_some(()).ok_or("No such server.")
+pub(super) fn set_weight(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
+    let weight = words.get(1).map(String::as_str);
+    let result = server(words, context).and_then(|place| change_weight(place, weight, context));
+    answer(result, out)
 }
 
-fn change_weight(words: &[String], weight: Option<&String>, context: &Context) -> Result<(), &'static str> {
-    let (backend, server) = server(words, context)?;
+pub(super) fn shutdown_sessions(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
+    let result = server(words, context)
+        .and_then(|(backend, server)| done(context.engine.end_sessions_at(backend, server)));
+    answer(result, out)
+}
+
+fn set_admin((backend, server): Place<'_>, context: &Context, admin: Admin) -> Result<(), &'static str> {
+    done(context.engine.set_admin(backend, server, admin))
+}
+
+fn change_weight(place: Place<'_>, weight: Option<&str>, context: &Context) -> Result<(), &'static str> {
     let weight = weight.ok_or("Require <weight> or <weight%>.")?;
-    let status = context.engine.servers();
-    let known = status
-        .iter()
-        .find(|known| known.pool == backend && known.server == server)
-        .ok_or("No such server.")?;
-    let weight = parse_weight(weight, known.configured_weight)?;
-    let is_there = context.engine.set_weight(backend, server, weight);
-    is_there.then_some(()).ok_or("No such server.")
+    let status = servers::status(place, context).ok_or(NO_SERVER)?;
+    let weight = parse_weight(weight, status.configured_weight)?;
+    let (backend, server) = place;
+    done(context.engine.set_weight(backend, server, weight))
+}
+
+/// What the engine says of a change: whether there was such a server. It may have gone since it was looked for.
+fn done(is_there: bool) -> Result<(), &'static str> {
+    is_there.then_some(()).ok_or(NO_SERVER)
 }
 
 /// A weight, or so many per cent of the `configured` one.

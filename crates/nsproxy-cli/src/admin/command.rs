@@ -213,10 +213,8 @@ pub(super) fn run(words: &[String], client: &mut Client<'_>, out: &mut Out<'_>) 
 }
 
 fn find(words: &[String]) -> Option<&'static Command> {
-    let begins = |command: &&Command| {
-        words.len() >= command.words.len() && command.words.iter().zip(words).all(|(a, b)| a == b)
-    };
-    COMMANDS.iter().find(begins)
+    let is_whole = |command: &&Command| words.len() >= command.words.len() && matches(command, words);
+    COMMANDS.iter().find(is_whole)
 }
 
 /// Names what exists, nearest to what was asked for.

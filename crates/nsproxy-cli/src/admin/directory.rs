@@ -60,10 +60,10 @@ pub(super) struct ServerEntry {
 
 impl Directory {
     pub(super) fn of(config: &Config, max_sessions: usize) -> Self {
-        let mut fronts: HashMap<_, _> = HashMap::new();
-        for frontend in &config.frontends {
-            fronts.insert((&frontend.name, &frontend.place), front(frontend, max_sessions));
-        }
+        let frontends = config.frontends.iter();
+        let mut fronts: HashMap<_, _> = frontends
+            .map(|frontend| ((&frontend.name, &frontend.place), front(frontend, max_sessions)))
+            .collect();
         let mut proxies: Vec<_> = config
             .backends
             .iter()
@@ -88,20 +88,13 @@ impl Directory {
 
     /// The proxy with this name that has a backend.
     pub(super) fn backend(&self, name: &str) -> Option<(&Proxy, &Back)> {
-        let mut proxies = self.proxies.iter().filter(|proxy| proxy.name == name);
-        proxies.find_map(|proxy| Some((proxy, proxy.back.as_ref()?)))
+        self.backends().find(|(proxy, _)| proxy.name == name)
     }
 
     /// All that have a backend.
     pub(super) fn backends(&self) -> impl Iterator<Item = (&Proxy, &Back)> {
-        let backends = |proxy| Some((proxy, Proxy::back(proxy)?));
-        self.proxies.iter().filter_map(backends)
-    }
-}
-
-impl Proxy {
-    fn back(&self) -> Option<&Back> {
-        self.back.as_ref()
+        let proxies = self.proxies.iter();
+        proxies.filter_map(|proxy| Some((proxy, proxy.back.as_ref()?)))
     }
 }
 

@@ -6,13 +6,13 @@ use std::process;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
-use nix::unistd::gethostname;
 use nsproxy_engine::RelayStatus;
-use serde_json::json;
+use serde_json::Value as Json;
 
 use super::Context;
 use super::command::Out;
-use super::typed::{Format, Value, tags};
+use super::typed::{Format, Value};
+use crate::log::system_host;
 
 /// The version of this program.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -108,16 +108,10 @@ static FIELDS: &[Field] = &[
 ];
 
 pub(super) fn show(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
-    let format = words
-        .iter()
-        .fold(Format::default(), |format, word| match word.as_str() {
-            "typed" => Format::Typed,
-            "json" => Format::Json,
-            _ => format,
-        });
+    let asked = words.iter().rev().find_map(|word| Format::of(word));
     let facts = Facts::of(context);
     let mut fields = FIELDS.iter().map(|field| (field, facts.value(field.name)));
-    match format {
+    match asked.unwrap_or_default() {
         Format::Plain => fields.try_for_each(|(field, value)| writeln!(out, "{}: {value}", field.name)),
         Format::Typed => fields.try_for_each(|(field, value)| {
             let Field {
@@ -130,15 +124,10 @@ pub(super) fn show(words: &[String], context: &Context, out: &mut Out<'_>) -> io
         }),
         Format::Json => {
             let fields = fields.map(|(field, value)| {
-                json!({
-                    "field": { "pos": field.position, "name": field.name },
-                    "processNum": 1,
-                    "tags": tags(field.tags),
-                    "value": value.json(field.kind),
-                })
+                let place = (u64::from(field.position), field.name);
+                Json::Object(value.json(place, field.tags, field.kind))
             });
-            let fields: Vec<_> = fields.collect();
-            writeln!(out, "{}", json!(fields))
+            writeln!(out, "{}", Json::Array(fields.collect()))
         }
     }
 }
@@ -179,15 +168,12 @@ impl Facts {
 
     fn value(&self, name: &str) -> Value {
         let number = match name {
-            "Name" => return text("nsproxy"),
-            "Version" | "Build info" => return text(VERSION),
-            "Release_date" => return text("-"),
+            "Name" => return Value::text("nsproxy"),
+            "Version" | "Build info" => return Value::text(VERSION),
+            "Release_date" => return Value::text("-"),
             "Uptime" => return Value::Text(uptime(self.uptime)),
-            "node" => {
-                let host = gethostname().unwrap_or_default();
-                return Value::Text(host.to_string_lossy().into_owned());
-            }
-            "Tainted" => return text("0"),
+            "node" => return Value::Text(system_host()),
+            "Tainted" => return Value::text("0"),
             "Nbthread" => self.workers as u64,
             "Nbproc" | "Process_num" => 1,
             "Pid" => u64::from(process::id()),
@@ -222,10 +208,6 @@ impl Facts {
         let most = self.relays.iter().map(|relay| u64::from(rates(relay)[1])).max();
         now.max(most.unwrap_or(0))
     }
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
 }
 
 /// As HAProxy has it: `0d 0h00m01s`.

@@ -4,12 +4,12 @@
 //! Nothing here knows what a command is.
 
 /// The longest line, in bytes, without its end: as long as HAProxy's buffers are by default.
-pub(crate) const LONGEST: usize = 16 * 1024;
+pub(super) const LONGEST: usize = 16 * 1024;
 /// The most words of a command that count, as in HAProxy. What is behind them is left out.
 const WORDS: usize = 64;
 
 /// The commands of a line, each in words. One that is empty has none.
-pub(crate) fn commands(line: &str) -> Vec<Vec<String>> {
+pub(super) fn commands(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut characters = line.chars();

@@ -57,8 +57,8 @@ const CLIENTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Everything that answers are made from.
-pub(crate) struct Context {
-    pub(crate) engine: Handle,
+struct Context {
+    engine: Handle,
     directory: RwLock<Arc<Directory>>,
     started: Start,
     /// The names and levels of the sockets.
@@ -121,8 +121,8 @@ impl Admin {
             .sockets
             .write()
             .unwrap_or_else(PoisonError::into_inner) = names.collect();
-        for mut opened in sockets {
-            self.files.extend(opened.take_file());
+        for opened in sockets {
+            self.files.extend(opened.file);
             let socket = Arc::new(opened.socket);
             self.listening.push(Arc::clone(&socket));
             let desk = Desk {

@@ -6,7 +6,7 @@ use std::io;
 use nsproxy_engine::{Admin, CheckResult, Down, HealthStatus, ServerStatus};
 
 use super::Context;
-use super::change;
+use super::change::{self, NO_SERVER, Place};
 use super::command::Out;
 use super::directory::{Back, Proxy, ServerEntry};
 
@@ -20,6 +20,12 @@ pub(super) fn statuses(context: &Context) -> Servers {
         .collect()
 }
 
+/// What the engine knows of this one.
+pub(super) fn status((backend, server): Place<'_>, context: &Context) -> Option<ServerStatus> {
+    let mut servers = context.engine.servers().into_iter();
+    servers.find(|status| status.pool == backend && status.server == server)
+}
+
 pub(super) fn backends(context: &Context, out: &mut Out<'_>) -> io::Result<()> {
     writeln!(out, "# name")?;
     let directory = context.directory();
@@ -31,13 +37,10 @@ pub(super) fn backends(context: &Context, out: &mut Out<'_>) -> io::Result<()> {
 pub(super) fn weight(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
     match change::server(words, context) {
         Err(refusal) => writeln!(out, "{refusal}"),
-        Ok((backend, server)) => {
-            let key = (backend.to_owned(), server.to_owned());
-            match statuses(context).get(&key) {
-                Some(status) => writeln!(out, "{} (initial {})", status.weight, status.configured_weight),
-                None => writeln!(out, "No such server."),
-            }
-        }
+        Ok(place) => match status(place, context) {
+            Some(status) => writeln!(out, "{} (initial {})", status.weight, status.configured_weight),
+            None => writeln!(out, "{NO_SERVER}"),
+        },
     }
 }
 

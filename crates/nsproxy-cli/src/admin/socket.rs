@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
@@ -28,20 +27,7 @@ pub(crate) struct Opened {
     /// As `show cli sockets` names it.
     pub(super) name: String,
     /// Removed with this.
-    file: Option<SocketFile>,
-}
-
-impl Opened {
-    /// Leaves the file to whoever removes it, and keeps the socket.
-    pub(super) fn take_file(&mut self) -> Option<SocketFile> {
-        self.file.take()
-    }
-}
-
-impl AsFd for Opened {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
+    pub(super) file: Option<SocketFile>,
 }
 
 /// What becomes of a file at which another process listens.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 /// How values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +17,17 @@ pub(super) enum Format {
     Json,
 }
 
+impl Format {
+    /// The one that a word asks for; `None` if it asks for none.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        match word {
+            "typed" => Some(Self::Typed),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
 /// One value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
@@ -26,14 +37,26 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// As JSON has it.
-    pub(super) fn json(&self, kind: &str) -> Json {
+    pub(super) fn text(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+
+    /// As JSON has it: with its place among others and its name, HAProxy's three letters (see [`tags`]), and its type.
+    pub(super) fn json(&self, (place, name): (u64, &str), letters: &str, kind: &str) -> Map<String, Json> {
         let value = match self {
             Self::Number(number) => json!(number),
             Self::Signed(number) => json!(number),
             Self::Text(text) => json!(text),
         };
-        json!({ "type": kind, "value": value })
+        [
+            ("field", json!({ "pos": place, "name": name })),
+            ("processNum", json!(1)),
+            ("tags", tags(letters)),
+            ("value", json!({ "type": kind, "value": value })),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into_iter()
+        .collect()
     }
 
     /// As CSV has it: quoted where it must be.
@@ -58,7 +81,7 @@ impl Display for Value {
 }
 
 /// Where a value comes from, of which nature it is, and what it is about, from HAProxy's three letters for that.
-pub(super) fn tags(letters: &str) -> Json {
+fn tags(letters: &str) -> Json {
     let mut letters = letters.chars();
     let mut next = || letters.next().unwrap_or_default();
     let origin = match next() {

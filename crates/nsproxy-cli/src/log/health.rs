@@ -9,7 +9,6 @@ pub(super) struct HealthLine<'a>(pub(super) &'a Notice<'a>);
 
 impl Display for HealthLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or_backup = |backup: bool| if backup { "backup " } else { "" };
         match *self.0 {
             Notice::CheckEnded {
                 pool,
@@ -24,8 +23,7 @@ impl Display for HealthLine<'_> {
                 } else {
                     "failed"
                 };
-                let state = if is_up { "UP" } else { "DOWN" };
-                let backup = or_backup(backup);
+                let (state, backup) = (up(is_up), if backup { "backup " } else { "" });
                 write!(
                     f,
                     "Health check for {backup}server {pool}/{server} {verb}, reason: {report}, status: {at}/{of} {state}."
@@ -43,33 +41,22 @@ impl Display for HealthLine<'_> {
                 requeued,
                 waiting,
             } => {
-                let subject = if backup { "Backup Server" } else { "Server" };
-                let state = if is_up { "UP" } else { "DOWN" };
-                write!(f, "{subject} {pool}/{server} is {state}")?;
+                let subject = subject(backup);
+                write!(f, "{subject} {pool}/{server} is {}", up(is_up))?;
                 match cause {
                     Cause::Check(report) => write!(f, ", reason: {report}")?,
                     Cause::Tracked { pool, server } => write!(f, " via {pool}/{server}")?,
                     _ => {}
                 }
-                let rest = if is_up { "online" } else { "left" };
-                let running = if !is_up && active == 0 && backups > 0 {
-                    " Running on backup."
-                } else {
-                    ""
+                let left = Left {
+                    is_up,
+                    servers: (active, backups),
+                    running: if is_up { "" } else { running(active, backups) },
+                    sessions,
+                    requeued,
+                    waiting,
                 };
-                write!(
-                    f,
-                    ". {active} active and {backups} backup servers {rest}.{running}"
-                )?;
-                if is_up {
-                    write!(f, " {requeued} sessions requeued, {waiting} total in queue.")?;
-                } else {
-                    write!(
-                        f,
-                        " {sessions} sessions active, {requeued} requeued, {waiting} remaining in queue."
-                    )?;
-                }
-                Ok(())
+                left.fmt(f)
             }
             Notice::ServerSet { .. } => self.set(f),
             _ => Ok(()),
@@ -97,44 +84,87 @@ impl HealthLine<'_> {
         else {
             return Ok(());
         };
-        let subject = if backup { "Backup Server" } else { "Server" };
-        write!(f, "{subject} {pool}/{server} ")?;
-        let running = if active == 0 && backups > 0 {
-            " Running on backup."
-        } else {
-            ""
+        write!(f, "{} {pool}/{server} ", subject(backup))?;
+        let left = Left {
+            is_up: now != Admin::Maintenance,
+            servers: (active, backups),
+            running: running(active, backups),
+            sessions,
+            requeued,
+            waiting,
         };
-        let servers = format_args!("{active} active and {backups} backup servers");
-        let cause = |f: &mut fmt::Formatter<'_>| match via {
+        let via_other = |f: &mut fmt::Formatter<'_>| match via {
             Some((pool, server)) => write!(f, " via {pool}/{server}"),
             None => Ok(()),
         };
         match now {
-            Admin::Maintenance => {
-                write!(f, "is going DOWN for maintenance")?;
-                cause(f)?;
-                write!(
-                    f,
-                    ". {servers} left.{running} {sessions} sessions active, {requeued} requeued, {waiting} remaining in queue."
-                )
-            }
-            Admin::Drain => {
-                write!(f, "enters drain state")?;
-                cause(f)?;
-                write!(
-                    f,
-                    ". {servers} online.{running} {requeued} sessions requeued, {waiting} total in queue."
-                )
-            }
+            Admin::Maintenance => write!(f, "is going DOWN for maintenance")?,
+            Admin::Drain => write!(f, "enters drain state")?,
             Admin::Ready => {
-                let state = if is_up { "UP" } else { "DOWN" };
+                let state = up(is_up);
                 let forced = if via.is_some() { "" } else { "forced " };
-                match before {
-                    Admin::Drain => write!(f, "is {state} (leaving {forced}drain).")?,
-                    _ => write!(f, "is {state}/READY (leaving {forced}maintenance).")?,
-                }
-                Ok(())
+                return match before {
+                    Admin::Drain => write!(f, "is {state} (leaving {forced}drain)."),
+                    _ => write!(f, "is {state}/READY (leaving {forced}maintenance)."),
+                };
             }
+        }
+        via_other(f)?;
+        left.fmt(f)
+    }
+}
+
+const fn up(is_up: bool) -> &'static str {
+    if is_up { "UP" } else { "DOWN" }
+}
+
+const fn subject(backup: bool) -> &'static str {
+    if backup { "Backup Server" } else { "Server" }
+}
+
+/// Whether only servers are left that stand in for others.
+const fn running(active: usize, backups: usize) -> &'static str {
+    if active == 0 && backups > 0 {
+        " Running on backup."
+    } else {
+        ""
+    }
+}
+
+/// What is left of a backend: how a line about one of its servers ends.
+struct Left {
+    /// Of the server: whether it goes on with its sessions.
+    is_up: bool,
+    /// Active ones and backups.
+    servers: (usize, usize),
+    running: &'static str,
+    sessions: usize,
+    requeued: usize,
+    waiting: usize,
+}
+
+impl Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            is_up,
+            servers: (active, backups),
+            running,
+            sessions,
+            requeued,
+            waiting,
+        } = self;
+        let rest = if *is_up { "online" } else { "left" };
+        write!(
+            f,
+            ". {active} active and {backups} backup servers {rest}.{running} "
+        )?;
+        if *is_up {
+            write!(f, "{requeued} sessions requeued, {waiting} total in queue.")
+        } else {
+            write!(
+                f,
+                "{sessions} sessions active, {requeued} requeued, {waiting} remaining in queue."
+            )
         }
     }
 }

@@ -28,7 +28,7 @@ use nsproxy_log::Level as Severity;
 use self::health::HealthLine;
 use self::netns::NetnsLine;
 use self::sessions::RelayLog;
-pub(crate) use self::sessions::{SessionLogs, host_name};
+pub(crate) use self::sessions::{SessionLogs, host_name, system_host};
 pub(crate) use self::targets::Targets;
 pub(crate) use self::text::SessionText;
 

@@ -24,7 +24,7 @@ const TAG: &str = "nsproxy";
 #[derive(Debug, Default)]
 pub(crate) struct SessionLogs {
     relays: HashMap<String, Arc<RelayLog>>,
-    /// Of each pool, the targets of the relays that use it.
+    /// The targets of each pool.
     pools: HashMap<String, Vec<Arc<Target>>>,
     /// Each once.
     targets: Vec<Arc<Target>>,
@@ -61,12 +61,11 @@ impl SessionLogs {
     /// A target cannot be opened.
     pub(crate) fn of(config: &Config, before: &Self, targets: &mut Targets) -> anyhow::Result<Self> {
         let host = configured_host(config);
-        let shown_host: Arc<str> = host_name(config).into();
+        let shown_host: Arc<str> = host.clone().unwrap_or_else(system_host).into();
         let mut logs = Self::default();
         for frontend in &config.frontends {
             let logging = &frontend.logging;
-            let tag = logging.tag.as_ref().or(config.global.log_tag.as_ref());
-            let tag = tag.map_or(TAG, |tag| tag);
+            let tag = tag(logging.tag.as_ref(), config);
             let its = targets.all(&logging.targets, tag, host.as_deref())?;
             add(&mut logs.targets, &its);
             if !its.is_empty() {
@@ -77,8 +76,8 @@ impl SessionLogs {
             }
         }
         for backend in &config.backends {
-            let tag = backend.log_tag.as_ref().or(config.global.log_tag.as_ref());
-            let its = targets.all(&backend.logs, tag.map_or(TAG, |tag| tag), host.as_deref())?;
+            let tag = tag(backend.log_tag.as_ref(), config);
+            let its = targets.all(&backend.logs, tag, host.as_deref())?;
             add(&mut logs.targets, &its);
             logs.pools.insert(backend.name.clone(), its);
         }
@@ -111,6 +110,11 @@ impl SessionLogs {
             tell(targets, level, line);
         }
     }
+}
+
+/// The name of the program in the messages of a proxy: its own, or that of all.
+fn tag<'c>(own: Option<&'c String>, config: &'c Config) -> &'c str {
+    own.or(config.global.log_tag.as_ref()).map_or(TAG, String::as_str)
 }
 
 /// Adds those of `others` that are not among them.
@@ -148,7 +152,8 @@ fn configured_host(config: &Config) -> Option<String> {
     })
 }
 
-fn system_host() -> String {
+/// The name that the host has for itself.
+pub(crate) fn system_host() -> String {
     let name = nix::unistd::gethostname().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }
@@ -252,10 +257,8 @@ impl RelayLog {
         let bind = bind.map_or("1", |(.., label)| label);
         SCRATCH.with_borrow_mut(|Scratch { clock, text, .. }| {
             text.clear();
-            match facts.client() {
-                Some(client) => put(text, format_args!("{}:{} [", client.ip(), client.port())),
-                None => put(text, format_args!("unix:1 [")),
-            }
+            spaced(text, facts.client());
+            put(text, format_args!(" ["));
             clock.accept_date(facts.accepted(), text);
             put(text, format_args!("] {}/{bind}: {sentence}", summary.relay));
             if let CloseReason::HeaderInvalid(_) | CloseReason::HeaderTooLong(_) = reason {

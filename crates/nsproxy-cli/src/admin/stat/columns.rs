@@ -1,5 +1,5 @@
 //! The columns of `show stat`, in HAProxy's order: what each is called, where its value comes from (see
-//! [`tags`](super::super::typed::tags)), and of which type it is. Those of HTTP and TLS are here, too: programs that read the
+//! [`typed`](super::super::typed)), and of which type it is. Those of HTTP and TLS are here, too: programs that read the
 //! answers count on their places.
 
 /// One column.

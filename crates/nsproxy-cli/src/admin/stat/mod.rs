@@ -20,10 +20,10 @@ use super::Context;
 use super::command::Out;
 use super::directory::Proxy;
 use super::servers::{self, Servers};
-use super::typed::{Format, tags};
+use super::typed::Format;
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Wanted {
     /// Only the proxy with this number.
     proxy: Option<u32>,
@@ -38,7 +38,7 @@ struct Wanted {
     format: Format,
 }
 
-pub(crate) fn show(
+pub(in crate::admin) fn show(
     words: &[String],
     level: AdminLevel,
     context: &Context,
@@ -67,7 +67,7 @@ fn wanted(words: &[String], proxies: &[Proxy]) -> Option<Wanted> {
     let mut wanted = Wanted::default();
     let mut words = words;
     if let [proxy, kinds, server, rest @ ..] = words
-        && !is_option(proxy)
+        && !Wanted::default().take(proxy)
     {
         let number = |word: &str| word.parse::<i64>().unwrap_or(0);
         wanted.proxy = match number(proxy) {
@@ -80,23 +80,24 @@ fn wanted(words: &[String], proxies: &[Proxy]) -> Option<Wanted> {
         words = rest;
     }
     for word in words {
-        match word.as_str() {
-            "up" => wanted.up = true,
-            "no-maint" => wanted.no_maint = true,
-            "typed" => wanted.format = Format::Typed,
-            "json" => wanted.format = Format::Json,
-            // As HAProxy has it.
-            _ => {}
-        }
+        // Others mean nothing, as in HAProxy.
+        wanted.take(word);
     }
     Some(wanted)
 }
 
-fn is_option(word: &str) -> bool {
-    matches!(word, "up" | "no-maint" | "typed" | "json")
-}
-
 impl Wanted {
+    /// Takes a word that says what is wanted; `false` for any other.
+    fn take(&mut self, word: &str) -> bool {
+        match (word, Format::of(word)) {
+            ("up", _) => self.up = true,
+            ("no-maint", _) => self.no_maint = true,
+            (_, Some(format)) => self.format = format,
+            (_, None) => return false,
+        }
+        true
+    }
+
     fn has(&self, row: &Row<'_>) -> bool {
         let is_of_kind = self.kinds == 0 || self.kinds & row.kind().bit() != 0;
         let is_server = row.kind() == Kind::Server;
@@ -212,15 +213,11 @@ fn json_rows<'s>(rows: impl Iterator<Item = Row<'s>>, out: &mut Out<'_>) -> io::
     for (index, row) in rows.enumerate() {
         let fields = COLUMNS.iter().enumerate().filter_map(|(position, column)| {
             let value = row.value(column.name)?;
-            Some(json!({
-                "objType": row.kind().name(),
-                "proxyId": row.proxy.id,
-                "id": row.number,
-                "field": { "pos": position, "name": column.name },
-                "processNum": 1,
-                "tags": tags(row.tags(column)),
-                "value": value.json(column.kind),
-            }))
+            let mut field = value.json((position as u64, column.name), row.tags(column), column.kind);
+            field.insert("objType".to_owned(), json!(row.kind().name()));
+            field.insert("proxyId".to_owned(), json!(row.proxy.id));
+            field.insert("id".to_owned(), json!(row.number));
+            Some(field)
         });
         let fields: Vec<_> = fields.collect();
         let separator = if index == 0 { "" } else { "," };

@@ -105,12 +105,12 @@ impl Row<'_> {
     /// The value of a column; `None` where it is left empty.
     pub(super) fn value(&self, column: &str) -> Option<Value> {
         let value = match column {
-            "pxname" => Value::Text(self.proxy.name.clone()),
+            "pxname" => Value::text(&self.proxy.name),
             "pid" => Value::Number(1),
             "iid" => Value::Number(u64::from(self.proxy.id)),
             "sid" => Value::Number(self.number as u64),
             "type" => Value::Number(self.kind().number()),
-            "mode" => text("tcp"),
+            "mode" => Value::text("tcp"),
             // What nsproxy does not do, or does not see: it has happened to nobody.
             "dresp" | "wrew" | "eint" | "ssl_sess" | "ssl_reused_sess" | "ssl_failed_handshake" => {
                 Value::Number(0)
@@ -130,8 +130,8 @@ impl Row<'_> {
 fn frontend(column: &str, front: &Front, status: &RelayStatus) -> Option<Value> {
     let counts = &status.counts;
     let number = match column {
-        "svname" => return Some(text("FRONTEND")),
-        "status" => return Some(text("OPEN")),
+        "svname" => return Some(Value::text("FRONTEND")),
+        "status" => return Some(Value::text("OPEN")),
         "scur" => u64::from(status.sessions),
         "smax" => u64::from(status.most_sessions),
         "slim" => front.limit,
@@ -156,10 +156,10 @@ fn frontend(column: &str, front: &Front, status: &RelayStatus) -> Option<Value> 
 
 fn backend(column: &str, row: &Row<'_>, (back, weight): (&Back, u64), status: &PoolStatus) -> Option<Value> {
     let number = match column {
-        "svname" => return Some(text("BACKEND")),
-        "status" if is_pool_up(row.proxy, status) => return Some(text("UP")),
-        "status" => return Some(text("DOWN")),
-        "algo" => return row.with_places.then(|| text(back.algorithm)),
+        "svname" => return Some(Value::text("BACKEND")),
+        "status" if is_pool_up(row.proxy, status) => return Some(Value::text("UP")),
+        "status" => return Some(Value::text("DOWN")),
+        "algo" => return row.with_places.then(|| Value::text(back.algorithm)),
         "lastsess" => return Some(ago(status.last_session)),
         "qcur" => status.waiting_for_any as u64,
         "qmax" => status.most_waiting_for_any as u64,
@@ -192,7 +192,7 @@ fn server(column: &str, with_places: bool, entry: &ServerEntry, status: &ServerS
     let health = status.health.as_ref().filter(|_| entry.check.is_some());
     let last = health.filter(|_| !is_out).and_then(|health| health.last.as_ref());
     let number = match column {
-        "svname" => return Some(Value::Text(entry.name.clone())),
+        "svname" => return Some(Value::text(&entry.name)),
         "status" => return Some(Value::Text(state(entry, status))),
         "addr" => return with_places.then(|| Value::Text(entry.shown(status.address))),
         "tracked" => {
@@ -200,8 +200,8 @@ fn server(column: &str, with_places: bool, entry: &ServerEntry, status: &ServerS
             return Some(Value::Text(format!("{pool}/{server}")));
         }
         "lastsess" => return Some(ago(status.last_session)),
-        "check_status" => return last.map(|last| text(last.result.code())),
-        "last_chk" => return last.map(|last| Value::Text(last.info.clone())),
+        "check_status" => return last.map(|last| Value::text(last.result.code())),
+        "last_chk" => return last.map(|last| Value::text(&last.info)),
         "check_desc" => return last.map(|last| Value::Text(last.result.to_string())),
         "qcur" => status.waiting as u64,
         "qmax" => status.most_waiting as u64,
@@ -313,8 +313,4 @@ fn ago(since: Option<Duration>) -> Value {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
 }
