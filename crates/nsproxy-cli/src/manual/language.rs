@@ -97,9 +97,7 @@ pub(super) fn page() -> String {
     page.section("WORDS");
     page.text(WORDS);
     page.section("SECTIONS");
-    for (section, meaning) in SECTIONS {
-        page.item(section, meaning);
-    }
+    page.items(&SECTIONS);
     page.section("KEYWORDS");
     page.text(KEYWORDS);
     for entry in keywords() {
@@ -109,13 +107,9 @@ pub(super) fn page() -> String {
     page.section("CONDITIONS");
     page.text(CONDITIONS);
     page.subsection("Converters");
-    for (word, meaning) in CONVERTERS {
-        page.item(word, meaning);
-    }
+    page.items(&CONVERTERS);
     page.subsection("Flags");
-    for (word, meaning) in FLAGS {
-        page.item(word, meaning);
-    }
+    page.items(&FLAGS);
     page.subsection("Fetches");
     for FetchDoc {
         syntax,

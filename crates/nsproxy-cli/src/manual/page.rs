@@ -67,6 +67,13 @@ impl Page {
         });
     }
 
+    /// Several of them.
+    pub(crate) fn items(&mut self, items: &[(&str, &str)]) {
+        for (word, text) in items {
+            self.item(word, text);
+        }
+    }
+
     /// Lines as they are.
     pub(crate) fn example(&mut self, lines: &[&str]) {
         self.write(|roff| {
@@ -80,9 +87,8 @@ impl Page {
     }
 
     /// What another has made, without its first line if that is a section's title.
-    pub(crate) fn made(&mut self, made: &[u8]) {
-        let made = String::from_utf8_lossy(made);
-        let body = made.strip_prefix(&Roff::new().render()).unwrap_or(&made);
+    pub(crate) fn made(&mut self, made: &str) {
+        let body = made.strip_prefix(&Roff::new().render()).unwrap_or(made);
         let body = match body.split_once('\n') {
             Some((first, rest)) if first.starts_with(".SH ") => rest,
             _ => body,

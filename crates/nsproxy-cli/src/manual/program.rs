@@ -1,5 +1,7 @@
 //! `nsproxy(1)`: every command with its options, as the command line has them, and what they have in common.
 
+use std::io;
+
 use clap::Command;
 use clap_mangen::Man;
 
@@ -83,13 +85,9 @@ pub(super) fn page() -> String {
         }
     }
     page.section("SIGNALS");
-    for (signal, meaning) in SIGNALS {
-        page.item(signal, meaning);
-    }
+    page.items(&SIGNALS);
     page.section("EXIT STATUS");
-    for (code, meaning) in CODES {
-        page.item(code, meaning);
-    }
+    page.items(&CODES);
     page.section("EXAMPLES");
     page.text(EXAMPLES);
     page.section("SEE ALSO");
@@ -124,19 +122,21 @@ fn description(command: &Command) -> String {
 }
 
 fn synopsis(page: &mut Page, command: &Command) {
-    let mut made = Vec::new();
-    // Writing to memory cannot fail.
-    let _ = Man::new(command.clone()).render_synopsis_section(&mut made);
+    let made = made(command, Man::render_synopsis_section);
     // An option without a long name is followed by a blank.
-    let made = String::from_utf8_lossy(&made).replace(" ]", "]");
-    page.made(made.as_bytes());
+    page.made(&made.replace(" ]", "]"));
 }
 
 fn options(page: &mut Page, command: &Command) {
+    page.made(&made(command, Man::render_options_section));
+}
+
+/// A section of a command, as another has made it.
+fn made(command: &Command, render: fn(&Man, &mut dyn io::Write) -> io::Result<()>) -> String {
     let mut made = Vec::new();
     // Writing to memory cannot fail.
-    let _ = Man::new(command.clone()).render_options_section(&mut made);
-    page.made(&made);
+    let _ = render(&Man::new(command.clone()), &mut made);
+    String::from_utf8_lossy(&made).into_owned()
 }
 
 /// As the second part of a NAME line begins.

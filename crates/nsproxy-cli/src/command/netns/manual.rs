@@ -102,19 +102,13 @@ pub(crate) fn page() -> String {
         page.text(text);
     }
     page.section("EXIT STATUS");
-    for (code, meaning) in CODES {
-        page.item(code, meaning);
-    }
+    page.items(&CODES);
     page.text("`exec` and `unshare` become their command, so its exit code and its signals are theirs.");
     page.section("PRIVILEGES");
-    for (words, needed) in PRIVILEGES {
-        page.item(words, needed);
-    }
+    page.items(&PRIVILEGES);
     page.text(ROOTLESS);
     page.section("FILES");
-    for (path, meaning) in FILES {
-        page.item(path, meaning);
-    }
+    page.items(&FILES);
     page.section("EXAMPLES");
     page.text(EXAMPLES);
     page.section("SEE ALSO");
