@@ -3,24 +3,23 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use anyhow::ensure;
 use nsproxy_config::{Config, RenderOptions, Report, Severity};
+use nsproxy_engine::Plan;
 
 use super::counted;
 use crate::args::Files;
 use crate::files::ConfigFiles;
 use crate::identity::Identity;
-use crate::{log, plan};
+use crate::{activation, log, plan};
 
 /// A configuration that `run` would have nothing to do with.
-pub(crate) const NOTHING_TO_RELAY: &str = "the configuration has no listener: nothing to relay";
+const NOTHING_TO_RELAY: &str = "the configuration has no listener: nothing to relay";
 
 pub(crate) fn check(files: &Files) -> anyhow::Result<ExitCode> {
     let config = load(&ConfigFiles::of(files))?;
     let listeners: usize = config.frontends.iter().map(|frontend| frontend.binds.len()).sum();
-    if listeners == 0 {
-        log::complain(&format!("nsproxy: {NOTHING_TO_RELAY}"));
-        return Ok(ExitCode::FAILURE);
-    }
+    ensure!(listeners > 0, NOTHING_TO_RELAY);
     Identity::of(&config.global, &plan::plan(&config))?;
     let servers: usize = config.backends.iter().map(|backend| backend.servers.len()).sum();
     writeln!(
@@ -31,6 +30,19 @@ pub(crate) fn check(files: &Files) -> anyhow::Result<ExitCode> {
         counted(config.namespace_list.len() as u64, "namespace"),
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the files, and says on standard error whatever is to be said about them; and what there is to do for them.
+///
+/// # Errors
+///
+/// They are of no use, ask for sockets that this process was not started with, or have nothing to relay.
+pub(crate) fn planned(files: &ConfigFiles) -> anyhow::Result<(Config, Plan)> {
+    let config = load(files)?;
+    activation::check(&config)?;
+    let plan = plan::plan(&config);
+    ensure!(!plan.relays.is_empty(), NOTHING_TO_RELAY);
+    Ok((config, plan))
 }
 
 /// Reads the files, and says on standard error whatever is to be said about them.

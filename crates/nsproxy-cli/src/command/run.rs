@@ -1,10 +1,8 @@
 //! `nsproxy run`: relays what a configuration says.
 
-use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 
 use anyhow::Context as _;
 use netns_core::Root;
@@ -12,7 +10,6 @@ use nsproxy_config::model::Global;
 use nsproxy_engine::{Engine, InProcess, InProcessFrom, Observer, OpenerFactory, Plan, Prepared, Settings};
 
 use super::check;
-use crate::activation;
 use crate::admin::{self, Admin, Taken};
 use crate::args::Files;
 use crate::daemon::{Daemon, PidFile};
@@ -22,7 +19,7 @@ use crate::log::{self, Level, Log, Writer};
 use crate::notify::Notifier;
 use crate::server::{Event, Server};
 use crate::upgrade::{Invocation, Predecessor};
-use crate::{limits, namespaces, plan, signals};
+use crate::{limits, namespaces, signals};
 
 /// Where the process is meant to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +75,8 @@ impl Started {
         around: (Invocation, Notifier),
     ) -> anyhow::Result<Self> {
         let mut files = ConfigFiles::of(files);
-        let config = check::load(&files)?;
+        let (config, plan) = check::planned(&files)?;
         let global = &config.global;
-        activation::check(&config)?;
-        let plan = plan::plan(&config);
-        anyhow::ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
         let identity = Identity::of(global, &plan)?;
         // A process that takes over is in the background if the other one is. A child has only the thread that made it.
         let daemon = (predecessor.is_none() && ground.is_background(global)).then(Daemon::start);
@@ -197,12 +191,8 @@ impl Ground {
 
 fn settings(global: &Global, plan: &Plan) -> Settings {
     Settings {
-        // What the machine has is read from files, which a new root directory has not.
-        workers: global
-            .nbthread
-            .and_then(|count| NonZeroUsize::new(count as usize))
-            .or_else(|| thread::available_parallelism().ok()),
-        max_workers: thread::available_parallelism().ok(),
+        workers: limits::workers(global),
+        max_workers: limits::cpus(),
         max_sessions: global.maxconn.map(|count| count as usize),
         checks: plan.has_checks(),
     }

@@ -2,17 +2,15 @@
 //! effect.
 
 use std::num::NonZeroUsize;
-use std::thread;
 
 use anyhow::ensure;
 use nsproxy_engine::ListenerStatus;
 use nsproxy_log::Level as Severity;
 
 use super::{Server, fixed};
-use crate::activation;
 use crate::command::check;
 use crate::identity::Identity;
-use crate::plan;
+use crate::limits;
 
 impl Server {
     /// Reads the configuration again, and says what has come of it.
@@ -46,9 +44,7 @@ impl Server {
 
     /// Has as many workers accept as the configuration says; `false` when there are not so many.
     fn set_workers(&self) -> bool {
-        let wanted = self.config.global.nbthread.map(|count| count as usize);
-        // As at the start: one for each CPU, which are all that there are, unless it was told to have more.
-        let wanted = wanted.or_else(|| thread::available_parallelism().map(NonZeroUsize::get).ok());
+        let wanted = limits::workers(&self.config.global).map(NonZeroUsize::get);
         wanted.is_none_or(|wanted| self.engine.set_workers(wanted) == wanted)
     }
 
@@ -56,10 +52,7 @@ impl Server {
         ensure!(!self.ending.has_begun(), "nsproxy is about to end");
         // The new process has read the configuration already, or is about to.
         ensure!(self.successor.is_none(), "an upgrade is under way");
-        let config = check::load(&self.files)?;
-        activation::check(&config)?;
-        let plan = plan::plan(&config);
-        ensure!(!plan.relays.is_empty(), check::NOTHING_TO_RELAY);
+        let (config, plan) = check::planned(&self.files)?;
         let mut without_effect = fixed::compare(&self.config.global, &config.global)?;
         Identity::check_kept(&config.global, &plan)?;
         // Some may have come with their namespaces, or gone with them.
