@@ -2,22 +2,13 @@
 
 use std::os::fd::AsRawFd as _;
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nsproxy_testkit::{Program, Service, World, require, world};
-use socket2::{Domain, Socket, Type};
 
-use crate::common::{DEFAULTS, Proxy, line_with, run, run_command, soon};
+use crate::common::{DEFAULTS, Proxy, expect_reply, inherited, line_with, run, run_command, soon};
 
 /// A service that says `name`, at an address in the home namespace.
 fn service(w: &World, address: &str, name: &str) -> Service {
     Service::reply(w.home().listen(address), name)
-}
-
-#[track_caller]
-fn expect_reply(w: &World, address: &str, reply: &str) {
-    let client = w.home().connect(address);
-    client.expect(reply);
-    client.expect_eof();
 }
 
 #[test]
@@ -39,8 +30,8 @@ fn an_abstract_name_is_another_socket_in_each_namespace() {
         });
         let running = run(w, w.home(), &format!("{DEFAULTS}{}", relays.concat()));
         line_with(&running, &["in-blue listens at abns@same in netns blue"]);
-        expect_reply(w, "127.0.0.1:8001", "blue");
-        expect_reply(w, "127.0.0.1:8002", "green");
+        expect_reply(w.home(), "127.0.0.1:8001", "blue");
+        expect_reply(w.home(), "127.0.0.1:8002", "green");
     });
 }
 
@@ -55,12 +46,12 @@ fn an_abstract_name_is_the_one_that_haproxy_means() {
         {
             let _back = run(w, w.home(), &back);
             let _front = haproxy.start(w, w.home(), &front, &[(w.home(), "127.0.0.1:8000")]);
-            expect_reply(w, "127.0.0.1:8000", "through both");
+            expect_reply(w.home(), "127.0.0.1:8000", "through both");
         }
         let back = back + "listen ready\n  bind 127.0.0.1:8001\n  server s 127.0.0.1:9000\n";
         let _back = haproxy.start(w, w.home(), &back, &[(w.home(), "127.0.0.1:8001")]);
         let _front = run(w, w.home(), &front);
-        expect_reply(w, "127.0.0.1:8000", "through both");
+        expect_reply(w.home(), "127.0.0.1:8000", "through both");
     });
 }
 
@@ -79,9 +70,9 @@ fn a_port_at_a_distance_from_the_clients_is_the_one_that_haproxy_means() {
         );
         for proxy in proxies {
             let _running = proxy.start(w, w.home(), &config, &[(w.home(), "127.0.0.1:8101")]);
-            expect_reply(w, "127.0.0.1:8001", "one");
-            expect_reply(w, "127.0.0.1:8002", "two");
-            expect_reply(w, "127.0.0.1:8101", "below");
+            expect_reply(w.home(), "127.0.0.1:8001", "one");
+            expect_reply(w.home(), "127.0.0.1:8002", "two");
+            expect_reply(w.home(), "127.0.0.1:8101", "below");
         }
     });
 }
@@ -118,7 +109,7 @@ fn all_addresses_of_ipv6_include_ipv4_or_not_as_haproxy_has_it() {
                 "127.0.0.1:8002",
             ] {
                 w.home().wait_listening(address, soon());
-                expect_reply(w, address, "reached");
+                expect_reply(w.home(), address, "reached");
             }
         }
     });
@@ -129,22 +120,14 @@ fn an_inherited_socket_is_listened_at_as_in_haproxy() {
     let proxies = require!(Proxy::both());
     world("inherited", |w| {
         let _service = service(w, "127.0.0.1:9000", "reached");
-        let socket = w
-            .home()
-            .run(|| Socket::new(Domain::IPV4, Type::STREAM, None))
-            .unwrap();
-        let address: std::net::SocketAddr = ([127, 0, 0, 1], 8000).into();
-        socket.set_reuse_address(true).unwrap();
-        socket.bind(&address.into()).unwrap();
-        // A program that is started from here has it, at the same number.
-        fcntl(&socket, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+        let socket = inherited(w.home(), "127.0.0.1:8000");
         let config = format!(
             "{DEFAULTS}listen l\n  bind fd@{} name inherited\n  server s 127.0.0.1:9000\n",
             socket.as_raw_fd()
         );
         for proxy in proxies {
             let _running = proxy.start(w, w.home(), &config, &[(w.home(), "127.0.0.1:8000")]);
-            expect_reply(w, "127.0.0.1:8000", "reached");
+            expect_reply(w.home(), "127.0.0.1:8000", "reached");
         }
     });
 }

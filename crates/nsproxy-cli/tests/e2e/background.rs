@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nsproxy_testkit::{DEFAULT_DEADLINE, Service, World, eventually, world};
 
-use crate::common::{DEFAULTS, nsproxy};
+use crate::common::{DEFAULTS, nsproxy, wait_for_end};
 
 /// Written into `nsproxy.cfg`: a relay from port 8000 to port 9000.
 fn configuration(w: &World, global: &str) -> std::path::PathBuf {
@@ -53,9 +53,7 @@ fn a_daemon_relays_when_the_command_has_ended_and_ends_on_sigterm() {
             assert_eq!(stderr, Path::new("/dev/null"));
             client.close();
             kill(pid, Signal::SIGTERM).unwrap();
-            eventually(DEFAULT_DEADLINE, "the end of the daemon", || {
-                (!Path::new(&format!("/proc/{pid}/exe")).exists()).then_some(())
-            });
+            wait_for_end(pid);
             assert!(!w.path("nsproxy.pid").exists());
             drop(echo);
         });

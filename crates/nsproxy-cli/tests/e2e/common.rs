@@ -5,12 +5,15 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::unistd::Pid;
 use nsproxy_testkit::{
-    Address, DEFAULT_DEADLINE, Deadline, MissingProgram, Netns, Peer, Program, Running, World, eventually,
+    Address, DEFAULT_DEADLINE, Deadline, MissingProgram, Netns, Peer, Program, Running, ToAddress, World,
+    eventually,
 };
 use socket2::{Domain, Socket, Type};
 
@@ -208,6 +211,44 @@ pub(crate) fn exchange(one: &Peer, other: &Peer) {
     one.expect("its reply");
 }
 
+/// A client that is told `reply`, and then the end.
+#[track_caller]
+pub(crate) fn expect_reply(netns: &Netns, address: impl ToAddress, reply: &str) {
+    let client = netns.connect(address);
+    client.expect(reply);
+    client.expect_eof();
+}
+
+/// Waits until a process upgrades, and returns the new one.
+#[track_caller]
+pub(crate) fn upgraded(running: &Running) -> Pid {
+    let line = line_with(running, &["upgraded pid="]);
+    let pid = line.rsplit_once("pid=").and_then(|(_, pid)| pid.parse().ok());
+    Pid::from_raw(pid.expect("the number of a process"))
+}
+
+/// Waits for the end of a process that is no child of the test.
+#[track_caller]
+pub(crate) fn wait_for_end(pid: Pid) {
+    eventually(DEFAULT_DEADLINE, "the end of a process", || {
+        (!Path::new(&format!("/proc/{pid}/exe")).exists()).then_some(())
+    });
+}
+
+/// A bound socket that a program which is started from here has, at the same number.
+#[track_caller]
+pub(crate) fn inherited(netns: &Netns, address: &str) -> Socket {
+    let address: SocketAddr = address.parse().expect("an address with port");
+    let make = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        fcntl(&socket, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        Ok::<_, std::io::Error>(socket)
+    };
+    netns.run(make).expect("nobody else is in this namespace")
+}
+
 /// The IP address of the other end.
 #[track_caller]
 pub(crate) fn peer_ip(peer: &Peer) -> String {
@@ -237,18 +278,4 @@ pub(crate) fn divert(w: &World, nft: &Program, netns: &Netns, (link, port): (&st
     netns.output(command).expect_success();
     netns.ip("rule add fwmark 1 lookup 100");
     netns.ip("route add local 0.0.0.0/0 dev lo table 100");
-}
-
-/// Clients that connect to an echo, ask, and leave, one after the other. `done` counts them.
-pub(crate) fn storm(netns: &Netns, address: &str, until: &AtomicBool, done: &AtomicUsize) {
-    netns.run(|| {
-        while !until.load(Ordering::Relaxed) {
-            let client = Peer::connect(address);
-            client.send("ping");
-            client.expect("ping");
-            client.half_close();
-            client.expect_eof();
-            done.fetch_add(1, Ordering::Relaxed);
-        }
-    });
 }

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use nsproxy_testkit::{
-    DEFAULT_DEADLINE, Netns, Program, Running, Service, World, eventually, require, skip, world,
-};
+use nsproxy_testkit::{Netns, Program, Running, Service, World, require, skip, world};
 
 use crate::common::{
-    DEFAULTS, connect_from, exchange, joined, line_with, nsproxy, peer_ip, run, soon, take_all,
+    DEFAULTS, connect_from, exchange, expect_reply, joined, line_with, nsproxy, peer_ip, run, soon, take_all,
+    upgraded, wait_for_end,
 };
 
 const NOBODY: &str = "65534 65534 65534 65534";
@@ -40,7 +39,7 @@ fn has_users() -> bool {
 
 /// A world in which there are other users.
 #[track_caller]
-fn world_with_users(name: &str, body: impl FnOnce(&World) + Send) {
+pub(crate) fn world_with_users(name: &str, body: impl FnOnce(&World) + Send) {
     world(name, |w| {
         if has_users() {
             body(w);
@@ -89,13 +88,6 @@ fn service(w: &World, name: &str) -> (Netns, Service) {
     let netns = w.add_netns(name);
     let service = Service::reply(netns.listen("127.0.0.1:9000"), name);
     (netns, service)
-}
-
-#[track_caller]
-fn expect_reply(netns: &Netns, address: &str, reply: &str) {
-    let client = netns.connect(address);
-    client.expect(reply);
-    client.expect_eof();
 }
 
 fn start(w: &World, global: &str, rest: &str) -> Running {
@@ -405,17 +397,13 @@ fn behind_user_a_new_process_has_what_the_old_one_kept() {
         let running = start_readable(w, &config("  user nobody\n"));
         expect_nobody(running.pid(), SYS_ADMIN);
         running.signal(Signal::SIGUSR2);
-        let line = line_with(&running, &["upgraded pid="]);
-        let pid = line.rsplit_once("pid=").unwrap().1.parse().unwrap();
+        let pid = upgraded(&running);
         running.wait().expect_code(0);
-        expect_nobody(pid, SYS_ADMIN);
+        expect_nobody(u32::try_from(pid.as_raw()).unwrap(), SYS_ADMIN);
         // At a privileged port, and in a namespace that takes a privilege to enter.
         expect_reply(w.home(), "127.0.0.1:80", "blue");
-        let pid = Pid::from_raw(i32::try_from(pid).unwrap());
         kill(pid, Signal::SIGTERM).unwrap();
-        eventually(DEFAULT_DEADLINE, "the end of the new process", || {
-            (!Path::new(&format!("/proc/{pid}/exe")).exists()).then_some(())
-        });
+        wait_for_end(pid);
         // Behind `chroot` there is nothing to start.
         let jail = w.path("jail");
         fs::create_dir(&jail).unwrap();

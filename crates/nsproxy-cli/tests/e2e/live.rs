@@ -7,7 +7,9 @@ use nsproxy_testkit::{
     DEFAULT_DEADLINE, Netns, Peer, Program, Running, Service, World, eventually, require, world,
 };
 
-use crate::common::{DEFAULTS, line_with, nsproxy, run, soon, v2_header, wait_until_refused};
+use crate::common::{
+    DEFAULTS, expect_reply, line_with, run, run_command, soon, v2_header, wait_until_refused,
+};
 
 const WEB: &str = "127.0.0.1:80";
 
@@ -22,18 +24,9 @@ fn add(w: &World, name: &str) -> Netns {
     netns
 }
 
-fn expect_reply(netns: &Netns, reply: &str) {
-    let client = netns.connect(WEB);
-    client.expect(reply);
-    client.expect_eof();
-}
-
 /// Starts it where it has nothing to listen at yet.
 fn start(w: &World, config: &str, said: &str) -> Running {
-    let path = w.write("nsproxy.cfg", config);
-    let mut command = nsproxy(&["run", "--verbose", "-f"]);
-    command.arg(path);
-    let running = w.home().spawn(command);
+    let running = w.home().spawn(run_command(w, config));
     running.wait_for_output(said, soon());
     running
 }
@@ -54,7 +47,7 @@ fn each_change_is_followed_and_told_as_another_user_in_another_root_directory() 
         );
         for round in 1..=2 {
             let blue = add(w, "blue");
-            expect_reply(&blue, "home");
+            expect_reply(&blue, WEB, "home");
             w.remove_netns("blue");
             wait_until_refused(&blue, WEB);
             for line in ["netns-ready netns=blue id=", "netns-removed netns=blue was="] {
@@ -76,7 +69,7 @@ fn a_server_is_reached_in_the_namespace_of_now_and_its_sessions_end_with_the_one
         for reply in ["first", "second"] {
             let blue = w.add_netns("blue");
             let _service = Service::reply(blue.listen("127.0.0.1:9000"), reply);
-            expect_reply(w.home(), reply);
+            expect_reply(w.home(), WEB, reply);
             w.remove_netns("blue");
         }
         line_with(&running, &["netns-removed netns=blue"]);
@@ -93,7 +86,7 @@ fn a_pattern_follows_every_name_that_matches_and_a_header_may_select_it() {
         for name in ["tenant-1", "tenant-2"] {
             let tenant = add(w, name);
             let _service = Service::reply(tenant.listen("127.0.0.1:9000"), name);
-            expect_reply(&tenant, name);
+            expect_reply(&tenant, WEB, name);
             let client = w.home().connect("127.0.0.1:81");
             client.send(v2_header("192.0.2.1:1", "192.0.2.2:2", Some(name)));
             client.expect(name);
@@ -121,9 +114,7 @@ fn with_strict_namespaces_what_is_missing_ends_the_start() {
                 ["a namespace of the plan is missing", "`nowhere`"],
             ),
         ] {
-            let path = w.write("nsproxy.cfg", config("  strict-namespaces\n", rest));
-            let mut command = nsproxy(&["run", "-f"]);
-            command.arg(path);
+            let command = run_command(w, &config("  strict-namespaces\n", rest));
             let errors = w.home().output(command).expect_code(1);
             assert!(said.iter().all(|part| errors.contains(part)), "{errors}");
         }
@@ -152,7 +143,7 @@ fn a_namespace_made_outside_is_seen_in_a_mount_namespace_that_mounts_spread_to()
         let running = w.home().spawn(command);
         running.wait_for_output("once it is there", soon());
         let blue = add(w, "blue");
-        expect_reply(&blue, "home");
+        expect_reply(&blue, WEB, "home");
         w.remove_netns("blue");
         wait_until_refused(&blue, WEB);
     });

@@ -18,6 +18,7 @@ mod headers;
 mod identity;
 mod lifecycle;
 mod live;
+mod load;
 mod logs;
 mod memory;
 mod names;

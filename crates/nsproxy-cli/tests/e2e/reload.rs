@@ -4,14 +4,13 @@
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 
 use nsproxy_testkit::{
     DEFAULT_DEADLINE, DnsAnswer, Netns, Running, Service, Signal, World, eventually, world,
 };
 
-use crate::common::{DEFAULTS, exchange, line_with, run, soon, storm, wait_until_refused};
+use crate::common::{DEFAULTS, exchange, expect_reply, line_with, run, soon, wait_until_refused};
+use crate::load::under_load;
 use crate::names::etc;
 
 /// `l` at port 8000 to this port, with these lines of `global`.
@@ -34,14 +33,6 @@ fn reload(w: &World, running: &Running, config: &str, outcome: &str) -> String {
         let line = text.get(before..)?.lines().find(|line| line.contains(outcome));
         line.map(str::to_owned)
     })
-}
-
-#[track_caller]
-fn expect_reply(netns: &Netns, address: &str, reply: &str) {
-    let client = netns.connect(address);
-    client.expect(reply);
-    client.half_close();
-    client.expect_eof();
 }
 
 /// Waits until new connections get this reply: workers are told one after the other.
@@ -227,15 +218,11 @@ fn a_session_is_logged_as_the_configuration_says_that_it_began_with() {
 }
 
 #[test]
-fn counts_and_health_outlive_a_reload() {
+fn health_outlives_a_reload() {
     world("reload-health", |w| {
         let _service = service(w, 9000, "here");
-        let config = format!(
-            "{}  default-server check inter 50 fall 1\n  server dead 127.0.0.1:9\n",
-            relay("", 9000)
-        );
-        let config = config.replace("  server s 127.0.0.1:9000\n", "");
-        let config = format!("{config}  server s 127.0.0.1:9000\n");
+        let servers = "  default-server check inter 50 fall 1\n  server dead 127.0.0.1:9\n  server s ";
+        let config = relay("", 9000).replace("  server s ", servers);
         let running = run(w, w.home(), &config);
         line_with(&running, &["Server l/dead is DOWN"]);
         reload(w, &running, &config, "reloaded");
@@ -302,34 +289,9 @@ fn twenty_reloads_under_load_lose_no_connection() {
             format!("{}{extra}", relay(&global, port))
         };
         let running = run(w, w.home(), &config(1));
-        let long: Vec<_> = (0..50).map(|_| w.home().connect("127.0.0.1:8000")).collect();
-        let (until, done) = (AtomicBool::new(false), AtomicUsize::new(0));
-        thread::scope(|scope| {
-            let clients: Vec<_> = (0..16)
-                .map(|_| scope.spawn(|| storm(w.home(), "127.0.0.1:8000", &until, &done)))
-                .collect();
-            for round in 0..20 {
-                let before = done.load(Ordering::Relaxed);
-                reload(w, &running, &config(round), "reloaded");
-                for client in &long {
-                    client.send("still");
-                    client.expect("still");
-                }
-                // Load between two reloads, however slow this machine is.
-                eventually(DEFAULT_DEADLINE, "connections between reloads", || {
-                    (done.load(Ordering::Relaxed) > before + 16).then_some(())
-                });
-            }
-            until.store(true, Ordering::Relaxed);
-            for client in clients {
-                client.join().unwrap();
-            }
+        under_load(w.home(), "127.0.0.1:8000", 20, |round| {
+            reload(w, &running, &config(round), "reloaded");
         });
-        for client in &long {
-            client.half_close();
-            client.expect_eof();
-        }
-        drop(long);
         running.signal(Signal::SIGTERM);
         let said = running.wait().expect_code(0);
         assert!(said.contains("(0 failed)"), "{said}");

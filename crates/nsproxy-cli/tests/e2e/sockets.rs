@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use nsproxy_testkit::{Program, Service, require, world};
+use nsproxy_testkit::{Program, Service, World, require, world};
 
 use crate::common::{DEFAULTS, Proxy, SILENCE, exchange, joined, line_with, peer_ip, run, same, take_all};
 
 /// The connections of a proxy as `ss` shows them, with what is random left out: its end, and the timer that runs.
-fn timers(w: &nsproxy_testkit::World, ss: &Program) -> Vec<String> {
+fn timers(w: &World, ss: &Program) -> Vec<String> {
     let mut command = ss.command();
     command.args([
         "-Htno",

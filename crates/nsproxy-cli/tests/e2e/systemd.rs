@@ -8,18 +8,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::mount::{MsFlags, mount};
 use nix::sys::ptrace;
 use nix::sys::signal::kill;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use nsproxy_testkit::{
-    DEFAULT_DEADLINE, Netns, Program, Running, Service, Signal, World, eventually, require, world,
+    DEFAULT_DEADLINE, Program, Running, Service, Signal, World, eventually, require, world,
 };
-use socket2::{Domain, Socket, Type};
+use socket2::Socket;
 
-use crate::common::{DEFAULTS, line_with, nsproxy, run_command, soon, wait_until_refused};
+use crate::common::{
+    DEFAULTS, expect_reply, inherited, line_with, nsproxy, run_command, soon, upgraded, wait_for_end,
+    wait_until_refused,
+};
 
 const RELAY: &str = "listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n";
 
@@ -61,14 +63,6 @@ impl Manager {
 
 fn config(global: &str, rest: &str) -> String {
     format!("global\n  nbthread 2\n{global}{DEFAULTS}{rest}")
-}
-
-#[track_caller]
-fn expect_reply(netns: &Netns, address: &str, reply: &str) {
-    let client = netns.connect(address);
-    client.expect(reply);
-    client.half_close();
-    client.expect_eof();
 }
 
 #[test]
@@ -178,7 +172,7 @@ fn the_watchdog_is_fed_while_every_worker_turns_and_not_when_one_is_stuck() {
 }
 
 #[test]
-fn without_a_manager_or_a_watchdog_for_this_process_nobody_is_told() {
+fn the_watchdog_of_another_process_is_not_fed() {
     world("no-watchdog", |w| {
         let mut command = run_command(w, &config("", RELAY));
         let manager = Manager::at(&w.path("notify"), &mut command);
@@ -194,17 +188,10 @@ fn without_a_manager_or_a_watchdog_for_this_process_nobody_is_told() {
     });
 }
 
-/// A bound socket, as a manager passes it on.
+/// A listening socket, as a manager passes it on.
 fn opened(w: &World, port: u16) -> Socket {
-    let socket = w
-        .home()
-        .run(|| Socket::new(Domain::IPV4, Type::STREAM, None))
-        .unwrap();
-    let address: std::net::SocketAddr = ([127, 0, 0, 1], port).into();
-    socket.set_reuse_address(true).unwrap();
-    socket.bind(&address.into()).unwrap();
+    let socket = inherited(w.home(), &format!("127.0.0.1:{port}"));
     socket.listen(16).unwrap();
-    fcntl(&socket, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
     socket
 }
 
@@ -243,14 +230,11 @@ fn sockets_of_the_manager_are_known_by_name_and_go_on_when_the_service_ends() {
         }
         // A new process has them, too.
         running.signal(Signal::SIGUSR2);
-        let line = line_with(&running, &["upgraded pid="]);
-        let pid = Pid::from_raw(line.rsplit_once("pid=").unwrap().1.parse().unwrap());
+        let pid = upgraded(&running);
         running.wait().expect_code(0);
         expect_reply(w.home(), "127.0.0.1:8002", "here");
         kill(pid, Signal::SIGTERM).unwrap();
-        eventually(DEFAULT_DEADLINE, "the end of the new process", || {
-            (!Path::new(&format!("/proc/{pid}/exe")).exists()).then_some(())
-        });
+        wait_for_end(pid);
         // A client that comes while there is no service waits for the next one.
         let early = w.home().connect("127.0.0.1:8000");
         let again = start("web:other:web");

@@ -4,8 +4,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::process::Command;
 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -13,7 +12,10 @@ use nsproxy_testkit::{
     Address, DEFAULT_DEADLINE, Netns, Program, Running, Service, Signal, World, eventually, require, world,
 };
 
-use crate::common::{DEFAULTS, exchange, line_with, soon, storm, wait_until_refused};
+use crate::common::{
+    DEFAULTS, exchange, expect_reply, line_with, nsproxy, soon, wait_for_end, wait_until_refused,
+};
+use crate::load::under_load;
 
 /// nsproxy from a file of the test's own, which can be replaced.
 struct Installed<'w> {
@@ -26,10 +28,10 @@ impl<'w> Installed<'w> {
     fn start(w: &'w World, global: &str, rest: &str) -> Self {
         let program = w.path("nsproxy");
         symlink(env!("CARGO_BIN_EXE_nsproxy"), &program).unwrap();
-        write(w, global, rest);
-        let mut command = std::process::Command::new(&program);
+        let file = write(w, global, rest);
+        let mut command = Command::new(&program);
         command.args(["run", "--verbose", "-f", "nsproxy.cfg"]);
-        command.current_dir(w.path("nsproxy").parent().unwrap());
+        command.current_dir(file.parent().unwrap());
         let running = w.home().spawn(command);
         running.wait_for_output(" listens at ", soon());
         Self { w, program, running }
@@ -69,20 +71,13 @@ impl<'w> Installed<'w> {
     }
 }
 
-fn write(w: &World, global: &str, rest: &str) {
+fn write(w: &World, global: &str, rest: &str) -> PathBuf {
     let pidfile = w.path("pid");
     let text = format!(
         "global\n  pidfile {}\n{global}{DEFAULTS}{rest}",
         pidfile.display()
     );
-    w.write("nsproxy.cfg", text);
-}
-
-#[track_caller]
-fn wait_for_end(pid: Pid) {
-    eventually(DEFAULT_DEADLINE, "the end of a process", || {
-        (!Path::new(&format!("/proc/{pid}/exe")).exists()).then_some(())
-    });
+    w.write("nsproxy.cfg", text)
 }
 
 /// Waits until a new process has heard that the one before it has let go of the listeners: a thread of its waits for that.
@@ -136,33 +131,9 @@ fn upgrades_under_load_lose_no_connection() {
     world("upgrade-load", |w| {
         let _echo = Service::echo(w.home().listen("127.0.0.1:9000"));
         let installed = Installed::start(w, "", RELAY);
-        let long: Vec<_> = (0..50).map(|_| w.home().connect("127.0.0.1:8000")).collect();
-        let (until, done) = (AtomicBool::new(false), AtomicUsize::new(0));
-        thread::scope(|scope| {
-            let clients: Vec<_> = (0..16)
-                .map(|_| scope.spawn(|| storm(w.home(), "127.0.0.1:8000", &until, &done)))
-                .collect();
-            for _ in 0..5 {
-                installed.upgrade();
-                for client in &long {
-                    client.send("still");
-                    client.expect("still");
-                }
-                let before = done.load(Ordering::Relaxed);
-                eventually(DEFAULT_DEADLINE, "connections between upgrades", || {
-                    (done.load(Ordering::Relaxed) > before + 32).then_some(())
-                });
-            }
-            until.store(true, Ordering::Relaxed);
-            for client in clients {
-                client.join().unwrap();
-            }
+        under_load(w.home(), "127.0.0.1:8000", 5, |_| {
+            installed.upgrade();
         });
-        for client in &long {
-            client.half_close();
-            client.expect_eof();
-        }
-        drop(long);
         // The first process, whose sessions these were.
         let first = Pid::from_raw(i32::try_from(installed.running.pid()).unwrap());
         wait_for_end(first);
@@ -187,10 +158,7 @@ fn a_new_process_that_fails_leaves_the_old_one_as_it_was() {
                 Address::Inet(([127, 0, 0, 1], 8000).into()),
                 Address::Unix(path.clone()),
             ] {
-                let client = w.home().connect(address);
-                client.expect("here");
-                client.half_close();
-                client.expect_eof();
+                expect_reply(w.home(), address, "here");
             }
             assert_eq!(installed.pid(), pid);
         };
@@ -222,10 +190,7 @@ fn a_new_process_that_fails_leaves_the_old_one_as_it_was() {
         let new = installed.upgrade();
         wait_for_end(pid);
         assert!(path.exists(), "the old process has removed the new one's file");
-        let client = w.home().connect(Address::Unix(path.clone()));
-        client.expect("here");
-        client.half_close();
-        client.expect_eof();
+        expect_reply(w.home(), Address::Unix(path.clone()), "here");
         // One that ends before it knows that the other has let go leaves the file to it.
         wait_until_alone(new);
         kill(new, Signal::SIGTERM).unwrap();
@@ -284,14 +249,10 @@ fn listeners_are_told_apart_by_their_namespaces() {
         };
         let installed = Installed::start(w, "", &[relay("red"), relay("blue")].concat());
         let old = installed.pid();
-        // A client in the backlog of each is served by the one or the other process.
         installed.upgrade();
         wait_for_end(old);
         for (netns, _) in &tenants {
-            let client = netns.connect("127.0.0.1:8000");
-            client.expect(netns.name());
-            client.half_close();
-            client.expect_eof();
+            expect_reply(netns, "127.0.0.1:8000", netns.name());
         }
         installed.end();
     });
@@ -311,10 +272,7 @@ fn a_listener_that_the_new_configuration_does_not_have_ends_with_the_old_process
             &["does not listen at 127.0.0.1:8000 any more"],
         );
         wait_until_refused(w.home(), "127.0.0.1:8000");
-        let client = w.home().connect("127.0.0.1:8001");
-        client.expect("here");
-        client.half_close();
-        client.expect_eof();
+        expect_reply(w.home(), "127.0.0.1:8001", "here");
         installed.end();
     });
 }
@@ -322,9 +280,8 @@ fn a_listener_that_the_new_configuration_does_not_have_ends_with_the_old_process
 #[test]
 fn a_descriptor_that_is_no_channel_is_left_alone() {
     world("upgrade-astray", |w| {
-        write(w, "", RELAY);
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nsproxy"));
-        command.args(["run", "-f"]).arg(w.path("nsproxy.cfg"));
+        let mut command = nsproxy(&["run", "-f"]);
+        command.arg(write(w, "", RELAY));
         // Standard error, on which this is said.
         command.env("NSPROXY_PREDECESSOR", "2");
         let said = w.home().spawn(command).wait().expect_code(1);
@@ -338,9 +295,8 @@ fn a_descriptor_that_is_no_channel_is_left_alone() {
 #[test]
 fn sockets_that_were_meant_for_another_process_are_not_for_the_new_one_either() {
     world("upgrade-not-ours", |w| {
-        write(w, "", RELAY);
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_nsproxy"));
-        command.args(["run", "-f"]).arg(w.path("nsproxy.cfg"));
+        let mut command = nsproxy(&["run", "-f"]);
+        command.arg(write(w, "", RELAY));
         for (name, value) in [("PID", "1"), ("FDS", "1"), ("FDNAMES", "web")] {
             command.env(format!("LISTEN_{name}"), value);
         }
