@@ -121,9 +121,17 @@ impl Server {
                 let _ = told.send(Event::Ended(Box::new(engine.wait())));
             })
             .context("cannot wait for the engine")?;
+        let mut next = None;
         let outcome = loop {
-            match events.recv_timeout(BETWEEN_LOOKS) {
-                Ok(Event::Signal(signal)) => self.on_signal(signal),
+            match next.take().map_or_else(|| events.recv_timeout(BETWEEN_LOOKS), Ok) {
+                Ok(Event::Signal(signal)) => {
+                    if signal == Signal::Reload {
+                        // One answer is enough for all that have come by now: it reads what the last of them is about.
+                        let mut others = events.try_iter();
+                        next = others.find(|other| !matches!(other, Event::Signal(Signal::Reload)));
+                    }
+                    self.on_signal(signal);
+                }
                 Ok(Event::Upgraded(succession)) => self.on_upgraded(succession),
                 Ok(Event::Ended(outcome)) => break *outcome,
                 Err(RecvTimeoutError::Timeout) => self.targets.release_unused(),

@@ -274,6 +274,43 @@ fn a_changed_host_name_is_looked_up_before_it_counts_and_the_old_one_is_not_aske
 }
 
 #[test]
+fn signals_that_come_during_a_reload_are_answered_together() {
+    world("reload-together", |w| {
+        let dns = w.home().dns("127.0.0.1:53");
+        dns.set("slow.example", DnsAnswer::Silence);
+        let running = run(w, w.home(), &relay("", 9000));
+        let slow = format!(
+            "{}  server slow slow.example:9000 resolvers dns init-addr libc,none\nresolvers dns\n  \
+             nameserver ns 127.0.0.1:53\n  timeout retry 100ms\n  resolve_retries 1000\n",
+            relay("", 9000)
+        );
+        w.write("nsproxy.cfg", slow);
+        let is_pending = || {
+            let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
+            !status.contains("ShdPnd:\t0000000000000000")
+        };
+        // The first one waits for an address while the others come.
+        for signal in 0..20 {
+            running.signal(Signal::SIGHUP);
+            eventually(DEFAULT_DEADLINE, "the signal to be taken", || {
+                (!is_pending() && (signal > 0 || dns.asked("slow.example") > 0)).then_some(())
+            });
+        }
+        dns.set(
+            "slow.example",
+            DnsAnswer::Addresses(vec!["127.0.0.1".parse().unwrap()]),
+        );
+        let reloads = || running.stderr().matches(" reloaded ").count();
+        eventually(DEFAULT_DEADLINE, "two reloads", || (reloads() > 1).then_some(()));
+        running.signal(Signal::SIGTERM);
+        let said = running.wait().expect_code(0);
+        // The last one may have been told of a moment later.
+        let count = said.matches(" reloaded ").count();
+        assert!((2..=3).contains(&count), "{count} reloads: {said}");
+    });
+}
+
+#[test]
 fn twenty_reloads_under_load_lose_no_connection() {
     world("reload-load", |w| {
         let _echoes = [9000, 9001].map(|port| Service::echo(w.home().listen(&*format!("127.0.0.1:{port}"))));
