@@ -14,6 +14,7 @@ use crate::admission::Gate;
 use crate::checker::Checker;
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::core::moment::Moment;
 use crate::error::ApplyError;
 use crate::handed_over::HandedOver;
 use crate::inbox::{self, Command, Mailbox};
@@ -45,7 +46,6 @@ struct Shared {
     for_threads: ForThreads,
     /// What is counted under the lock. It is among `stats`.
     counted: Arc<WorkerStats>,
-    started: Instant,
     clock: Clock,
 }
 
@@ -128,7 +128,6 @@ impl Handle {
                 state,
                 for_threads,
                 counted,
-                started: Instant::now(),
                 clock,
             }),
         }
@@ -341,7 +340,7 @@ impl Handle {
 
     /// How the relays of the current plan stand, in order of their names.
     pub fn relays(&self) -> Vec<RelayStatus> {
-        let now = self.shared.clock.now();
+        let now = self.moment();
         let state = self.state();
         let limits = state.current.limits();
         let status = |(relay, limits): (&&str, &&Limits)| RelayStatus::of(relay, &limits.tally, now);
@@ -357,17 +356,18 @@ impl Handle {
 
     /// Sessions now, those included that a worker is about to take over.
     pub fn sessions(&self) -> usize {
+        self.sessions_by_worker().into_iter().sum()
+    }
+
+    /// Places that are taken of [`Handle::max_sessions`]: those of sessions, and for a moment those of workers that look for a
+    /// connection to accept, since the place comes first.
+    pub fn places_taken(&self) -> usize {
         self.shared.gate.inside()
     }
 
     /// The most sessions that there may be.
     pub fn max_sessions(&self) -> usize {
         self.shared.gate.limit()
-    }
-
-    /// Listeners now.
-    pub fn listeners(&self) -> usize {
-        self.state().listeners.count()
     }
 
     /// Whether it was told to drain or to stop.
@@ -419,6 +419,7 @@ impl Handle {
         for listener in state.listeners.remove_others(|_| false) {
             listener.shut();
         }
+        self.publish_gauges(&state);
         drop(state);
         self.tell(command);
     }
@@ -476,8 +477,9 @@ impl Handle {
         &self.shared.counted
     }
 
-    pub(crate) fn started(&self) -> Instant {
-        self.shared.started
+    /// Now, on the engine's clock.
+    pub(crate) fn moment(&self) -> Moment {
+        self.shared.clock.now()
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

@@ -206,10 +206,6 @@ pub(crate) struct ListenerRegistry {
 }
 
 impl ListenerRegistry {
-    pub(crate) fn count(&self) -> usize {
-        self.listeners.len()
-    }
-
     pub(crate) fn get(&self, key: &ListenerKey) -> Option<&Arc<Listener>> {
         self.listeners.get(key)
     }

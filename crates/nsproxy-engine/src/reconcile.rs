@@ -164,48 +164,36 @@ struct Spot<'a> {
 /// patterns at the same address have none.
 fn spots<'a>(plan: &'a Plan, answers: &Answers) -> Vec<Spot<'a>> {
     let mut spots = Vec::new();
+    let mut matching = Vec::new();
     let mut taken: HashSet<(NetnsSpec, &Endpoint)> = HashSet::new();
     for (relay_index, relay) in plan.relays.iter().enumerate() {
         for (listener_index, listener) in relay.listeners.iter().enumerate() {
-            let netns = match &listener.netns {
-                None => None,
-                Some(ListenerNetns::Named(netns)) => Some(netns),
-                Some(ListenerNetns::Matching(_)) => continue,
-            };
-            taken.extend(netns.map(|netns| (netns.clone(), &listener.address)));
-            let place = Place {
-                relay: relay_index,
-                listener: listener_index,
-                netns: netns.cloned().map(Arc::new),
-            };
-            spots.push(Spot {
+            let spot = move |netns: Option<&NetnsSpec>| Spot {
                 relay,
                 listener,
-                place,
-            });
-        }
-    }
-    for (relay_index, relay) in plan.relays.iter().enumerate() {
-        for (listener_index, listener) in relay.listeners.iter().enumerate() {
-            let Some(ListenerNetns::Matching(pattern)) = &listener.netns else {
-                continue;
-            };
-            let there = answers.iter().filter(|(_, id)| id.is_ok());
-            let there = there.filter_map(|(spec, _)| spec.as_ref());
-            for netns in there.filter(|spec| spec.name().is_some_and(|name| pattern.matches(name))) {
-                if !listener.address.is_any_port() && !taken.insert((netns.clone(), &listener.address)) {
-                    continue;
-                }
-                let place = Place {
+                place: Place {
                     relay: relay_index,
                     listener: listener_index,
-                    netns: Some(Arc::new(netns.clone())),
-                };
-                spots.push(Spot {
-                    relay,
-                    listener,
-                    place,
-                });
+                    netns: netns.cloned().map(Arc::new),
+                },
+            };
+            match &listener.netns {
+                None => spots.push(spot(None)),
+                Some(ListenerNetns::Named(netns)) => {
+                    taken.insert((netns.clone(), &listener.address));
+                    spots.push(spot(Some(netns)));
+                }
+                Some(ListenerNetns::Matching(pattern)) => matching.push((pattern, listener, spot)),
+            }
+        }
+    }
+    let there = answers.iter().filter(|(_, id)| id.is_ok());
+    let there: Vec<_> = there.filter_map(|(spec, _)| spec.as_ref()).collect();
+    for (pattern, listener, spot) in matching {
+        let matches = |spec: &NetnsSpec| spec.name().is_some_and(|name| pattern.matches(name));
+        for netns in there.iter().copied().filter(|spec| matches(spec)) {
+            if listener.address.is_any_port() || taken.insert((netns.clone(), &listener.address)) {
+                spots.push(spot(Some(netns)));
             }
         }
     }

@@ -93,7 +93,7 @@ fn dropping_an_engine_stops_it() {
     client.expect_reset();
     server.expect_reset();
     expect_refused(address);
-    assert_eq!(handle.sessions(), 0);
+    assert_eq!((handle.sessions(), handle.places_taken()), (0, 0));
 }
 
 #[test]

@@ -152,55 +152,65 @@ fn a_server_that_speaks_first_is_not_kept_waiting_by_a_silent_client() {
 
 #[test]
 fn what_a_client_has_said_and_nobody_took_ends_in_a_reset() {
-    let first_server = Listener::bind(LOOPBACK);
-    let relay = narrow_relay(&common::plan(first_server.address()));
-    let first = relay.connect();
-    let served = first_server.accept();
-    drop(first_server);
-    let client = said_before_it_is_accepted(&relay, first, "lost");
-    client.expect_reset();
-    drop(served);
-    let ends = relay.ends(2);
-    assert!(
-        matches!(ends[1].reason, CloseReason::ConnectFailed(_)),
-        "{ends:?}"
-    );
-    relay.expect_idle();
+    // Alone: the port that is given up here must not be given to another test.
+    world("early-lost", |w| {
+        w.home().run(|| {
+            let first_server = Listener::bind(LOOPBACK);
+            let relay = narrow_relay(&common::plan(first_server.address()));
+            let first = relay.connect();
+            let served = first_server.accept();
+            drop(first_server);
+            let client = said_before_it_is_accepted(&relay, first, "lost");
+            client.expect_reset();
+            drop(served);
+            let ends = relay.ends(2);
+            assert!(
+                matches!(ends[1].reason, CloseReason::ConnectFailed(_)),
+                "{ends:?}"
+            );
+            relay.expect_idle();
+        });
+    });
 }
 
 #[test]
 fn what_a_client_has_said_goes_to_the_server_that_takes_the_session_in_the_end() {
-    let (dead, alive) = (Listener::bind(LOOPBACK), Listener::bind(LOOPBACK));
-    let named = |name: &str, address: &Address| ServerPlan {
-        name: name.to_owned(),
-        send_header: Some(HeaderPlan::V1),
-        ..server(address)
-    };
-    let mut plan = common::plan(dead.address());
-    plan.pools[0].servers = vec![named("dead", dead.address()), named("alive", alive.address())];
-    plan.pools[0].balance = Balancing {
-        algorithm: Algorithm::First,
-        retries: 1,
-        redispatch: NonZeroI16::new(-1),
-        ..Balancing::default()
-    };
-    let relay = narrow_relay(&plan);
-    let first = relay.connect();
-    let served = dead.accept();
-    drop(dead);
-    let client = said_before_it_is_accepted(&relay, first, "words");
-    drop(served);
-    let served = alive.accept();
-    let port = client.local_addr().inet().port();
-    let to = relay.address().port();
-    served.expect(format!("PROXY TCP4 127.0.0.1 127.0.0.1 {port} {to}\r\nwords"));
-    served.send("answer");
-    client.expect("answer");
-    client.half_close();
-    served.expect_eof();
-    served.close();
-    client.expect_eof();
-    let end = relay.ends(2).remove(1);
-    assert_eq!((end.bytes_up, end.bytes_down), (5, 6));
-    relay.expect_idle();
+    // Alone: the port that is given up here must not be given to another test.
+    world("early-elsewhere", |w| {
+        w.home().run(|| {
+            let (dead, alive) = (Listener::bind(LOOPBACK), Listener::bind(LOOPBACK));
+            let named = |name: &str, address: &Address| ServerPlan {
+                name: name.to_owned(),
+                send_header: Some(HeaderPlan::V1),
+                ..server(address)
+            };
+            let mut plan = common::plan(dead.address());
+            plan.pools[0].servers = vec![named("dead", dead.address()), named("alive", alive.address())];
+            plan.pools[0].balance = Balancing {
+                algorithm: Algorithm::First,
+                retries: 1,
+                redispatch: NonZeroI16::new(-1),
+                ..Balancing::default()
+            };
+            let relay = narrow_relay(&plan);
+            let first = relay.connect();
+            let served = dead.accept();
+            drop(dead);
+            let client = said_before_it_is_accepted(&relay, first, "words");
+            drop(served);
+            let served = alive.accept();
+            let port = client.local_addr().inet().port();
+            let to = relay.address().port();
+            served.expect(format!("PROXY TCP4 127.0.0.1 127.0.0.1 {port} {to}\r\nwords"));
+            served.send("answer");
+            client.expect("answer");
+            client.half_close();
+            served.expect_eof();
+            served.close();
+            client.expect_eof();
+            let end = relay.ends(2).remove(1);
+            assert_eq!((end.bytes_up, end.bytes_down), (5, 6));
+            relay.expect_idle();
+        });
+    });
 }

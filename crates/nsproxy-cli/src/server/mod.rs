@@ -183,8 +183,7 @@ impl Server {
     fn drain(&mut self, way: impl FnOnce(&mut Ending, Option<Duration>) -> Given) {
         self.abandon_upgrade();
         let given = way(&mut self.ending, self.config.global.hard_stop_after);
-        // Not those of the gate: a worker that looks for connections in vain takes a place there for a moment.
-        let sessions: usize = self.engine.sessions_by_worker().iter().sum();
+        let sessions = self.engine.sessions();
         self.notifier
             .stopping(format_args!("draining, {sessions} sessions to finish"));
         self.say(

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use netns_core::{NetnsId, NetnsSpec};
 use socket2::Socket;
 
 use super::{Current, LeftNetns, Place, Told};
-use crate::core::moment::Moment;
 use crate::core::namespaces::{Change, Condition, SlotId, Step};
 use crate::handle::{Handle, State};
 use crate::inbox::Command;
@@ -214,13 +213,6 @@ impl Handle {
         for told in told {
             told.tell(&**observer);
         }
-    }
-
-    pub(crate) fn moment(&self) -> Moment {
-        let millis = Instant::now()
-            .saturating_duration_since(self.started())
-            .as_millis();
-        Moment::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 }
 

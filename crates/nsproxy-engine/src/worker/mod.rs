@@ -7,7 +7,6 @@
 //! | `driver.rs` | carries out the steps of one session |
 //! | `header.rs`, `composed.rs` | PROXY headers in and out, and the TLVs that are made for each session |
 //! | `rules.rs` | puts a session before the rules of its relay, and does what they say |
-//! | `commands.rs` | does what it is told |
 //! | `connector.rs` | chooses a server, makes the upstream connection |
 //! | `early.rs` | sends what the client has said with the first segment of that connection |
 //! | `counting.rs` | what is counted of sessions, and when |

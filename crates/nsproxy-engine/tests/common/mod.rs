@@ -144,6 +144,7 @@ impl Relay {
                 && stats.buffers_in_use == 0
                 && stats.timers_armed == 0
                 && self.handle.sessions() == 0
+                && self.handle.places_taken() == 0
         });
     }
 
