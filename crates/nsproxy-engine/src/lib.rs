@@ -81,6 +81,7 @@ pub use self::core::health::{
     Action, CheckReport, CheckResult, Connect, Destination, Expect, OnError, Pattern, Rules, Script, Spread,
     Step,
 };
+pub use self::core::history::Availability;
 pub use self::core::moment::Span;
 pub use self::core::rules;
 pub use self::core::session::Stage;
@@ -106,6 +107,6 @@ pub use plan::{
 };
 pub use stats::Stats;
 pub use status::{PoolStatus, RelayStatus, ServerStatus};
-pub use tally::{Counts, Timing};
+pub use tally::{Counts, Timing, Totals};
 pub use unix_listener::{SocketFile, bind_path};
 pub use worker::SessionFacts;

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::core::balance::{Admin, Down, Standing};
+use crate::core::history::Availability;
 use crate::core::moment::Moment;
 use crate::health::HealthStatus;
 use crate::pool::Pool;
 use crate::server::Server;
-use crate::tally::{Counts, RelayTally, Timing};
+use crate::tally::{Counts, RelayTally, Totals};
 
 /// How one relay stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,21 +55,9 @@ pub struct ServerStatus {
     /// The most that ever did.
     pub most_rate: u32,
     /// What was counted of it.
-    pub counts: Counts,
-    /// How long sessions waited for it.
-    pub queue_time: Timing,
-    /// How long its connections took.
-    pub connect_time: Timing,
-    /// How long its sessions lasted.
-    pub total_time: Timing,
-    /// Since a session last got it.
-    pub last_session: Option<Duration>,
-    /// Since it last went up or down, or was drained.
-    pub unchanged_for: Duration,
-    /// How long it was down in all.
-    pub down_for: Duration,
-    /// How often it went down.
-    pub downs: u64,
+    pub totals: Totals,
+    /// Since when it is up or down.
+    pub availability: Availability,
     /// Its weight, as it was set or configured.
     pub weight: u16,
     /// Its weight, as it is configured.
@@ -114,21 +102,9 @@ pub struct PoolStatus {
     /// The most that ever did.
     pub most_rate: u32,
     /// What was counted of it.
-    pub counts: Counts,
-    /// How long sessions waited for a server.
-    pub queue_time: Timing,
-    /// How long connections took.
-    pub connect_time: Timing,
-    /// How long sessions lasted.
-    pub total_time: Timing,
-    /// Since a session last came.
-    pub last_session: Option<Duration>,
-    /// Since it last had no server any more, or one again.
-    pub unchanged_for: Duration,
-    /// How long it had none in all.
-    pub down_for: Duration,
-    /// How often it lost its last one.
-    pub downs: u64,
+    pub totals: Totals,
+    /// Since when it has a server, or none.
+    pub availability: Availability,
     /// Servers that can be used, without backups.
     pub active: usize,
     /// Backups that can be used.
@@ -153,8 +129,6 @@ impl RelayStatus {
 impl ServerStatus {
     pub(crate) fn of(pool: &Pool, server: &Arc<Server>, standing: &Standing, now: Moment) -> Self {
         let load = &server.load;
-        let sum = server.tally.cells.sum(now);
-        let history = *server.tally.history();
         Self {
             pool: pool.name.clone(),
             server: server.name.clone(),
@@ -165,14 +139,8 @@ impl ServerStatus {
             most_waiting: pool.places().most_waited_for(load),
             rate: load.rate.rate(now),
             most_rate: load.rate.most(),
-            counts: sum.counts,
-            queue_time: sum.queue,
-            connect_time: sum.connect,
-            total_time: sum.total,
-            last_session: sum.last_session,
-            unchanged_for: history.unchanged_for(now),
-            down_for: history.down_for(now),
-            downs: history.downs(),
+            totals: server.tally.cells.sum(now),
+            availability: server.tally.history().at(now),
             weight: standing.weight(),
             configured_weight: standing.configured_weight(),
             admin: standing.own(),
@@ -194,8 +162,6 @@ impl ServerStatus {
 impl PoolStatus {
     pub(crate) fn of(pool: &Pool, now: Moment) -> Self {
         let tally = pool.tally();
-        let sum = tally.cells.sum(now);
-        let history = *pool.places().history();
         let (waiting_for_any, most_waiting_for_any) = pool.places().line();
         let (active, backups) = pool.available();
         Self {
@@ -207,14 +173,8 @@ impl PoolStatus {
             most_waiting_for_any,
             rate: tally.level.rate.rate(now),
             most_rate: tally.level.rate.most(),
-            counts: sum.counts,
-            queue_time: sum.queue,
-            connect_time: sum.connect,
-            total_time: sum.total,
-            last_session: sum.last_session,
-            unchanged_for: history.unchanged_for(now),
-            down_for: history.down_for(now),
-            downs: history.downs(),
+            totals: tally.cells.sum(now),
+            availability: pool.places().history().at(now),
             active,
             backups,
         }

@@ -74,7 +74,7 @@ fn a_server_in_maintenance_is_left_out_until_it_is_ready() {
     assert!(relay.handle.set_admin(POOL, "a", Admin::Maintenance));
     assert_eq!([met(&relay), met(&relay), met(&relay)], ["b", "b", "b"]);
     let a = status(&relay, "a");
-    assert_eq!((a.down, a.downs), (Down::MAINTENANCE, 1));
+    assert_eq!((a.down, a.availability.downs), (Down::MAINTENANCE, 1));
     assert!(relay.handle.set_admin(POOL, "a", Admin::Ready));
     let met: HashSet<_> = (0..2).map(|_| met(&relay)).collect();
     assert_eq!(met.len(), 2);

@@ -51,8 +51,8 @@ fn bytes_of_a_session_are_counted_while_it_goes_on_and_to_the_last_at_its_end() 
     let both = |relay: &Relay| {
         let counts = [
             relay_status(relay).counts,
-            pool_status(relay).counts,
-            server_status(relay, "s").counts,
+            pool_status(relay).totals.counts,
+            server_status(relay, "s").totals.counts,
         ];
         counts.map(|counts| (counts.bytes_up, counts.bytes_down))
     };
@@ -85,6 +85,7 @@ fn sessions_now_and_the_most_that_there_were_are_known_of_each() {
     assert!((1..=3).contains(&front.rate) && front.most_rate == pool.most_rate);
     assert!(
         server
+            .totals
             .last_session
             .is_some_and(|since| since < Duration::from_secs(60))
     );
@@ -103,7 +104,11 @@ fn sessions_now_and_the_most_that_there_were_are_known_of_each() {
     );
     assert_eq!((front.counts.connections, front.counts.sessions), (3, 3));
     assert_eq!(
-        (server.counts.chosen, server.counts.attempts, server.total),
+        (
+            server.totals.counts.chosen,
+            server.totals.counts.attempts,
+            server.total
+        ),
         (3, 3, 3)
     );
 }
@@ -126,10 +131,10 @@ fn attempts_that_fail_are_counted_where_they_failed() {
     let relay = Relay::start(&plan);
     assert_eq!(relay.connect().read_to_end(10), b"b");
     relay.ends(1);
-    let [a, b] = ["a", "b"].map(|name| server_status(&relay, name).counts);
+    let [a, b] = ["a", "b"].map(|name| server_status(&relay, name).totals.counts);
     assert_eq!((a.attempts, a.redispatches, a.retries, a.failed), (1, 1, 0, 0));
     assert_eq!((b.attempts, b.redispatches, b.retries, b.failed), (1, 0, 0, 0));
-    let pool = pool_status(&relay).counts;
+    let pool = pool_status(&relay).totals.counts;
     assert_eq!((pool.sessions, pool.attempts, pool.redispatches), (1, 2, 1));
     // Without the other one.
     plan.pools[0].servers.pop();
@@ -137,7 +142,7 @@ fn attempts_that_fail_are_counted_where_they_failed() {
     relay.handle.apply(&plan).unwrap();
     relay.connect().expect_eof();
     relay.ends(2);
-    let a = server_status(&relay, "a").counts;
+    let a = server_status(&relay, "a").totals.counts;
     assert_eq!((a.attempts, a.retries, a.failed), (3, 1, 1));
 }
 
@@ -164,7 +169,7 @@ fn what_rules_reject_is_no_session_and_is_counted_as_rejected() {
         (1, 0, 1)
     );
     assert_eq!(status.rate, 0);
-    assert_eq!(pool_status(&relay).counts.sessions, 0);
+    assert_eq!(pool_status(&relay).totals.counts.sessions, 0);
 }
 
 #[test]
@@ -183,7 +188,7 @@ fn whoever_aborts_is_counted_by_its_side() {
     upstream.expect("x");
     upstream.reset();
     relay.ends(2);
-    let counts = server_status(&relay, "s").counts;
+    let counts = server_status(&relay, "s").totals.counts;
     assert_eq!((counts.client_aborts, counts.server_aborts), (1, 1));
 }
 
@@ -213,6 +218,6 @@ fn those_who_wait_are_counted_by_their_line() {
     let pool = pool_status(&relay);
     assert_eq!((pool.waiting_for_any, pool.most_waiting_for_any), (0, 2));
     // Whoever has waited was not chosen at once.
-    assert_eq!((pool.counts.chosen, pool.counts.attempts), (1, 3));
-    assert!(pool.queue_time.longest > A_WHILE / 2);
+    assert_eq!((pool.totals.counts.chosen, pool.totals.counts.attempts), (1, 3));
+    assert!(pool.totals.queue_time.longest > A_WHILE / 2);
 }

@@ -78,7 +78,7 @@ pub(super) fn state(words: &[String], context: &Context, out: &mut Out<'_>) -> i
             admin_state(status),
             status.weight,
             status.configured_weight,
-            status.unchanged_for.as_secs(),
+            status.availability.unchanged_for.as_secs(),
             level(entry, status),
             check_state(entry, status),
             text(entry.host.clone()),

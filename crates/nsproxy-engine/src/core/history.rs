@@ -46,25 +46,27 @@ impl History {
         self.since = now;
     }
 
-    /// How long nothing has changed.
-    pub const fn unchanged_for(&self, now: Moment) -> Duration {
-        now.since(self.since)
+    /// How it is now.
+    pub fn at(&self, now: Moment) -> Availability {
+        let unchanged_for = now.since(self.since);
+        let now_down = if self.is_up { Duration::ZERO } else { unchanged_for };
+        Availability {
+            unchanged_for,
+            down_for: self.down_for + now_down,
+            downs: self.downs,
+        }
     }
+}
 
+/// Since when a server or pool is as it is, and how long it was down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Availability {
+    /// Since it last went up or down, or was drained; a pool is down while it has no server.
+    pub unchanged_for: Duration,
     /// How long it was down in all.
-    pub fn down_for(&self, now: Moment) -> Duration {
-        let now_down = if self.is_up {
-            Duration::ZERO
-        } else {
-            now.since(self.since)
-        };
-        self.down_for + now_down
-    }
-
+    pub down_for: Duration,
     /// How often it went down.
-    pub const fn downs(&self) -> u64 {
-        self.downs
-    }
+    pub downs: u64,
 }
 
 #[cfg(test)]
@@ -77,16 +79,16 @@ mod tests {
         let mut history = History::new(at(10));
         history.set_up(false, at(100));
         history.set_up(false, at(150));
-        assert_eq!(history.down_for(at(160)).as_millis(), 60);
+        assert_eq!(history.at(at(160)).down_for.as_millis(), 60);
         history.touch(at(170));
-        assert_eq!(history.down_for(at(180)).as_millis(), 80);
+        assert_eq!(history.at(at(180)).down_for.as_millis(), 80);
         history.set_up(true, at(200));
-        assert_eq!(history.down_for(at(1000)).as_millis(), 100);
+        assert_eq!(history.at(at(1000)).down_for.as_millis(), 100);
         history.set_up(false, at(1000));
-        assert_eq!(history.down_for(at(1001)).as_millis(), 101);
-        assert_eq!(
-            (history.downs(), history.unchanged_for(at(1001)).as_millis()),
-            (2, 1)
-        );
+        assert_eq!(history.at(at(1001)).down_for.as_millis(), 101);
+        let Availability {
+            downs, unchanged_for, ..
+        } = history.at(at(1001));
+        assert_eq!((downs, unchanged_for.as_millis()), (2, 1));
     }
 }

@@ -69,14 +69,19 @@ impl Cell {
 #[derive(Debug)]
 pub(crate) struct Cells(Box<[OnceLock<Box<Cell>>]>);
 
-/// What the workers have counted, at one moment.
+/// What was counted and measured of a pool or server, by all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Sum {
-    pub(crate) counts: Counts,
-    pub(crate) queue: Timing,
-    pub(crate) connect: Timing,
-    pub(crate) total: Timing,
-    pub(crate) last_session: Option<Duration>,
+pub struct Totals {
+    /// How often what happened.
+    pub counts: Counts,
+    /// How long sessions waited for a server, or for this one.
+    pub queue_time: Timing,
+    /// How long connections took.
+    pub connect_time: Timing,
+    /// How long sessions lasted.
+    pub total_time: Timing,
+    /// Since a session last came, or got it.
+    pub last_session: Option<Duration>,
 }
 
 impl Cells {
@@ -90,8 +95,8 @@ impl Cells {
         self.0[worker].get_or_init(Box::default)
     }
 
-    pub(crate) fn sum(&self, now: Moment) -> Sum {
-        let mut sum = Sum::default();
+    pub(crate) fn sum(&self, now: Moment) -> Totals {
+        let mut sum = Totals::default();
         let mut last = 0;
         let [mut queue, mut connect, mut total] = [(); 3].map(|()| TimingCell::default().measured());
         for cell in self.0.iter().filter_map(OnceLock::get) {
@@ -101,7 +106,7 @@ impl Cells {
             total = total.with(cell.total.measured());
             last = last.max(cell.last.get());
         }
-        [sum.queue, sum.connect, sum.total] = [queue, connect, total].map(Timing::from);
+        [sum.queue_time, sum.connect_time, sum.total_time] = [queue, connect, total].map(Timing::from);
         sum.last_session = last
             .checked_sub(1)
             .map(|last| now.since(Moment::from_millis(last)));

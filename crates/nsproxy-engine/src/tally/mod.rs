@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use self::counts::Cell;
 use self::counts::Cells;
-pub use self::counts::Counts;
+pub use self::counts::{Counts, Totals};
 pub(crate) use self::level::Level;
 pub use self::timing::Timing;
 use crate::core::history::History;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nsproxy_engine::{Admin, CheckReport, Counts, Down, PoolStatus, RelayStatus, ServerStatus, Timing};
+use nsproxy_engine::{Admin, CheckReport, Down, PoolStatus, RelayStatus, ServerStatus, Totals};
 
 use super::columns::Column;
 use crate::admin::directory::{Back, Front, Proxy, ServerEntry};
@@ -160,25 +160,24 @@ fn backend(column: &str, row: &Row<'_>, (back, weight): (&Back, u64), status: &P
         "status" if is_pool_up(row.proxy, status) => return Some(Value::text("UP")),
         "status" => return Some(Value::text("DOWN")),
         "algo" => return row.with_places.then(|| Value::text(back.algorithm)),
-        "lastsess" => return Some(ago(status.last_session)),
+        "lastsess" => return Some(ago(status.totals.last_session)),
         "qcur" => status.waiting_for_any as u64,
         "qmax" => status.most_waiting_for_any as u64,
         "scur" => u64::from(status.sessions),
         "smax" => u64::from(status.most_sessions),
         "slim" => back.fullconn,
-        "stot" => status.counts.sessions,
+        "stot" => status.totals.counts.sessions,
         "weight" | "uweight" => weight,
         "act" => status.active as u64,
         "bck" => status.backups as u64,
-        "chkdown" => status.downs,
-        "lastchg" => status.unchanged_for.as_secs(),
-        "downtime" => status.down_for.as_secs(),
+        "chkdown" => status.availability.downs,
+        "lastchg" => status.availability.unchanged_for.as_secs(),
+        "downtime" => status.availability.down_for.as_secs(),
         "rate" => u64::from(status.rate),
         "rate_max" => u64::from(status.most_rate),
         "dreq" | "agg_server_status" | "agg_server_check_status" | "agg_check_status" => 0,
         _ => {
-            let times = [&status.queue_time, &status.connect_time, &status.total_time];
-            return on_the_way(column, &status.counts, times)
+            return on_the_way(column, &status.totals)
                 .map(Value::Number)
                 .or_else(|| of_modules(column));
         }
@@ -199,7 +198,7 @@ fn server(column: &str, with_places: bool, entry: &ServerEntry, status: &ServerS
             let (pool, server) = status.tracked.as_ref()?;
             return Some(Value::Text(format!("{pool}/{server}")));
         }
-        "lastsess" => return Some(ago(status.last_session)),
+        "lastsess" => return Some(ago(status.totals.last_session)),
         "check_status" => return last.map(|last| Value::text(last.result.code())),
         "last_chk" => return last.map(|last| Value::text(&last.info)),
         "check_desc" => return last.map(|last| Value::Text(last.result.to_string())),
@@ -208,14 +207,14 @@ fn server(column: &str, with_places: bool, entry: &ServerEntry, status: &ServerS
         "scur" | "used_conn_cur" => status.sessions as u64,
         "smax" | "need_conn_est" => u64::from(status.most_sessions),
         "slim" => u64::from(status.max_sessions?.get()),
-        "stot" => status.counts.sessions,
+        "stot" => status.totals.counts.sessions,
         "weight" | "uweight" => u64::from(status.weight),
         "act" => u64::from(!status.backup),
         "bck" => u64::from(status.backup),
         "chkfail" => health?.failed_checks,
-        "chkdown" => health.map(|_| status.downs)?,
-        "lastchg" => status.unchanged_for.as_secs(),
-        "downtime" => health.map(|_| status.down_for.as_secs())?,
+        "chkdown" => health.map(|_| status.availability.downs)?,
+        "lastchg" => status.availability.unchanged_for.as_secs(),
+        "downtime" => health.map(|_| status.availability.down_for.as_secs())?,
         "rate" => u64::from(status.rate),
         "rate_max" => u64::from(status.most_rate),
         "check_duration" => millis(last?.duration?),
@@ -223,16 +222,14 @@ fn server(column: &str, with_places: bool, entry: &ServerEntry, status: &ServerS
         "check_fall" => u64::from(entry.check.filter(|_| last.is_some())?.1),
         "check_health" => last.map(|_: &CheckReport| u64::from(level(entry, status)))?,
         "srv_icur" | "idle_conn_cur" | "safe_conn_cur" => 0,
-        _ => {
-            let times = [&status.queue_time, &status.connect_time, &status.total_time];
-            return on_the_way(column, &status.counts, times).map(Value::Number);
-        }
+        _ => return on_the_way(column, &status.totals).map(Value::Number),
     };
     Some(Value::Number(number))
 }
 
 /// What backends and servers have in common.
-fn on_the_way(column: &str, counts: &Counts, [queue, connect, total]: [&Timing; 3]) -> Option<u64> {
+fn on_the_way(column: &str, totals: &Totals) -> Option<u64> {
+    let counts = &totals.counts;
     Some(match column {
         "bin" => counts.bytes_up,
         "bout" => counts.bytes_down,
@@ -243,12 +240,12 @@ fn on_the_way(column: &str, counts: &Counts, [queue, connect, total]: [&Timing; 
         "connect" => counts.attempts,
         "cli_abrt" => counts.client_aborts,
         "srv_abrt" => counts.server_aborts,
-        "qtime" => millis(queue.average),
-        "ctime" => millis(connect.average),
-        "ttime" => millis(total.average),
-        "qtime_max" => millis(queue.longest),
-        "ctime_max" => millis(connect.longest),
-        "ttime_max" => millis(total.longest),
+        "qtime" => millis(totals.queue_time.average),
+        "ctime" => millis(totals.connect_time.average),
+        "ttime" => millis(totals.total_time.average),
+        "qtime_max" => millis(totals.queue_time.longest),
+        "ctime_max" => millis(totals.connect_time.longest),
+        "ttime_max" => millis(totals.total_time.longest),
         // Of HTTP: answers that are no good, the time to an answer, connections that are used again.
         "eresp" | "reuse" | "rtime" | "rtime_max" => 0,
         _ => return None,
