@@ -4,11 +4,13 @@
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::thread;
 
 use nsproxy_testkit::{
     DEFAULT_DEADLINE, DnsAnswer, Netns, Running, Service, Signal, World, eventually, world,
 };
 
+use crate::admin::answer;
 use crate::common::{DEFAULTS, exchange, expect_reply, line_with, run, soon, wait_until_refused};
 use crate::load::under_load;
 use crate::names::etc;
@@ -180,11 +182,18 @@ fn log_targets_follow_and_nothing_of_the_old_configuration_is_left() {
 fn the_number_of_workers_changes_as_far_as_there_are_some() {
     world("reload-workers", |w| {
         let _service = service(w, 9000, "here");
-        let running = run(w, w.home(), &relay("  nbthread 2\n", 9000));
-        for count in ["1", "2", "1000", "1"] {
-            let global = format!("  nbthread {count}\n");
-            reload(w, &running, &relay(&global, 9000), "reloaded");
+        let socket = w.path("admin.sock");
+        let config = |count: usize| {
+            let global = format!("  stats socket {}\n  nbthread {count}\n", socket.display());
+            relay(&global, 9000)
+        };
+        let running = run(w, w.home(), &config(2));
+        let cpus = thread::available_parallelism().unwrap().get();
+        for (count, there_are) in [(1, 1), (2, 2), (1000, cpus.max(2)), (1, 1)] {
+            reload(w, &running, &config(count), "reloaded");
             expect_reply(w.home(), "127.0.0.1:8000", "here");
+            let told = answer(&socket, "show info");
+            assert!(told.contains(&format!("Nbthread: {there_are}\n")), "{told}");
         }
         line_with(&running, &["reload-incomplete", "keyword=nbthread"]);
         assert_eq!(running.stderr().matches("keyword=nbthread").count(), 1);

@@ -26,7 +26,7 @@ fn ask(socket: &Path, line: &str) -> String {
 
 /// The same, of one command of which the answer ends with an empty line.
 #[track_caller]
-fn answer(socket: &Path, command: &str) -> String {
+pub(crate) fn answer(socket: &Path, command: &str) -> String {
     let all = ask(socket, command);
     let answer = all.strip_suffix('\n');
     answer.unwrap_or_else(|| panic!("{command}: {all:?}")).to_owned()
