@@ -1,6 +1,7 @@
 //! The same questions to HAProxy and to nsproxy, in the same scene, and their answers.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nsproxy_testkit::{DEFAULT_DEADLINE, World, eventually, require, world};
@@ -221,6 +222,10 @@ fn the_answers_are_those_of_haproxy() {
             let socket = w.path("admin.sock");
             let config = both_config(&socket);
             let running = proxy.start(w, w.home(), &config, &[(w.home(), "127.0.0.1:8003")]);
+            // Ports are open before it.
+            eventually(DEFAULT_DEADLINE, "the admin socket", || {
+                UnixStream::connect(&socket).ok().map(drop)
+            });
             let said = scene(w, &socket);
             drop(running);
             let _ = fs::remove_file(socket);
