@@ -55,15 +55,8 @@ fn aligned(len: usize) -> Option<usize> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::message::attribute;
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let len = u16::try_from(ATTRIBUTE_HEADER + value.len()).unwrap();
-        let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend_from_slice(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
 
     fn request(len: u32) -> Vec<u8> {
         let mut bytes = len.to_ne_bytes().to_vec();

@@ -210,20 +210,13 @@ fn numbered(index: u32) -> LinkMessage {
 
 #[cfg(test)]
 mod tests {
+    use super::super::attribute;
     use super::*;
 
     fn bytes(message: &RouteNetlinkMessage) -> Vec<u8> {
         use netlink_packet_core::NetlinkSerializable as _;
         let mut bytes = vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
-        bytes
-    }
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let len = u16::try_from(4 + value.len()).unwrap();
-        let mut bytes = [len.to_ne_bytes(), kind.to_ne_bytes()].concat();
-        bytes.extend_from_slice(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
         bytes
     }
 
