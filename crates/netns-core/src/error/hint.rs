@@ -14,7 +14,7 @@ const ENTER_NEEDS: &str = " (CAP_SYS_ADMIN is needed both in the caller's own us
 pub(super) fn not_found(target: &Target) -> &'static str {
     match target {
         Target::Name { registry, .. } if registry == Path::new("/run/netns") => {
-            "; `ip netns` lists the namespaces that do"
+            "; `nsproxy netns` or `ip netns` lists the namespaces that do"
         }
         Target::Pidfd => " (the process has ended)",
         Target::Thread { .. } => " (the thread has ended, or lives in another pid namespace)",
