@@ -43,12 +43,7 @@ pub fn socket(
 ///
 /// The namespace cannot be entered, or the address cannot be had there.
 pub fn tcp_listener(netns: &Netns, address: SocketAddr) -> Result<TcpListener, SocketError> {
-    let socket = socket(
-        netns,
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = inet(netns, address, Type::STREAM, Protocol::TCP)?;
     on(SocketOperation::Configure, socket.set_reuse_address(true))?;
     on(SocketOperation::Bind(address), socket.bind(&address.into()))?;
     on(SocketOperation::Listen(address), socket.listen(BACKLOG))?;
@@ -61,12 +56,7 @@ pub fn tcp_listener(netns: &Netns, address: SocketAddr) -> Result<TcpListener, S
 ///
 /// The namespace cannot be entered, or the connection cannot be made from there.
 pub fn tcp_stream(netns: &Netns, address: SocketAddr) -> Result<TcpStream, SocketError> {
-    let socket = socket(
-        netns,
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = inet(netns, address, Type::STREAM, Protocol::TCP)?;
     on(SocketOperation::Connect(address), connect(&socket, address))?;
     Ok(socket.into())
 }
@@ -77,14 +67,14 @@ pub fn tcp_stream(netns: &Netns, address: SocketAddr) -> Result<TcpStream, Socke
 ///
 /// The namespace cannot be entered, or the address cannot be had there.
 pub fn udp_socket(netns: &Netns, address: SocketAddr) -> Result<UdpSocket, SocketError> {
-    let socket = socket(
-        netns,
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
+    let socket = inet(netns, address, Type::DGRAM, Protocol::UDP)?;
     on(SocketOperation::Bind(address), socket.bind(&address.into()))?;
     Ok(socket.into())
+}
+
+/// A socket of the address's family.
+fn inet(netns: &Netns, address: SocketAddr, kind: Type, protocol: Protocol) -> Result<Socket, SocketError> {
+    socket(netns, Domain::for_address(address), kind, Some(protocol))
 }
 
 /// Connects, and waits on when a signal handler has run: the kernel goes on meanwhile, and the next call waits for the
