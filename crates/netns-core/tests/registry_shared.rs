@@ -11,8 +11,8 @@ use netns_core::{EntryState, Netns, NetnsId, Registry};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use util::{
-    as_child, assert_passed, in_private_namespaces, is_child, mount_points, mounts_at, name, registry, skip,
-    start_child, this_test,
+    as_child, assert_passed, in_private_namespaces, is_child, mounts_at, mounts_of_names, name, registry,
+    skip, start_child, this_test,
 };
 
 #[test]
@@ -74,13 +74,7 @@ fn parallel_adds_and_removes_leave_neither_files_nor_mounts() {
             }
         });
         assert!(registry().list().unwrap().is_empty());
-        assert_eq!(
-            mount_points()
-                .iter()
-                .filter(|point| point.starts_with("/run/netns/"))
-                .count(),
-            0
-        );
+        assert_eq!(mounts_of_names(), 0);
     });
 }
 
@@ -149,13 +143,7 @@ fn parallel_adds_and_deletes_of_ip_netns_and_the_registry_do_not_disturb_each_ot
             "{entries:?}"
         );
         assert_eq!(mounts_at("/run/netns"), 1);
-        assert_eq!(
-            mount_points()
-                .iter()
-                .filter(|point| point.starts_with("/run/netns/"))
-                .count(),
-            8
-        );
+        assert_eq!(mounts_of_names(), 8);
     });
 }
 

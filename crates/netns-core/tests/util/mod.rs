@@ -139,6 +139,13 @@ pub(crate) fn mounts_at(path: &str) -> usize {
     mount_points().iter().filter(|point| *point == path).count()
 }
 
+/// How many mounts there are at names of the registry.
+pub(crate) fn mounts_of_names() -> usize {
+    let points = mount_points();
+    let of_names = points.iter().filter(|point| point.starts_with("/run/netns/"));
+    of_names.count()
+}
+
 fn make_private_namespaces() -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)?;
     let none = None::<&str>;
