@@ -247,6 +247,21 @@ pub struct Finished {
     pub stderr: String,
 }
 
+impl fmt::Display for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            status,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "{name} ended with {status}\n--- output:\n{stdout}\n--- errors:\n{stderr}"
+        )
+    }
+}
+
 impl Finished {
     /// The standard output of a program that succeeded.
     ///
@@ -255,17 +270,8 @@ impl Finished {
     /// When it failed; the message has all its output.
     #[track_caller]
     pub fn expect_success(self) -> String {
-        let Self {
-            name,
-            status,
-            stdout,
-            stderr,
-        } = self;
-        assert!(
-            status.success(),
-            "{name} failed ({status})\n--- output:\n{stdout}\n--- errors:\n{stderr}"
-        );
-        stdout
+        assert!(self.status.success(), "{self}");
+        self.stdout
     }
 
     /// The standard error of a program that ended with this exit code.
@@ -275,17 +281,7 @@ impl Finished {
     /// When it ended otherwise; the message has all its output.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> String {
-        let Self {
-            name,
-            status,
-            stdout,
-            stderr,
-        } = self;
-        assert_eq!(
-            status.code(),
-            Some(code),
-            "{name} ended with {status}\n--- output:\n{stdout}\n--- errors:\n{stderr}"
-        );
-        stderr
+        assert_eq!(self.status.code(), Some(code), "{self}");
+        self.stderr
     }
 }
