@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use netns_core::links::{LinkAddress, Links};
 
-use super::action::{self, Action};
+use super::action::{self, ACTIONS, Action};
 use super::context::Context;
 use super::failure::{Failure, Result};
 use super::json::Object;
@@ -12,7 +12,7 @@ use super::link::is_absent;
 use super::words::{Word, Words, once};
 
 pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
-    match action::choose(context, &mut words)? {
+    match action::choose(context, &mut words, &ACTIONS, Action::Show)? {
         Action::Show => show(context, &mut words),
         Action::Add => Address::parse(words)?.make(&mut Links::here()?),
         Action::Delete => {

@@ -5,7 +5,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command, ValueHint};
 
 use super::help::{ENTRIES, Entry, OPTIONS, OptionEntry};
-use super::{NAME, Subcommand, action, link};
+use super::{NAME, Subcommand, action, link, route};
 
 /// `nsproxy netns` with its subcommands, and the words that may stand behind them.
 pub(crate) fn described() -> Command {
@@ -47,15 +47,9 @@ fn subcommand(entry: &Entry) -> Command {
                 .allow_hyphen_values(true)
                 .value_hint(ValueHint::CommandWithArguments),
         ),
-        Subcommand::Link => command.subcommands(link::ACTION_NAMES.map(link_action)),
-        Subcommand::Address => command.subcommands(action::NAMES.map(|name| {
-            let words = one_of("words", ["dev"]).num_args(0..);
-            named(name).arg(words)
-        })),
-        Subcommand::Route => command.subcommands(action::NAMES.map(|name| {
-            let words = one_of("words", super::route::WORDS).num_args(0..);
-            named(name).arg(words)
-        })),
+        Subcommand::Link => command.subcommands(action::names(&link::ACTIONS).into_iter().map(link_action)),
+        Subcommand::Address => command.subcommands(actions_with(["dev"])),
+        Subcommand::Route => command.subcommands(actions_with(route::WORDS)),
         Subcommand::Apply => command.arg(Arg::new("file").value_hint(ValueHint::FilePath)).arg(
             Arg::new("delete")
                 .long("delete")
@@ -63,6 +57,12 @@ fn subcommand(entry: &Entry) -> Command {
                 .action(ArgAction::SetTrue),
         ),
     }
+}
+
+/// What is done to addresses and routes, with these words behind it.
+fn actions_with<const N: usize>(words: [&'static str; N]) -> impl Iterator<Item = Command> {
+    let actions = action::names(&action::ACTIONS).into_iter();
+    actions.map(move |name| named(name).arg(one_of("words", words).num_args(0..)))
 }
 
 fn link_action(name: &'static str) -> Command {

@@ -3,18 +3,21 @@
 
 use netns_core::links::{Destination, Links, Route};
 
-use super::action::{self, Action};
+use super::action::{self, ACTIONS, Action};
 use super::context::{Context, lines};
 use super::failure::{Failure, Result};
 use super::json::Object;
 use super::link::is_absent;
 use super::words::{Words, once};
 
-/// The words of a route, for the completions of shells.
+/// The words of a route, for the completions of shells too. The first is a destination.
 pub(super) const WORDS: [&str; 5] = ["default", "via", "dev", "src", "metric"];
 
+/// Keywords with one value behind each.
+const KEYWORDS: &[&str] = WORDS.split_at(1).1;
+
 pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
-    match action::choose(context, &mut words)? {
+    match action::choose(context, &mut words, &ACTIONS, Action::Show)? {
         Action::Show => {
             words.end()?;
             show(context)
@@ -80,8 +83,9 @@ fn read(words: &mut Words<'_>) -> Result<Route> {
             Some("metric") => once(&mut metric, word, words.value(word)?.number_of("a metric")?)?,
             _ => {
                 return Err(word.wrong(format_args!(
-                    "\"{}\" is unknown here; a route has via, dev, src and metric",
-                    word.shown()
+                    "\"{}\" is unknown here; a route has {}",
+                    word.shown(),
+                    KEYWORDS.join(", ")
                 )));
             }
         }

@@ -10,12 +10,13 @@ pub(super) use set::{Change, SET_WORDS};
 
 use netns_core::links::Links;
 
+use super::action;
 use super::context::Context;
 use super::failure::{Failure, Result};
 use super::words::Words;
 
 /// In the order in which `ip link` looks at an abbreviation.
-const ACTIONS: [(&str, Action); 5] = [
+pub(super) const ACTIONS: [(&str, Action); 5] = [
     ("add", Action::Add),
     ("set", Action::Set),
     ("delete", Action::Delete),
@@ -23,11 +24,8 @@ const ACTIONS: [(&str, Action); 5] = [
     ("list", Action::Show),
 ];
 
-/// The full words, for the completions of shells.
-pub(super) const ACTION_NAMES: [&str; 4] = ["add", "set", "show", "delete"];
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
+pub(super) enum Action {
     Show,
     Add,
     Set,
@@ -35,11 +33,7 @@ enum Action {
 }
 
 pub(super) fn run(context: &Context, mut words: Words<'_>) -> Result {
-    let action = words.choose(&ACTIONS)?.unwrap_or(Action::Show);
-    if action != Action::Show {
-        context.options.refuse_json()?;
-    }
-    match action {
+    match action::choose(context, &mut words, &ACTIONS, Action::Show)? {
         Action::Show => show::run(context, &mut words),
         Action::Add => {
             let link = NewLink::parse(words)?;
