@@ -1,11 +1,15 @@
 //! The words of a statement, taken one by one, and the loop over options that ends some statements.
 
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
 use super::sink::{Choice, Sink, shown};
 use crate::keywords::{Table, Why};
 use crate::reference::{Doc, Entry, Home};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::{Statement, Word};
+use crate::values::{number, time};
 
 /// Errors on one line after which the rest of it is left unread.
 const MOST_ERRORS: usize = 16;
@@ -55,6 +59,35 @@ impl<'a, 's> Args<'a, 's> {
             sink.push(error.with_label(format!("expected {what}")));
         }
         word
+    }
+
+    /// The next word as a number within a range.
+    pub(crate) fn need_number(
+        &mut self,
+        subject: &str,
+        range: &RangeInclusive<u32>,
+        sink: &mut Sink<'_>,
+    ) -> Option<u32> {
+        let word = self.need(subject, "a number", sink)?;
+        match number::parse(&word.text, range) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                sink.error(word.span, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// The next word as a time, and where it stands.
+    pub(crate) fn need_time(&mut self, subject: &str, sink: &mut Sink<'_>) -> Option<(Duration, Span)> {
+        let word = self.need(subject, "a time", sink)?;
+        match time::parse(&word.text) {
+            Ok(value) => Some((value, word.span)),
+            Err(error) => {
+                sink.push(Diagnostic::error(word.span, error.to_string()).with_help(time::HELP));
+                None
+            }
+        }
     }
 
     /// What is left, which is taken.

@@ -13,7 +13,7 @@ use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::{Section, Statement, Word};
-use crate::values::{address, name, number, time};
+use crate::values::{address, name};
 
 /// One statement of the section.
 pub(super) struct Row {
@@ -316,11 +316,9 @@ fn need_number(
     range: &RangeInclusive<u32>,
     sink: &mut Sink<'_>,
 ) -> Option<u32> {
-    let word = args.need(name, "a number", sink)?;
+    let value = args.need_number(name, range, sink);
     args.finish(sink);
-    number::parse(&word.text, range)
-        .map_err(|error| sink.error(word.span, error.to_string()))
-        .ok()
+    value
 }
 
 fn set_time(name: &str, target: &mut Duration, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
@@ -342,15 +340,7 @@ fn set_pause(name: &str, target: &mut Duration, args: &mut Args<'_, '_>, sink: &
 }
 
 fn need_time(name: &str, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<(Duration, Span)> {
-    let word = args.need(name, "a time", sink)?;
+    let value = args.need_time(name, sink);
     args.finish(sink);
-    match time::parse(&word.text) {
-        Ok(value) => Some((value, word.span)),
-        Err(error) => {
-            let help =
-                "a time is a whole number and a unit: `us`, `ms` (when there is none), `s`, `m`, `h` or `d`";
-            sink.push(Diagnostic::error(word.span, error.to_string()).with_help(help));
-            None
-        }
-    }
+    value
 }

@@ -8,7 +8,6 @@ use crate::lower::settings::set;
 use crate::lower::sink::Sink;
 use crate::lower::table::Directive;
 use crate::reference::Doc;
-use crate::values::number;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "backlog",
@@ -25,18 +24,15 @@ pub(in crate::lower) static ROW: Directive = Directive {
 };
 
 fn backlog(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
-    let Some(word) = args.need("backlog", "a number", sink) else {
+    let Some(value) = args.need_number("backlog", &(0..=i32::MAX.unsigned_abs()), sink) else {
         return;
     };
-    match number::parse(&word.text, &(0..=i32::MAX.unsigned_abs())) {
-        Ok(value) => set(
-            draft,
-            |settings| &mut settings.backlog,
-            NonZeroU32::new(value),
-            ("backlog", args.span()),
-            args,
-            sink,
-        ),
-        Err(error) => sink.error(word.span, error.to_string()),
-    }
+    set(
+        draft,
+        |settings| &mut settings.backlog,
+        NonZeroU32::new(value),
+        ("backlog", args.span()),
+        args,
+        sink,
+    );
 }

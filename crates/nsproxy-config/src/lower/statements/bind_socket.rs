@@ -8,10 +8,9 @@ use crate::lower::args::{Args, Opt};
 use crate::lower::sink::Sink;
 use crate::model::BindSocket;
 use crate::reference::Doc;
-use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
-use crate::values::{interface, number, time};
+use crate::values::interface;
 
 use super::bind::Options;
 
@@ -66,7 +65,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
     Opt {
         name: "mss",
         apply: |options, _, args, sink| {
-            let value = word("mss", args, &SEGMENTS, sink);
+            let value = args.need_number("mss", &SEGMENTS, sink);
             let value = value.and_then(|value| u16::try_from(value).ok());
             options.socket.model.mss = value.and_then(NonZeroU16::new);
         },
@@ -121,19 +120,8 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
 
 /// A number; 0 is none.
 fn number(name: &'static str, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<NonZeroU32> {
-    word(name, args, &(0..=i32::MAX.unsigned_abs()), sink).and_then(NonZeroU32::new)
-}
-
-fn word(
-    name: &str,
-    args: &mut Args<'_, '_>,
-    range: &RangeInclusive<u32>,
-    sink: &mut Sink<'_>,
-) -> Option<u32> {
-    let word = args.need(name, "a number", sink)?;
-    number::parse(&word.text, range)
-        .map_err(|error| sink.error(word.span, error.to_string()))
-        .ok()
+    let value = args.need_number(name, &(0..=i32::MAX.unsigned_abs()), sink);
+    value.and_then(NonZeroU32::new)
 }
 
 /// The name of a link.
@@ -146,18 +134,12 @@ pub(super) fn interface_name(name: &str, args: &mut Args<'_, '_>, sink: &mut Sin
 }
 
 fn tcp_ut<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {
-    let Some(word) = args.need("tcp-ut", "a time", sink) else {
-        return;
-    };
-    match time::parse(&word.text) {
-        Ok(value) => {
-            options.socket.model.tcp_ut = Some(value).filter(|value| *value > Duration::ZERO);
-        }
-        Err(error) => sink.push(Diagnostic::error(word.span, error.to_string()).with_help(time::HELP)),
+    if let Some((value, _)) = args.need_time("tcp-ut", sink) {
+        options.socket.model.tcp_ut = Some(value).filter(|value| *value > Duration::ZERO);
     }
 }
 
 fn id<'a, 's>(options: &mut Options, option: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {
-    let id = word("id", args, &(1..=i32::MAX.unsigned_abs()), sink).and_then(NonZeroU32::new);
-    options.socket.id = id.map(|id| (id, option.span));
+    let id = args.need_number("id", &(1..=i32::MAX.unsigned_abs()), sink);
+    options.socket.id = id.and_then(NonZeroU32::new).map(|id| (id, option.span));
 }

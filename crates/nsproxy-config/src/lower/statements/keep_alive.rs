@@ -11,7 +11,7 @@ use crate::lower::sink::Sink;
 use crate::lower::table::Directive;
 use crate::reference::Doc;
 use crate::report::Diagnostic;
-use crate::values::{number, time};
+use crate::values::time;
 
 /// What the kernel takes (`MAX_TCP_KEEPCNT`, `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`).
 const COUNTS: RangeInclusive<u32> = 1..=127;
@@ -94,12 +94,8 @@ type Slot = fn(&mut Settings) -> &mut Option<Set<NonZeroU16>>;
 
 fn count(draft: &mut Draft, slot: Slot, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let name = args.keyword().text.clone();
-    let Some(word) = args.need(&name, "a number", sink) else {
-        return;
-    };
-    match number::parse(&word.text, &COUNTS) {
-        Ok(value) => keep(draft, slot, value.into(), &name, args, sink),
-        Err(error) => sink.error(word.span, error.to_string()),
+    if let Some(value) = args.need_number(&name, &COUNTS, sink) {
+        keep(draft, slot, value.into(), &name, args, sink);
     }
 }
 

@@ -7,7 +7,6 @@ use crate::lower::sink::{Sink, shown};
 use crate::lower::table::Directive;
 use crate::reference::Doc;
 use crate::report::Diagnostic;
-use crate::values::number;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "rate-limit",
@@ -32,18 +31,15 @@ fn rate_limit(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         sink.push(error.with_help("write `rate-limit sessions N`"));
         return;
     }
-    let Some(word) = args.need("rate-limit sessions", "a number", sink) else {
+    let Some(value) = args.need_number("rate-limit sessions", &(0..=u32::MAX), sink) else {
         return;
     };
-    match number::parse(&word.text, &(0..=u32::MAX)) {
-        Ok(value) => set(
-            draft,
-            |settings| &mut settings.session_rate,
-            value,
-            ("rate-limit", args.span()),
-            args,
-            sink,
-        ),
-        Err(error) => sink.error(word.span, error.to_string()),
-    }
+    set(
+        draft,
+        |settings| &mut settings.session_rate,
+        value,
+        ("rate-limit", args.span()),
+        args,
+        sink,
+    );
 }

@@ -6,7 +6,6 @@ use crate::lower::settings::set;
 use crate::lower::sink::Sink;
 use crate::lower::table::Directive;
 use crate::reference::Doc;
-use crate::values::number;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "retries",
@@ -23,18 +22,15 @@ pub(in crate::lower) static ROW: Directive = Directive {
 };
 
 fn retries(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
-    let Some(word) = args.need("retries", "a number", sink) else {
+    let Some(value) = args.need_number("retries", &(0..=u32::from(u16::MAX)), sink) else {
         return;
     };
-    match number::parse(&word.text, &(0..=u32::from(u16::MAX))) {
-        Ok(value) => set(
-            draft,
-            |settings| &mut settings.retries,
-            value,
-            ("retries", args.span()),
-            args,
-            sink,
-        ),
-        Err(error) => sink.error(word.span, error.to_string()),
-    }
+    set(
+        draft,
+        |settings| &mut settings.retries,
+        value,
+        ("retries", args.span()),
+        args,
+        sink,
+    );
 }

@@ -17,7 +17,7 @@ use crate::model::{self, Server, ServerAddress, ServerNetns, SourceAddress};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::syntax::Word;
-use crate::values::{address, name, number};
+use crate::values::{address, name};
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "server",
@@ -220,9 +220,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "maxconn",
-        apply: |options, _, args, sink| {
-            number(&mut options.maxconn, "maxconn", args, sink);
-        },
+        apply: |options, _, args, sink| limit(&mut options.maxconn, "maxconn", args, sink),
         doc: Doc {
             syntax: "maxconn N",
             default: "0: no limit",
@@ -232,9 +230,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "minconn",
-        apply: |options, _, args, sink| {
-            number(&mut options.minconn, "minconn", args, sink);
-        },
+        apply: |options, _, args, sink| limit(&mut options.minconn, "minconn", args, sink),
         doc: Doc {
             syntax: "minconn N",
             default: "`maxconn`",
@@ -244,9 +240,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "maxqueue",
-        apply: |options, _, args, sink| {
-            number(&mut options.maxqueue, "maxqueue", args, sink);
-        },
+        apply: |options, _, args, sink| limit(&mut options.maxqueue, "maxqueue", args, sink),
         doc: Doc {
             syntax: "maxqueue N",
             default: "0: no limit",
@@ -355,22 +349,14 @@ fn no_namespace(options: &mut Options, word: &Word<'_>, sink: &mut Sink<'_>) {
 }
 
 fn weight<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {
-    let Some(word) = args.need("weight", "a number", sink) else {
-        return;
-    };
-    match number::parse(&word.text, &(0..=256)) {
-        Ok(value) => options.weight = u16::try_from(value).ok(),
-        Err(error) => sink.error(word.span, error.to_string()),
+    if let Some(value) = args.need_number("weight", &(0..=256), sink) {
+        options.weight = u16::try_from(value).ok();
     }
 }
 
 /// A limit; 0 is none.
-fn number(target: &mut Option<NonZeroU32>, name: &str, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
-    let Some(word) = args.need(name, "a number", sink) else {
-        return;
-    };
-    match number::parse(&word.text, &(0..=u32::MAX)) {
-        Ok(value) => *target = NonZeroU32::new(value),
-        Err(error) => sink.error(word.span, error.to_string()),
+fn limit(target: &mut Option<NonZeroU32>, name: &str, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    if let Some(value) = args.need_number(name, &(0..=u32::MAX), sink) {
+        *target = NonZeroU32::new(value);
     }
 }

@@ -16,7 +16,7 @@ use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
-use crate::values::{number, time};
+use crate::values::number;
 
 /// What a line says about a server's health, and where.
 #[derive(Debug, Clone, Default)]
@@ -251,23 +251,16 @@ pub(in crate::lower) fn time(
     args: &mut Args<'_, '_>,
     sink: &mut Sink<'_>,
 ) {
-    let Some(word) = args.need(name, "a time", sink) else {
-        return;
-    };
-    match time::parse(&word.text) {
-        Ok(value) if value.is_zero() => sink.error(word.span, format!("`{name}` cannot be 0")),
-        Ok(value) => *target = Some(value),
-        Err(error) => sink.error(word.span, error.to_string()),
+    match args.need_time(name, sink) {
+        Some((value, span)) if value.is_zero() => sink.error(span, format!("`{name}` cannot be 0")),
+        Some((value, _)) => *target = Some(value),
+        None => {}
     }
 }
 
 fn count(target: &mut Option<NonZeroU32>, name: &str, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
-    let Some(word) = args.need(name, "a number", sink) else {
-        return;
-    };
-    match number::parse(&word.text, &(1..=i32::MAX.unsigned_abs())) {
-        Ok(value) => *target = NonZeroU32::new(value),
-        Err(error) => sink.error(word.span, error.to_string()),
+    if let Some(value) = args.need_number(name, &(1..=i32::MAX.unsigned_abs()), sink) {
+        *target = NonZeroU32::new(value);
     }
 }
 

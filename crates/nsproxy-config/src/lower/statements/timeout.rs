@@ -9,8 +9,6 @@ use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::{Choice, Sink, shown};
 use crate::lower::table::Directive;
 use crate::reference::{Doc, Entry, Home};
-use crate::report::Diagnostic;
-use crate::values::time;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "timeout",
@@ -174,15 +172,8 @@ fn timeout(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         sink.not_supported(name, &shown, &choice);
         return;
     };
-    let Some(word) = args.need(row.name, "a time", sink) else {
+    let Some((value, _)) = args.need_time(row.name, sink) else {
         return;
-    };
-    let value = match time::parse(&word.text) {
-        Ok(value) => value,
-        Err(error) => {
-            sink.push(Diagnostic::error(word.span, error.to_string()).with_help(time::HELP));
-            return;
-        }
     };
     if !draft.has_side(row.side) {
         draft.warn_without_effect(args.span(), row.name, sink);
