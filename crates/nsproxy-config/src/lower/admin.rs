@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::args::{Args, Opt, entries, options};
 use super::global::GlobalDirective;
-use super::identity::{named, numbered};
+use super::identity::{ReadAccount, named, numbered, set_account};
 use super::sink::{Sink, shown};
 use super::statements::bind::addresses;
 use super::statements::server_checks;
@@ -14,7 +14,6 @@ use crate::reference::{Doc, Entry};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::{Statement, Word};
-use crate::values::number;
 
 /// The most clients that may be asked for: each has a thread while it is served.
 const CLIENTS: RangeInclusive<u32> = 1..=1024;
@@ -79,7 +78,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "user",
-        apply: |line, word, args, sink| account(|line| &mut line.user, &named, (line, word), args, sink),
+        apply: |line, word, args, sink| account(|line| &mut line.user, named, (line, word), args, sink),
         doc: Doc {
             syntax: "user NAME",
             default: "who starts the process",
@@ -89,7 +88,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "uid",
-        apply: |line, word, args, sink| account(|line| &mut line.user, &numbered, (line, word), args, sink),
+        apply: |line, word, args, sink| account(|line| &mut line.user, numbered, (line, word), args, sink),
         doc: Doc {
             syntax: "uid N",
             default: "who starts the process",
@@ -99,7 +98,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "group",
-        apply: |line, word, args, sink| account(|line| &mut line.group, &named, (line, word), args, sink),
+        apply: |line, word, args, sink| account(|line| &mut line.group, named, (line, word), args, sink),
         doc: Doc {
             syntax: "group NAME",
             default: "that of who starts the process",
@@ -109,7 +108,7 @@ static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "gid",
-        apply: |line, word, args, sink| account(|line| &mut line.group, &numbered, (line, word), args, sink),
+        apply: |line, word, args, sink| account(|line| &mut line.group, numbered, (line, word), args, sink),
         doc: Doc {
             syntax: "gid N",
             default: "that of who starts the process",
@@ -237,12 +236,8 @@ fn timeout(global: &mut Global, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
 
 fn maxconn(global: &mut Global, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     args.next();
-    let Some(word) = args.need("stats maxconn", "a number", sink) else {
-        return;
-    };
-    match number::parse(&word.text, &CLIENTS) {
-        Ok(most) => global.admin.maxconn = Some(most),
-        Err(error) => sink.error(word.span, error.to_string()),
+    if let Some(most) = args.need_number("stats maxconn", &CLIENTS, sink) {
+        global.admin.maxconn = Some(most);
     }
     args.finish(sink);
 }
@@ -262,27 +257,16 @@ fn mode<'a, 's>(line: &mut Options, option: &'a Word<'s>, args: &mut Args<'a, 's
     }
 }
 
+/// Who is to own the file.
 fn account<'a, 's>(
     slot: fn(&mut Options) -> &mut Option<Account>,
-    read: &dyn Fn(&str) -> Result<Account, String>,
+    read: ReadAccount,
     (line, option): (&mut Options, &'a Word<'s>),
     args: &mut Args<'a, 's>,
     sink: &mut Sink<'_>,
 ) {
     line.about_file.get_or_insert(option.span);
-    let Some(word) = args.need(&option.text, "a name or a number", sink) else {
-        return;
-    };
-    let slot = slot(line);
-    if slot.is_some() {
-        let error = Diagnostic::error(option.span, format!("`{}` sets this once more", option.text));
-        sink.push(error.with_note("`user` and `uid` are one setting, and `group` and `gid` are one"));
-        return;
-    }
-    match read(&word.text) {
-        Ok(account) => *slot = Some(account),
-        Err(message) => sink.error(word.span, message),
-    }
+    set_account(slot(line), read, option, args, sink);
 }
 
 fn level<'a, 's>(line: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::admin;
 use super::args::Args;
@@ -16,7 +17,6 @@ use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::{Section, Statement, Word};
-use crate::values::number;
 
 /// One statement that `global` understands.
 pub(super) struct GlobalDirective {
@@ -61,10 +61,7 @@ static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "daemon",
         repeats: true,
-        apply: |global, args, sink| {
-            global.daemon = true;
-            args.finish(sink);
-        },
+        apply: |global, args, sink| turn_on(&mut global.daemon, args, sink),
         doc: Doc {
             syntax: "daemon",
             default: "off",
@@ -75,10 +72,7 @@ static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "strict-namespaces",
         repeats: true,
-        apply: |global, args, sink| {
-            global.strict_namespaces = true;
-            args.finish(sink);
-        },
+        apply: |global, args, sink| turn_on(&mut global.strict_namespaces, args, sink),
         doc: Doc {
             syntax: "strict-namespaces",
             default: "off: what is missing is waited for",
@@ -89,12 +83,7 @@ static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "pidfile",
         repeats: false,
-        apply: |global, args, sink| {
-            if let Some(word) = args.need("pidfile", "a path", sink) {
-                global.pidfile = Some(PathBuf::from(&*word.text));
-                args.finish(sink);
-            }
-        },
+        apply: |global, args, sink| global.pidfile = need_path("a path", args, sink),
         doc: Doc {
             syntax: "pidfile PATH",
             default: "none",
@@ -105,10 +94,7 @@ static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "hard-stop-after",
         repeats: false,
-        apply: |global, args, sink| {
-            server_checks::time(&mut global.hard_stop_after, "hard-stop-after", args, sink);
-            args.finish(sink);
-        },
+        apply: |global, args, sink| need_time(&mut global.hard_stop_after, args, sink),
         doc: Doc {
             syntax: "hard-stop-after TIME",
             default: "30s behind SIGTERM and SIGINT; none behind SIGUSR1 and an upgrade",
@@ -130,9 +116,7 @@ static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "log-tag",
         repeats: false,
-        apply: |global, args, sink| {
-            global.log_tag = need_text(args, sink);
-        },
+        apply: |global, args, sink| global.log_tag = need_text(args, sink),
         doc: Doc {
             syntax: "log-tag NAME",
             default: "nsproxy",
@@ -174,10 +158,7 @@ static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "max-spread-checks",
         repeats: false,
-        apply: |global, args, sink| {
-            server_checks::time(&mut global.max_spread_checks, "max-spread-checks", args, sink);
-            args.finish(sink);
-        },
+        apply: |global, args, sink| need_time(&mut global.max_spread_checks, args, sink),
         doc: Doc {
             syntax: "max-spread-checks TIME",
             default: "the interval of the checks",
@@ -297,6 +278,12 @@ impl Globals {
     }
 }
 
+/// A statement without words behind it.
+fn turn_on(flag: &mut bool, args: &Args<'_, '_>, sink: &mut Sink<'_>) {
+    *flag = true;
+    args.finish(sink);
+}
+
 /// The one number that a statement has.
 pub(super) fn need_number(
     args: &mut Args<'_, '_>,
@@ -304,13 +291,24 @@ pub(super) fn need_number(
     sink: &mut Sink<'_>,
 ) -> Option<u32> {
     let name = args.keyword().text.clone();
-    let word = args.need(&name, "a number", sink)?;
-    let value = number::parse(&word.text, range);
-    if let Err(error) = &value {
-        sink.error(word.span, error.to_string());
-    }
+    let value = args.need_number(&name, range, sink);
     args.finish(sink);
-    value.ok()
+    value
+}
+
+/// The one time that a statement has, which must not be 0.
+fn need_time(target: &mut Option<Duration>, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    let name = args.keyword().text.clone();
+    server_checks::time(target, &name, args, sink);
+    args.finish(sink);
+}
+
+/// The one path that a statement has.
+pub(super) fn need_path(what: &str, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<PathBuf> {
+    let name = args.keyword().text.clone();
+    let word = args.need(&name, what, sink)?;
+    args.finish(sink);
+    Some(PathBuf::from(&*word.text))
 }
 
 /// The one name that a statement has.

@@ -1,20 +1,19 @@
 //! The statements of `global` about who the process is once it listens, and what it may open.
 
-use std::path::PathBuf;
-
 use super::args::Args;
-use super::global::GlobalDirective;
+use super::global::{GlobalDirective, need_number, need_path};
 use super::sink::Sink;
 use crate::model::{Account, Capability, Global};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
+use crate::syntax::Word;
 use crate::values::number::{self, shorten};
 
 pub(super) static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "user",
         repeats: false,
-        apply: |global, args, sink| account(|global| &mut global.user, &named, global, args, sink),
+        apply: |global, args, sink| account(&mut global.user, named, args, sink),
         doc: Doc {
             syntax: "user NAME",
             default: "stays as it is",
@@ -25,7 +24,7 @@ pub(super) static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "uid",
         repeats: false,
-        apply: |global, args, sink| account(|global| &mut global.user, &numbered, global, args, sink),
+        apply: |global, args, sink| account(&mut global.user, numbered, args, sink),
         doc: Doc {
             syntax: "uid N",
             default: "stays as it is",
@@ -36,7 +35,7 @@ pub(super) static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "group",
         repeats: false,
-        apply: |global, args, sink| account(|global| &mut global.group, &named, global, args, sink),
+        apply: |global, args, sink| account(&mut global.group, named, args, sink),
         doc: Doc {
             syntax: "group NAME",
             default: "that of the user",
@@ -47,7 +46,7 @@ pub(super) static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "gid",
         repeats: false,
-        apply: |global, args, sink| account(|global| &mut global.group, &numbered, global, args, sink),
+        apply: |global, args, sink| account(&mut global.group, numbered, args, sink),
         doc: Doc {
             syntax: "gid N",
             default: "that of the user",
@@ -69,12 +68,7 @@ pub(super) static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "chroot",
         repeats: false,
-        apply: |global, args, sink| {
-            if let Some(word) = args.need("chroot", "a directory", sink) {
-                global.chroot = Some(PathBuf::from(&*word.text));
-                args.finish(sink);
-            }
-        },
+        apply: |global, args, sink| global.chroot = need_path("a directory", args, sink),
         doc: Doc {
             syntax: "chroot DIR",
             default: "none",
@@ -85,9 +79,7 @@ pub(super) static STATEMENTS: &[GlobalDirective] = &[
     GlobalDirective {
         name: "ulimit-n",
         repeats: false,
-        apply: |global, args, sink| {
-            global.open_files = super::global::need_number(args, &(1..=u32::MAX), sink);
-        },
+        apply: |global, args, sink| global.open_files = need_number(args, &(1..=u32::MAX), sink),
         doc: Doc {
             syntax: "ulimit-n N",
             default: "as many as the hard limit allows",
@@ -97,19 +89,26 @@ pub(super) static STATEMENTS: &[GlobalDirective] = &[
     },
 ];
 
-/// `user` and `uid` are one setting, and so are `group` and `gid`.
-fn account(
-    slot: fn(&mut Global) -> &mut Option<Account>,
-    read: &dyn Fn(&str) -> Result<Account, String>,
-    global: &mut Global,
+/// Reads a name or a number.
+pub(super) type ReadAccount = fn(&str) -> Result<Account, String>;
+
+/// The one account that a statement has.
+fn account(slot: &mut Option<Account>, read: ReadAccount, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+    set_account(slot, read, args.keyword(), args, sink);
+    args.finish(sink);
+}
+
+/// The account behind a keyword. `user` and `uid` are one setting, and so are `group` and `gid`.
+pub(super) fn set_account(
+    slot: &mut Option<Account>,
+    read: ReadAccount,
+    keyword: &Word<'_>,
     args: &mut Args<'_, '_>,
     sink: &mut Sink<'_>,
 ) {
-    let keyword = args.keyword();
     let Some(word) = args.need(&keyword.text, "a name or a number", sink) else {
         return;
     };
-    let slot = slot(global);
     if slot.is_some() {
         let error = Diagnostic::error(keyword.span, format!("`{}` sets this once more", keyword.text));
         sink.push(error.with_note("`user` and `uid` are one setting, and `group` and `gid` are one"));
@@ -119,7 +118,6 @@ fn account(
         Ok(account) => *slot = Some(account),
         Err(message) => sink.error(word.span, message),
     }
-    args.finish(sink);
 }
 
 pub(super) fn named(text: &str) -> Result<Account, String> {
