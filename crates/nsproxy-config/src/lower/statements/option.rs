@@ -30,15 +30,25 @@ pub(in crate::lower) struct Named {
     /// With the word `option`, as messages and the reference have it.
     name: &'static str,
     side: Side,
-    apply: fn(&mut Draft, bool, &mut Args<'_, '_>, &mut Sink<'_>),
+    effect: Effect,
     doc: Doc,
 }
+
+/// What an option does.
+enum Effect {
+    /// It is on, or off behind `no`.
+    Flag(Slot),
+    /// Something of its own; the flag is false behind `no`.
+    Own(fn(&mut Draft, bool, &mut Args<'_, '_>, &mut Sink<'_>)),
+}
+
+type Slot = fn(&mut Settings) -> &mut Option<Set<bool>>;
 
 static OPTIONS: &[Named] = &[
     Named {
         name: "option allbackups",
         side: Side::Server,
-        apply: all_backups,
+        effect: Effect::Flag(|settings| &mut settings.all_backups),
         doc: Doc {
             syntax: "option allbackups",
             default: "off",
@@ -49,17 +59,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option log-health-checks",
         side: Side::Server,
-        apply: |draft, on, args, sink| {
-            let place = ("option log-health-checks", args.span());
-            set(
-                draft,
-                |settings| &mut settings.log_health_checks,
-                on,
-                place,
-                args,
-                sink,
-            );
-        },
+        effect: Effect::Flag(|settings| &mut settings.log_health_checks),
         doc: Doc {
             syntax: "option log-health-checks",
             default: "off",
@@ -70,17 +70,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option tcp-check",
         side: Side::Server,
-        apply: |draft, on, args, sink| {
-            let place = ("option tcp-check", args.span());
-            set(
-                draft,
-                |settings| &mut settings.is_tcp_check,
-                on,
-                place,
-                args,
-                sink,
-            );
-        },
+        effect: Effect::Flag(|settings| &mut settings.is_tcp_check),
         doc: Doc {
             syntax: "option tcp-check",
             default: "off",
@@ -91,7 +81,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option redispatch",
         side: Side::Server,
-        apply: redispatch,
+        effect: Effect::Own(redispatch),
         doc: Doc {
             syntax: "option redispatch [N]",
             default: "off",
@@ -102,16 +92,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option clitcpka",
         side: Side::Client,
-        apply: |draft, on, args, sink| {
-            flag(
-                draft,
-                |settings| &mut settings.client_keep_alive.is_on,
-                on,
-                "option clitcpka",
-                args,
-                sink,
-            );
-        },
+        effect: Effect::Flag(|settings| &mut settings.client_keep_alive.is_on),
         doc: Doc {
             syntax: "[no] option clitcpka",
             default: "off",
@@ -122,16 +103,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option srvtcpka",
         side: Side::Server,
-        apply: |draft, on, args, sink| {
-            flag(
-                draft,
-                |settings| &mut settings.server_keep_alive.is_on,
-                on,
-                "option srvtcpka",
-                args,
-                sink,
-            );
-        },
+        effect: Effect::Flag(|settings| &mut settings.server_keep_alive.is_on),
         doc: Doc {
             syntax: "[no] option srvtcpka",
             default: "off",
@@ -142,7 +114,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option tcpka",
         side: Side::Both,
-        apply: tcpka,
+        effect: Effect::Own(tcpka),
         doc: Doc {
             syntax: "option tcpka",
             default: "off",
@@ -153,7 +125,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option tcplog",
         side: Side::Client,
-        apply: |draft, on, args, sink| tcplog(draft, on, "option tcplog", args, sink),
+        effect: Effect::Own(|draft, on, args, sink| tcplog(draft, on, "option tcplog", args, sink)),
         doc: Doc {
             syntax: "option tcplog",
             default: "a line when a session begins: `Connect from ...`",
@@ -165,12 +137,12 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option httplog",
         side: Side::Client,
-        apply: |draft, on, args, sink| {
+        effect: Effect::Own(|draft, on, args, sink| {
             if args.peek().is_some_and(|word| word.text == "clf") {
                 args.next();
             }
             tcplog(draft, on, "option httplog", args, sink);
-        },
+        }),
         doc: Doc {
             syntax: "option httplog [clf]",
             default: "as with `option tcplog`",
@@ -181,16 +153,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option dontlognull",
         side: Side::Client,
-        apply: |draft, on, args, sink| {
-            flag(
-                draft,
-                |settings| &mut settings.not_null,
-                on,
-                "option dontlognull",
-                args,
-                sink,
-            );
-        },
+        effect: Effect::Flag(|settings| &mut settings.not_null),
         doc: Doc {
             syntax: "[no] option dontlognull",
             default: "off",
@@ -201,16 +164,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option dontlog-normal",
         side: Side::Client,
-        apply: |draft, on, args, sink| {
-            flag(
-                draft,
-                |settings| &mut settings.not_normal,
-                on,
-                "option dontlog-normal",
-                args,
-                sink,
-            );
-        },
+        effect: Effect::Flag(|settings| &mut settings.not_normal),
         doc: Doc {
             syntax: "[no] option dontlog-normal",
             default: "off",
@@ -221,16 +175,7 @@ static OPTIONS: &[Named] = &[
     Named {
         name: "option logasap",
         side: Side::Client,
-        apply: |draft, on, args, sink| {
-            flag(
-                draft,
-                |settings| &mut settings.as_soon_as_possible,
-                on,
-                "option logasap",
-                args,
-                sink,
-            );
-        },
+        effect: Effect::Flag(|settings| &mut settings.as_soon_as_possible),
         doc: Doc {
             syntax: "[no] option logasap",
             default: "off",
@@ -284,11 +229,12 @@ pub(in crate::lower) fn try_apply(draft: &mut Draft, statement: &Statement<'_>, 
     if !draft.has_side(option.side) {
         draft.warn_without_effect(args.span(), option.name, sink);
     }
-    (option.apply)(draft, !negated, &mut args, sink);
+    match option.effect {
+        Effect::Flag(slot) => flag(draft, slot, !negated, option.name, &args, sink),
+        Effect::Own(apply) => apply(draft, !negated, &mut args, sink),
+    }
     true
 }
-
-type Slot = fn(&mut Settings) -> &mut Option<Set<bool>>;
 
 fn flag(
     draft: &mut Draft,
@@ -338,17 +284,6 @@ fn tcpka(draft: &mut Draft, on: bool, args: &mut Args<'_, '_>, sink: &mut Sink<'
             *slot(&mut draft.settings) = Some(Set::new(on, args.span(), section));
         }
     }
-}
-
-fn all_backups(draft: &mut Draft, on: bool, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
-    set(
-        draft,
-        |settings| &mut settings.all_backups,
-        on,
-        ("option allbackups", args.span()),
-        args,
-        sink,
-    );
 }
 
 fn redispatch(draft: &mut Draft, on: bool, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
