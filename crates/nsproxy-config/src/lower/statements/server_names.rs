@@ -27,12 +27,7 @@ pub(super) struct Names {
 pub(super) static OPTIONS: &[Opt<Options>] = &[
     Opt {
         name: "resolvers",
-        apply: |options, word, args, sink| {
-            options.names.note("resolvers", word.span);
-            if let Some(name) = args.need("resolvers", "the name of a section", sink) {
-                options.names.resolvers = Some((name.text.clone().into_owned(), name.span));
-            }
-        },
+        apply: resolvers,
         doc: Doc {
             syntax: "resolvers NAME",
             default: "the files of the namespace",
@@ -42,10 +37,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "resolve-prefer",
-        apply: |options, word, args, sink| {
-            options.names.note("resolve-prefer", word.span);
-            resolve_prefer(&mut options.names, args, sink);
-        },
+        apply: resolve_prefer,
         doc: Doc {
             syntax: "resolve-prefer ipv4|ipv6",
             default: "ipv6",
@@ -55,10 +47,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "resolve-net",
-        apply: |options, word, args, sink| {
-            options.names.note("resolve-net", word.span);
-            resolve_net(&mut options.names, args, sink);
-        },
+        apply: resolve_net,
         doc: Doc {
             syntax: "resolve-net NET[,NET...]",
             default: "none",
@@ -68,10 +57,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "resolve-opts",
-        apply: |options, word, args, sink| {
-            options.names.note("resolve-opts", word.span);
-            resolve_opts(&mut options.names, args, sink);
-        },
+        apply: resolve_opts,
         doc: Doc {
             syntax: "resolve-opts allow-dup-ip|prevent-dup-ip",
             default: "prevent-dup-ip",
@@ -81,10 +67,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
     },
     Opt {
         name: "init-addr",
-        apply: |options, word, args, sink| {
-            options.names.note("init-addr", word.span);
-            init_addr(&mut options.names, args, sink);
-        },
+        apply: init_addr,
         doc: Doc {
             syntax: "init-addr last|libc|none|IP[,...]",
             default: "last,libc,none",
@@ -103,8 +86,10 @@ impl Names {
         }
     }
 
-    fn note(&mut self, name: &'static str, span: Span) {
-        self.first.get_or_insert((name, span));
+    /// For what this option says.
+    fn note(&mut self, name: &'static str, option: &Word<'_>) -> &mut Self {
+        self.first.get_or_insert((name, option.span));
+        self
     }
 
     /// The lookup of this host.
@@ -146,7 +131,25 @@ impl Names {
     }
 }
 
-fn resolve_prefer(names: &mut Names, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+fn resolvers<'a, 's>(
+    options: &mut Options,
+    option: &'a Word<'s>,
+    args: &mut Args<'a, 's>,
+    sink: &mut Sink<'_>,
+) {
+    let names = options.names.note("resolvers", option);
+    if let Some(name) = args.need("resolvers", "the name of a section", sink) {
+        names.resolvers = Some((name.text.clone().into_owned(), name.span));
+    }
+}
+
+fn resolve_prefer<'a, 's>(
+    options: &mut Options,
+    option: &'a Word<'s>,
+    args: &mut Args<'a, 's>,
+    sink: &mut Sink<'_>,
+) {
+    let names = options.names.note("resolve-prefer", option);
     let Some(word) = args.need("resolve-prefer", "`ipv4` or `ipv6`", sink) else {
         return;
     };
@@ -164,7 +167,13 @@ fn resolve_prefer(names: &mut Names, args: &mut Args<'_, '_>, sink: &mut Sink<'_
     };
 }
 
-fn resolve_net(names: &mut Names, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+fn resolve_net<'a, 's>(
+    options: &mut Options,
+    option: &'a Word<'s>,
+    args: &mut Args<'a, 's>,
+    sink: &mut Sink<'_>,
+) {
+    let names = options.names.note("resolve-net", option);
     let Some(word) = args.need("resolve-net", "a network", sink) else {
         return;
     };
@@ -193,7 +202,13 @@ fn network(text: &str) -> Option<Network> {
     (bits <= most).then_some(Network { address, bits })
 }
 
-fn resolve_opts(names: &mut Names, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+fn resolve_opts<'a, 's>(
+    options: &mut Options,
+    option: &'a Word<'s>,
+    args: &mut Args<'a, 's>,
+    sink: &mut Sink<'_>,
+) {
+    let names = options.names.note("resolve-opts", option);
     let Some(word) = args.need("resolve-opts", "`allow-dup-ip` or `prevent-dup-ip`", sink) else {
         return;
     };
@@ -214,7 +229,13 @@ fn resolve_opts(names: &mut Names, args: &mut Args<'_, '_>, sink: &mut Sink<'_>)
     }
 }
 
-fn init_addr(names: &mut Names, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
+fn init_addr<'a, 's>(
+    options: &mut Options,
+    option: &'a Word<'s>,
+    args: &mut Args<'a, 's>,
+    sink: &mut Sink<'_>,
+) {
+    let names = options.names.note("init-addr", option);
     let Some(word) = args.need("init-addr", "a list such as `last,libc,none`", sink) else {
         return;
     };
