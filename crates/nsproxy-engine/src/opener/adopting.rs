@@ -9,9 +9,10 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use netns_core::{NetnsId, NetnsSpec};
+use netns_core::NetnsId;
 use socket2::Socket;
 
+use super::front::{Front, WithFront};
 use super::{
     NetnsWatcher, OpenAnswer, OpenToken, OpenerFactory, SocketKind, SocketOpener, SocketRequest, inherited,
     tuning,
@@ -116,12 +117,12 @@ impl OpenerFactory for Adopting {
         if self.sockets.lock().is_empty() {
             return Ok(behind);
         }
-        Ok(Box::new(AdoptingOpener {
-            behind,
+        let front = Adopter {
             sockets: Arc::clone(&self.sockets),
             asked: HashMap::new(),
             next: FIRST_QUESTION,
-        }))
+        };
+        Ok(Box::new(WithFront { front, behind }))
     }
 
     fn watcher(&self) -> io::Result<Option<Box<dyn NetnsWatcher>>> {
@@ -132,26 +133,27 @@ impl OpenerFactory for Adopting {
 /// Tokens of questions for a namespace begin here. Those of the engine are numbers of jobs and of sessions, far below.
 const FIRST_QUESTION: u64 = 1 << 63;
 
-struct AdoptingOpener {
-    behind: Box<dyn SocketOpener>,
+/// Answers with the sockets that are there.
+struct Adopter {
     sockets: Arc<Sockets>,
     /// What is to be answered when the namespace is known, by the token of that question.
     asked: HashMap<OpenToken, (OpenToken, SocketRequest)>,
     next: u64,
 }
 
-impl AdoptingOpener {
+impl Adopter {
     /// The namespace of a listener is known, or is not there: it is one of the sockets, or the other opener's business.
     fn on_namespace(
-        &mut self,
+        &self,
         (token, request): (OpenToken, SocketRequest),
         probe: &OpenAnswer,
+        behind: &mut dyn SocketOpener,
     ) -> Option<OpenAnswer> {
         let netns = probe.result.as_ref().ok();
         let netns = netns.and_then(|socket| NetnsId::of_socket(socket).ok());
         let adopted = netns.and_then(|netns| self.sockets.take(netns, &request.kind));
         let Some(socket) = adopted else {
-            self.behind.request(token, request);
+            behind.request(token, request);
             return None;
         };
         Some(OpenAnswer {
@@ -161,41 +163,37 @@ impl AdoptingOpener {
     }
 }
 
-impl SocketOpener for AdoptingOpener {
-    fn register(&mut self, registry: &mio::Registry, token: mio::Token) -> io::Result<()> {
-        self.behind.register(registry, token)
-    }
-
-    fn request(&mut self, token: OpenToken, request: SocketRequest) {
+impl Front for Adopter {
+    fn request(&mut self, token: OpenToken, request: SocketRequest, behind: &mut dyn SocketOpener) {
         let is_there = match &request.kind {
             SocketKind::Listener { address, .. } => self.sockets.has(address),
             SocketKind::Upstream { .. } | SocketKind::Datagram { .. } => false,
         };
         if !is_there {
-            return self.behind.request(token, request);
+            return behind.request(token, request);
         }
         let question = OpenToken(self.next);
         self.next += 1;
         let probe = control::probe(request.netns.as_deref());
         self.asked.insert(question, (token, request));
-        self.behind.request(question, probe);
+        behind.request(question, probe);
     }
 
-    fn answers(&mut self, answers: &mut Vec<OpenAnswer>) {
+    fn answers(&mut self, answers: &mut Vec<OpenAnswer>, behind: &mut dyn SocketOpener) {
         // As it is for whoever makes no listeners: nothing is added to what that costs.
         if self.asked.is_empty() {
-            return self.behind.answers(answers);
+            return behind.answers(answers);
         }
         let mut theirs = Vec::new();
         loop {
-            self.behind.answers(&mut theirs);
+            behind.answers(&mut theirs);
             let mut passed_on = false;
             for answer in theirs.drain(..) {
                 let Some(asked) = self.asked.remove(&answer.token) else {
                     answers.push(answer);
                     continue;
                 };
-                match self.on_namespace(asked, &answer) {
+                match self.on_namespace(asked, &answer, behind) {
                     Some(adopted) => answers.push(adopted),
                     None => passed_on = true,
                 }
@@ -205,21 +203,5 @@ impl SocketOpener for AdoptingOpener {
                 return;
             }
         }
-    }
-
-    fn stock(&self) -> usize {
-        self.behind.stock()
-    }
-
-    fn stock_by_netns(&self, tell: &mut dyn FnMut(&NetnsSpec, usize)) {
-        self.behind.stock_by_netns(tell);
-    }
-
-    fn sweep(&mut self) {
-        self.behind.sweep();
-    }
-
-    fn release_unused(&mut self) {
-        self.behind.release_unused();
     }
 }

@@ -6,6 +6,7 @@
 //! passes sockets over a unix socket, or an embedding program's own way, fits in the same place.
 
 mod adopting;
+mod front;
 mod in_process;
 mod inherited;
 mod local_watcher;

@@ -11,6 +11,7 @@ use std::{fmt, io};
 use netns_core::NetnsSpec;
 use socket2::Socket;
 
+use super::front::{Front, WithFront};
 use super::{NetnsWatcher, OpenAnswer, OpenToken, OpenerFactory, SocketKind, SocketOpener, SocketRequest};
 use crate::control::{self, ControlThread};
 use crate::error::{ApplyError, StartError};
@@ -155,11 +156,11 @@ impl OpenerFactory for Prepared {
         if sockets.is_empty() {
             return Ok(behind);
         }
-        Ok(Box::new(PreparedOpener {
-            behind,
+        let front = Giver {
             sockets,
             answers: Vec::new(),
-        }))
+        };
+        Ok(Box::new(WithFront { front, behind }))
     }
 
     fn watcher(&self) -> io::Result<Option<Box<dyn NetnsWatcher>>> {
@@ -167,46 +168,25 @@ impl OpenerFactory for Prepared {
     }
 }
 
-/// Answers with what was prepared, and asks the other for the rest.
-struct PreparedOpener {
-    behind: Box<dyn SocketOpener>,
+/// Answers with what was prepared.
+struct Giver {
     sockets: Sockets,
     answers: Vec<OpenAnswer>,
 }
 
-impl SocketOpener for PreparedOpener {
-    fn register(&mut self, registry: &mio::Registry, token: mio::Token) -> io::Result<()> {
-        self.behind.register(registry, token)
-    }
-
-    fn request(&mut self, token: OpenToken, request: SocketRequest) {
+impl Front for Giver {
+    fn request(&mut self, token: OpenToken, request: SocketRequest, behind: &mut dyn SocketOpener) {
         match self.sockets.get_mut(&request).and_then(Vec::pop) {
             Some(waiting) => self.answers.push(OpenAnswer {
                 token,
                 result: Ok(waiting.hand_over()),
             }),
-            None => self.behind.request(token, request),
+            None => behind.request(token, request),
         }
     }
 
-    fn answers(&mut self, answers: &mut Vec<OpenAnswer>) {
+    fn answers(&mut self, answers: &mut Vec<OpenAnswer>, behind: &mut dyn SocketOpener) {
         answers.append(&mut self.answers);
-        self.behind.answers(answers);
-    }
-
-    fn stock(&self) -> usize {
-        self.behind.stock()
-    }
-
-    fn stock_by_netns(&self, tell: &mut dyn FnMut(&NetnsSpec, usize)) {
-        self.behind.stock_by_netns(tell);
-    }
-
-    fn sweep(&mut self) {
-        self.behind.sweep();
-    }
-
-    fn release_unused(&mut self) {
-        self.behind.release_unused();
+        behind.answers(answers);
     }
 }
