@@ -46,8 +46,11 @@ pub enum NetnsState {
 }
 
 impl Handle {
-    /// Each namespace that the plan in force names or matches, and each that sessions are still in, ordered by name. Asks the
-    /// workers, and waits for their answers; one that does not answer within a second is left out of the numbers.
+    /// Each namespace that the plan in force names or matches, and each that sessions are still in, ordered by name.
+    ///
+    /// Waits for the answers of all workers, for a second at most: sessions and sockets of a worker that has not answered by
+    /// then are not counted. Not for an [`Observer`](crate::Observer), which is called on a thread that is waited for here.
+    /// Without any workers left, the rows are those of the last plan, with no sessions in them.
     pub fn namespaces(&self) -> Vec<NetnsStatus> {
         let census = self.take_census();
         let state = self.state();
