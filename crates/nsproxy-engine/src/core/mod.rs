@@ -18,12 +18,14 @@
 //! | `balance/` | which server a session goes to, and who waits for one |
 //! | `health/` | whether a server can be reached, by its checks |
 //! | `namespaces/` | where names of namespaces lead, and which listeners are open for it |
+//! | `bytes.rs` | what is looked for in bytes, and how they are written |
 //! | `policy.rs` | which namespace a connection belongs to |
 //! | `random.rs` | numbers that need not be foreseen |
 //! | `rate.rs` | how many events there may be in a second |
 //! | `rules/` | what the rules of a configuration say of a connection |
 
 pub mod balance;
+mod bytes;
 pub mod close;
 pub mod flow;
 pub mod health;

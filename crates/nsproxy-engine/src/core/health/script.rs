@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use regex::bytes::Regex;
 
+use crate::core::bytes::{find, hexadecimal};
 use crate::plan::{Endpoint, HeaderPlan};
 
 /// The steps of a check. The first one is always a connection.
@@ -187,10 +188,7 @@ impl Pattern {
     /// Whether it is in there.
     pub(super) fn is_in(&self, received: &[u8]) -> bool {
         match self {
-            Self::Text(bytes) | Self::Bytes(bytes) if bytes.is_empty() => true,
-            Self::Text(bytes) | Self::Bytes(bytes) => {
-                received.windows(bytes.len()).any(|window| window == bytes)
-            }
+            Self::Text(bytes) | Self::Bytes(bytes) => find(received, bytes).is_some(),
             Self::Regex(regex) => regex.is_match(received),
             Self::HexRegex(regex) => regex.is_match(hexadecimal(received).as_bytes()),
         }
@@ -213,13 +211,4 @@ impl Pattern {
             Self::HexRegex(_) => " (binary regex)".to_owned(),
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            _ = write!(text, "{byte:02X}");
-            text
-        })
 }

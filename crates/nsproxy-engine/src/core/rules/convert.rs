@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::fetch::Value;
 use super::matcher::text_of;
+use crate::core::bytes::hexadecimal;
 
 /// One change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +39,7 @@ fn convert(value: &Value<'_>, converter: Converter) -> Option<Value<'static>> {
         Converter::Lower => Value::Bytes(Cow::Owned(text_of(value).to_ascii_lowercase())),
         Converter::Upper => Value::Bytes(Cow::Owned(text_of(value).to_ascii_uppercase())),
         Converter::Length => Value::Number(i64::try_from(text_of(value).len()).unwrap_or(i64::MAX)),
-        Converter::Hex => {
-            let digits =
-                |byte: &u8| [byte >> 4, byte & 15].map(|digit| b"0123456789ABCDEF"[usize::from(digit)]);
-            Value::Bytes(Cow::Owned(text_of(value).iter().flat_map(digits).collect()))
-        }
+        Converter::Hex => Value::Bytes(Cow::Owned(hexadecimal(&text_of(value)).into_bytes())),
         Converter::Mask { v4, v6 } => match *value {
             Value::Address(IpAddr::V4(ip)) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(v4.min(32))).unwrap_or(0);

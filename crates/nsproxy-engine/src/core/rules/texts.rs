@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::core::bytes::find;
+
 /// Where in a value a text has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -90,7 +92,7 @@ impl Texts {
                 value.reverse();
                 has_beginning(texts, &value)
             }
-            Set::Within(texts) => texts.iter().any(|text| find(&value, text, 0).is_some()),
+            Set::Within(texts) => texts.iter().any(|text| find(&value, text).is_some()),
             Set::Between(texts, delimiters) => texts.iter().any(|text| is_between(&value, text, delimiters)),
         }
     }
@@ -114,16 +116,6 @@ fn has_beginning(texts: &[Box<[u8]>], value: &[u8]) -> bool {
     texts[..behind].last().is_some_and(|text| value.starts_with(text))
 }
 
-/// The first place of a text in a value, from an offset on.
-fn find(value: &[u8], text: &[u8], from: usize) -> Option<usize> {
-    let rest = value.get(from..)?;
-    if text.is_empty() {
-        return Some(from);
-    }
-    let found = rest.windows(text.len()).position(|window| window == text);
-    found.map(|at| from + at)
-}
-
 fn is_between(value: &[u8], text: &[u8], delimiters: &[u8]) -> bool {
     // A text of nothing but delimiters is nowhere between them.
     if text.is_empty() {
@@ -131,7 +123,8 @@ fn is_between(value: &[u8], text: &[u8], delimiters: &[u8]) -> bool {
     }
     let ends = |byte: Option<&u8>| byte.is_none_or(|byte| delimiters.contains(byte));
     let mut from = 0;
-    while let Some(at) = find(value, text, from) {
+    while let Some(found) = value.get(from..).and_then(|rest| find(rest, text)) {
+        let at = from + found;
         let before = at.checked_sub(1).and_then(|before| value.get(before));
         if ends(before) && ends(value.get(at + text.len())) {
             return true;
