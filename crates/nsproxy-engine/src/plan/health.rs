@@ -61,6 +61,24 @@ pub struct CheckPlan {
     pub reports: bool,
 }
 
+impl CheckPlan {
+    /// In the namespace that the engine was started in, from an address of the kernel's choice; nobody is told of results, and
+    /// sessions are no witnesses.
+    pub const fn new(script: Script, rules: Rules) -> Self {
+        Self {
+            netns: None,
+            source: None,
+            interface: None,
+            script,
+            rules,
+            connect_timeout: None,
+            answer_timeout: None,
+            observe: None,
+            reports: false,
+        }
+    }
+}
+
 /// Sessions as witnesses of a server's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObservePlan {

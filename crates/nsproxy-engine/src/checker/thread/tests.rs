@@ -27,30 +27,16 @@ fn thread() -> CheckerThread {
 }
 
 fn checked() -> HealthSource {
-    let connect = Connect {
-        to: Destination::At(Endpoint::Ip(address())),
-        send_header: None,
-        names_port: false,
-        linger: false,
+    let connect = Connect::new(Destination::At(Endpoint::Ip(address())));
+    let seldom = Rules {
+        rise: NonZeroU32::MIN,
+        fall: NonZeroU32::MIN,
+        interval: Span::from_millis(60_000).unwrap(),
+        fast_interval: None,
+        down_interval: None,
+        on_error: OnError::FailCheck,
     };
-    HealthSource::Checked(Box::new(CheckPlan {
-        interface: None,
-        netns: None,
-        source: None,
-        script: Script::connect(connect),
-        rules: Rules {
-            rise: NonZeroU32::MIN,
-            fall: NonZeroU32::MIN,
-            interval: Span::from_millis(60_000).unwrap(),
-            fast_interval: None,
-            down_interval: None,
-            on_error: OnError::FailCheck,
-        },
-        connect_timeout: None,
-        answer_timeout: None,
-        observe: None,
-        reports: false,
-    }))
+    HealthSource::Checked(Box::new(CheckPlan::new(Script::connect(connect), seldom)))
 }
 
 fn tracks(server: &str) -> HealthSource {
@@ -97,6 +83,17 @@ fn apply(registry: &mut ServerRegistry, plans: &[PoolPlan]) -> (Arc<Pool>, Vec<W
     (Arc::clone(&pools[0]), watched)
 }
 
+/// A thread that checks `a`, which `b` tracks.
+fn tracking() -> (CheckerThread, ServerRegistry) {
+    let (mut thread, mut registry) = (thread(), ServerRegistry::new(Clock::start(), 1));
+    let (_, watched) = apply(
+        &mut registry,
+        &pools([named("a", checked()), named("b", tracks("a"))]),
+    );
+    thread.adopt(watched, Spread::default());
+    (thread, registry)
+}
+
 /// The check of the server in this slot fails.
 fn fail(thread: &mut CheckerThread, slot: usize) {
     let report = CheckReport {
@@ -113,12 +110,7 @@ fn down(server: &Server) -> Down {
 
 #[test]
 fn a_server_that_is_not_checked_any_more_is_up_whatever_was_found_in_between() {
-    let (mut thread, mut registry) = (thread(), ServerRegistry::new(Clock::start(), 1));
-    let (_, watched) = apply(
-        &mut registry,
-        &pools([named("a", checked()), named("b", tracks("a"))]),
-    );
-    thread.adopt(watched, Spread::default());
+    let (mut thread, mut registry) = tracking();
     let (pool, watched) = apply(
         &mut registry,
         &pools([
@@ -136,12 +128,7 @@ fn a_server_that_is_not_checked_any_more_is_up_whatever_was_found_in_between() {
 
 #[test]
 fn a_server_that_tracks_none_any_more_is_up_and_the_one_that_it_tracked_is_down() {
-    let (mut thread, mut registry) = (thread(), ServerRegistry::new(Clock::start(), 1));
-    let (_, watched) = apply(
-        &mut registry,
-        &pools([named("a", checked()), named("b", tracks("a"))]),
-    );
-    thread.adopt(watched, Spread::default());
+    let (mut thread, mut registry) = tracking();
     let (pool, watched) = apply(
         &mut registry,
         &pools([named("a", checked()), named("b", HealthSource::Assumed)]),

@@ -29,12 +29,7 @@ fn rules(rise: u32, fall: u32, on_error: OnError) -> Rules {
 }
 
 fn connect() -> Connect {
-    Connect {
-        to: Destination::At(Endpoint::Ip(([192, 0, 2, 1], 80).into())),
-        send_header: None,
-        names_port: false,
-        linger: false,
-    }
+    Connect::new(Destination::At(Endpoint::Ip(([192, 0, 2, 1], 80).into())))
 }
 
 /// These steps, with their places for numbers.

@@ -49,6 +49,18 @@ pub struct Connect {
     pub linger: bool,
 }
 
+impl Connect {
+    /// There, without a header; reset at its end.
+    pub const fn new(to: Destination) -> Self {
+        Self {
+            to,
+            send_header: None,
+            names_port: false,
+            linger: false,
+        }
+    }
+}
+
 /// Where a connection of a check goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
