@@ -4,55 +4,27 @@
 mod common;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
 
-use common::{A_WHILE, Relay, plan, relay_to, server};
-use nsproxy_engine::{
-    Admin, Balancing, CheckPlan, CloseReason, Connect, Destination, Down, Endpoint, HealthPlan, HealthSource,
-    OnError, Plan, Rules, Script, ServerPlan, ServerStatus, SessionId, Share, Span, Stage,
-};
+use common::checks::{checked, tracked};
+use common::{A_WHILE, LOOPBACK, POOL, Relay, named, nobody, plan_of, relay_to};
+use nsproxy_engine::{Admin, Balancing, CloseReason, Down, Plan, SessionId, Share, Stage};
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Service, eventually};
-
-const LOOPBACK: &str = "127.0.0.1:0";
-const POOL: &str = "forward";
-
-fn named(name: &str, address: &Address) -> ServerPlan {
-    ServerPlan {
-        name: name.to_owned(),
-        ..server(address)
-    }
-}
-
-fn plan_of(servers: Vec<ServerPlan>) -> Plan {
-    let mut plan = plan(&Address::Inet(SocketAddr::from(([127, 0, 0, 1], 1))));
-    POOL.clone_into(&mut plan.pools[0].name);
-    plan.pools[0].servers = servers;
-    plan.pools[0].balance = Balancing::default();
-    plan
-}
-
-fn met(relay: &Relay) -> String {
-    String::from_utf8(relay.connect().read_to_end(100)).unwrap()
-}
-
-fn status(relay: &Relay, name: &str) -> ServerStatus {
-    let servers = relay.handle.servers();
-    servers.into_iter().find(|server| server.server == name).unwrap()
-}
 
 /// A relay to services that say their names.
 fn two() -> (Relay, [Service; 2], Plan) {
     let services = ["a", "b"].map(|name| Service::reply(Listener::bind(LOOPBACK), name));
     let [a, b] = &services;
-    let plan = plan_of(vec![named("a", a.address()), named("b", b.address())]);
+    let plan = plan_of(
+        vec![named("a", a.address()), named("b", b.address())],
+        Balancing::default(),
+    );
     (Relay::start(&plan), services, plan)
 }
 
 #[test]
 fn a_server_that_drains_keeps_its_sessions_and_gets_no_more() {
     let echo = Service::echo(Listener::bind(LOOPBACK));
-    let relay = Relay::start(&plan_of(vec![named("a", echo.address())]));
+    let relay = Relay::start(&plan_of(vec![named("a", echo.address())], Balancing::default()));
     let client = relay.connect();
     client.send("x");
     client.expect("x");
@@ -61,7 +33,7 @@ fn a_server_that_drains_keeps_its_sessions_and_gets_no_more() {
     client.expect("still");
     relay.connect().expect_eof();
     assert_eq!(relay.ends(1)[0].reason, CloseReason::NoServer);
-    assert_eq!(status(&relay, "a").admin, Admin::Drain);
+    assert_eq!(relay.server("a").admin, Admin::Drain);
     assert!(relay.handle.set_admin(POOL, "a", Admin::Ready));
     let another = relay.connect();
     another.send("y");
@@ -72,11 +44,11 @@ fn a_server_that_drains_keeps_its_sessions_and_gets_no_more() {
 fn a_server_in_maintenance_is_left_out_until_it_is_ready() {
     let (relay, _services, _) = two();
     assert!(relay.handle.set_admin(POOL, "a", Admin::Maintenance));
-    assert_eq!([met(&relay), met(&relay), met(&relay)], ["b", "b", "b"]);
-    let a = status(&relay, "a");
+    assert_eq!([relay.met(), relay.met(), relay.met()], ["b", "b", "b"]);
+    let a = relay.server("a");
     assert_eq!((a.down, a.availability.downs), (Down::MAINTENANCE, 1));
     assert!(relay.handle.set_admin(POOL, "a", Admin::Ready));
-    let met: HashSet<_> = (0..2).map(|_| met(&relay)).collect();
+    let met: HashSet<_> = (0..2).map(|_| relay.met()).collect();
     assert_eq!(met.len(), 2);
     let notices = relay.record.notices().concat();
     assert_eq!(notices.matches("ServerSet").count(), 2, "{notices}");
@@ -95,12 +67,12 @@ fn there_is_no_server_that_the_plan_does_not_have() {
 fn a_weight_counts_from_the_next_session_on() {
     let (relay, _services, _) = two();
     assert!(relay.handle.set_weight(POOL, "a", 3));
-    let mut all: Vec<_> = (0..8).map(|_| met(&relay)).collect();
+    let mut all: Vec<_> = (0..8).map(|_| relay.met()).collect();
     all.sort();
     assert_eq!(all.concat(), "aaaaaabb");
     assert!(relay.handle.set_weight(POOL, "b", 0));
-    assert_eq!([met(&relay), met(&relay)], ["a", "a"]);
-    let b = status(&relay, "b");
+    assert_eq!([relay.met(), relay.met()], ["a", "a"]);
+    let b = relay.server("b");
     assert_eq!((b.weight, b.configured_weight), (0, 1));
 }
 
@@ -110,15 +82,15 @@ fn what_was_set_stays_over_plans_until_one_says_otherwise() {
     relay.handle.set_admin(POOL, "a", Admin::Maintenance);
     relay.handle.set_weight(POOL, "b", 7);
     relay.handle.apply(&plan).unwrap();
-    assert_eq!([met(&relay), met(&relay)], ["b", "b"]);
-    assert_eq!(status(&relay, "b").weight, 7);
+    assert_eq!([relay.met(), relay.met()], ["b", "b"]);
+    assert_eq!(relay.server("b").weight, 7);
     plan.pools[0].servers[1].share = Share {
         weight: 2,
         ..Share::default()
     };
     relay.handle.apply(&plan).unwrap();
-    assert_eq!(status(&relay, "b").weight, 2);
-    assert_eq!(status(&relay, "a").admin, Admin::Maintenance);
+    assert_eq!(relay.server("b").weight, 2);
+    assert_eq!(relay.server("a").admin, Admin::Maintenance);
 }
 
 #[test]
@@ -126,70 +98,31 @@ fn a_disabled_server_can_be_put_in() {
     let (_, services, mut plan) = two();
     plan.pools[0].servers[0].share.disabled = true;
     let relay = Relay::start(&plan);
-    assert_eq!([met(&relay), met(&relay)], ["b", "b"]);
+    assert_eq!([relay.met(), relay.met()], ["b", "b"]);
     assert!(relay.handle.set_admin(POOL, "a", Admin::Ready));
-    let met: HashSet<_> = (0..2).map(|_| met(&relay)).collect();
+    let met: HashSet<_> = (0..2).map(|_| relay.met()).collect();
     assert_eq!(met.len(), 2);
-    assert!(status(&relay, "a").disabled);
+    assert!(relay.server("a").disabled);
     drop(services);
-}
-
-/// Checked every ten milliseconds.
-fn checked(at: &Address) -> HealthSource {
-    let Address::Inet(at) = at else {
-        panic!("no address");
-    };
-    HealthSource::Checked(Box::new(CheckPlan {
-        netns: None,
-        source: None,
-        interface: None,
-        script: Script::connect(Connect {
-            to: Destination::At(Endpoint::Ip(*at)),
-            send_header: None,
-            names_port: false,
-            linger: false,
-        }),
-        rules: Rules {
-            rise: NonZeroU32::MIN,
-            fall: NonZeroU32::MIN,
-            interval: Span::from_millis(10).unwrap(),
-            fast_interval: None,
-            down_interval: None,
-            on_error: OnError::FailCheck,
-        },
-        connect_timeout: None,
-        answer_timeout: None,
-        observe: None,
-        reports: false,
-    }))
 }
 
 #[test]
 fn a_server_in_maintenance_is_not_checked_and_takes_its_trackers_along() {
     let listener = Listener::bind(LOOPBACK);
     let (mut a, mut b) = (named("a", listener.address()), named("b", listener.address()));
-    a.health = HealthPlan {
-        source: checked(listener.address()),
-        ..HealthPlan::default()
-    };
-    b.health = HealthPlan {
-        source: HealthSource::Tracked {
-            pool: POOL.to_owned(),
-            server: "a".to_owned(),
-        },
-        ..HealthPlan::default()
-    };
-    let relay = Relay::start(&plan_of(vec![a, b]));
+    a.health = checked(listener.address().inet());
+    b.health = tracked("a");
+    let relay = Relay::start(&plan_of(vec![a, b], Balancing::default()));
     drop(listener.accept());
     assert!(relay.handle.set_admin(POOL, "a", Admin::Maintenance));
-    assert_eq!(status(&relay, "b").inherited, Admin::Maintenance);
-    assert_eq!(status(&relay, "b").down, Down::MAINTENANCE);
+    assert_eq!(relay.server("b").inherited, Admin::Maintenance);
+    assert_eq!(relay.server("b").down, Down::MAINTENANCE);
     // What was on its way.
     while listener.try_accept(A_WHILE).is_ok() {}
     listener.expect_no_connection(A_WHILE);
     assert!(relay.handle.set_admin(POOL, "a", Admin::Ready));
     drop(listener.accept());
-    assert_eq!(status(&relay, "b").down, Down::empty());
+    assert_eq!(relay.server("b").down, Down::empty());
     // One that is drained is checked.
     assert!(relay.handle.set_admin(POOL, "a", Admin::Drain));
     for _ in 0..3 {
@@ -199,22 +132,20 @@ fn a_server_in_maintenance_is_not_checked_and_takes_its_trackers_along() {
 
 #[test]
 fn a_server_that_was_down_counts_as_up_after_maintenance_until_a_check_fails() {
-    let listener = Listener::bind(LOOPBACK);
-    let address = listener.address().clone();
-    drop(listener);
+    let (_socket, address) = nobody();
     let mut a = named("a", &address);
-    a.health.source = checked(&address);
-    let relay = Relay::start(&plan_of(vec![a]));
+    a.health = checked(address.inet());
+    let relay = Relay::start(&plan_of(vec![a], Balancing::default()));
     let down = |down| {
         eventually(DEFAULT_DEADLINE, "another state", || {
-            (status(&relay, "a").down == down).then_some(())
+            (relay.server("a").down == down).then_some(())
         });
     };
     down(Down::UNHEALTHY);
     relay.handle.set_admin(POOL, "a", Admin::Maintenance);
     relay.handle.set_admin(POOL, "a", Admin::Ready);
     eventually(DEFAULT_DEADLINE, "another check that fails", || {
-        let health = status(&relay, "a").health.unwrap();
+        let health = relay.server("a").health.unwrap();
         (health.failed_checks == 2).then_some(())
     });
     down(Down::UNHEALTHY);

@@ -7,11 +7,9 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{A_WHILE, Relay, listener, listener_at, plan, relay_to, server, settings};
+use common::{A_WHILE, LOOPBACK, Relay, listener, listener_at, plan, relay_to, server, settings};
 use nsproxy_engine::{ApplyError, InProcess, ListenerPlan, Plan, PlanError, RelayPlan, ServerPlan, Settings};
 use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Peer, Service, eventually};
-
-const LOOPBACK: &str = "127.0.0.1:0";
 
 fn ask(relay: &Relay) -> Vec<u8> {
     let client = relay.connect();

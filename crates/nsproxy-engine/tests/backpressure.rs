@@ -7,11 +7,10 @@ use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use std::thread;
 
-use common::{Relay, plan, relay_to, settings};
+use common::{LOOPBACK, Relay, plan, relay_to, settings};
 use nsproxy_engine::{CloseReason, InProcess};
 use nsproxy_testkit::{Listener, Peer, Service, Tally, pattern};
 
-const LOOPBACK: &str = "127.0.0.1:0";
 /// More than the kernel's buffers on the way take.
 const TOO_MUCH: usize = 64 << 20;
 

@@ -3,28 +3,24 @@
 
 mod common;
 
-use std::net::SocketAddr;
 use std::num::{NonZeroI16, NonZeroU32};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{A_WHILE, Relay, plan, server, settings};
+use common::{A_WHILE, LOOPBACK, Relay, named, nobody, plan_of, server, settings};
 use nsproxy_engine::{
-    Algorithm, Balancing, CloseReason, HashType, InProcess, Plan, ServerPlan, ServerStatus, Share,
-    UpstreamNetns,
+    Algorithm, Balancing, CloseReason, HashType, InProcess, ServerPlan, ServerStatus, Share, UpstreamNetns,
 };
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, Service, eventually};
-use socket2::{Domain, Socket, Type};
+use socket2::Socket;
 
-const LOOPBACK: &str = "127.0.0.1:0";
 /// What a wait of [`A_WHILE`] lasts at least, by clocks that are not read at the same moment.
 const ALMOST_A_WHILE: Duration = Duration::from_millis(140);
 
-fn named(name: &str, address: &Address, share: Share) -> ServerPlan {
+fn sharing(name: &str, address: &Address, share: Share) -> ServerPlan {
     ServerPlan {
-        name: name.to_owned(),
         share,
-        ..server(address)
+        ..named(name, address)
     }
 }
 
@@ -35,37 +31,9 @@ fn at_most(sessions: u32) -> Share {
     }
 }
 
-/// One pool of these servers.
-fn plan_of(servers: Vec<ServerPlan>, balance: Balancing) -> Plan {
-    let mut plan = plan(&Address::Inet(SocketAddr::from(([127, 0, 0, 1], 1))));
-    plan.pools[0].servers = servers;
-    plan.pools[0].balance = balance;
-    plan
-}
-
 /// Services that say their names.
 fn services<const N: usize>(names: [&'static str; N]) -> [(&'static str, Service); N] {
     names.map(|name| (name, Service::reply(Listener::bind(LOOPBACK), name)))
-}
-
-/// The name of the service that a new client of the relay meets.
-fn met(relay: &Relay) -> String {
-    String::from_utf8(relay.connect().read_to_end(100)).unwrap()
-}
-
-/// An address at which nobody listens. The socket keeps it from others.
-fn nobody() -> (Socket, Address) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket
-        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
-        .unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, Address::Inet(address))
-}
-
-fn status(relay: &Relay, name: &str) -> ServerStatus {
-    let servers = relay.handle.servers();
-    servers.into_iter().find(|server| server.server == name).unwrap()
 }
 
 #[test]
@@ -76,9 +44,9 @@ fn weights_decide_over_all_workers() {
         ..Share::default()
     });
     let servers = services.iter().zip(shares);
-    let servers = servers.map(|((name, service), share)| named(name, service.address(), share));
+    let servers = servers.map(|((name, service), share)| sharing(name, service.address(), share));
     let relay = Relay::start(&plan_of(servers.collect(), Balancing::default()));
-    let mut met: Vec<_> = (0..12).map(|_| met(&relay)).collect();
+    let mut met: Vec<_> = (0..12).map(|_| relay.met()).collect();
     met.sort();
     assert_eq!(met.concat(), "aaaaaaaaabbb");
 }
@@ -94,19 +62,19 @@ fn a_backup_serves_only_while_nobody_else_can() {
     let servers = |disabled| {
         let [(a, first), (b, second)] = &services;
         vec![
-            named(a, first.address(), share(disabled, false)),
-            named(b, second.address(), share(false, true)),
+            sharing(a, first.address(), share(disabled, false)),
+            sharing(b, second.address(), share(false, true)),
         ]
     };
     let mut plan = plan_of(servers(false), Balancing::default());
     let relay = Relay::start(&plan);
-    assert_eq!([met(&relay), met(&relay)], ["a", "a"]);
+    assert_eq!([relay.met(), relay.met()], ["a", "a"]);
     plan.pools[0].servers = servers(true);
     relay.handle.apply(&plan).unwrap();
     eventually(DEFAULT_DEADLINE, "the backup", || {
-        (met(&relay) == "b").then_some(())
+        (relay.met() == "b").then_some(())
     });
-    assert!(status(&relay, "a").disabled);
+    assert!(relay.server("a").disabled);
 }
 
 #[test]
@@ -114,14 +82,14 @@ fn a_client_meets_the_same_server_again_under_a_hash_of_its_address() {
     for hash_type in [HashType::MapBased, HashType::Consistent] {
         let services = services(["a", "b", "c"]);
         let servers = services.iter();
-        let servers = servers.map(|(name, service)| named(name, service.address(), Share::default()));
+        let servers = servers.map(|(name, service)| named(name, service.address()));
         let balance = Balancing {
             algorithm: Algorithm::Source(hash_type),
             ..Balancing::default()
         };
         let relay = Relay::start(&plan_of(servers.collect(), balance));
-        let first = met(&relay);
-        assert!((0..5).all(|_| met(&relay) == first));
+        let first = relay.met();
+        assert!((0..5).all(|_| relay.met() == first));
     }
 }
 
@@ -129,7 +97,7 @@ fn a_client_meets_the_same_server_again_under_a_hash_of_its_address() {
 fn the_least_busy_server_is_chosen() {
     let echoes = ["a", "b"].map(|name| (name, Service::echo(Listener::bind(LOOPBACK))));
     let servers = echoes.iter();
-    let servers = servers.map(|(name, service)| named(name, service.address(), Share::default()));
+    let servers = servers.map(|(name, service)| named(name, service.address()));
     let balance = Balancing {
         algorithm: Algorithm::LeastSessions,
         ..Balancing::default()
@@ -137,7 +105,7 @@ fn the_least_busy_server_is_chosen() {
     let relay = Relay::start(&plan_of(servers.collect(), balance));
     let clients: Vec<_> = (0..6).map(|_| relay.connect()).collect();
     eventually(DEFAULT_DEADLINE, "three sessions each", || {
-        (status(&relay, "a").sessions == 3 && status(&relay, "b").sessions == 3).then_some(())
+        (relay.server("a").sessions == 3 && relay.server("b").sessions == 3).then_some(())
     });
     drop(clients);
 }
@@ -147,7 +115,7 @@ fn the_least_busy_server_is_chosen() {
 fn who_finds_no_room_waits_and_is_called_when_there_is() {
     let echo = Service::echo(Listener::bind(LOOPBACK));
     let relay = Relay::start(&plan_of(
-        vec![named("s", echo.address(), at_most(1))],
+        vec![sharing("s", echo.address(), at_most(1))],
         Balancing::default(),
     ));
     let mut client = relay.connect();
@@ -162,7 +130,7 @@ fn who_finds_no_room_waits_and_is_called_when_there_is() {
         if turn == 1 {
             next.expect_silence(A_WHILE);
         }
-        assert_eq!(status(&relay, "s").sessions, 1);
+        assert_eq!(relay.server("s").sessions, 1);
         client.half_close();
         client.expect_eof();
         next.expect(turn.to_string());
@@ -172,14 +140,14 @@ fn who_finds_no_room_waits_and_is_called_when_there_is() {
     client.expect_eof();
     relay.ends(20);
     relay.expect_idle();
-    assert_eq!((relay.stats().queued, status(&relay, "s").total), (19, 20));
+    assert_eq!((relay.stats().queued, relay.server("s").total), (19, 20));
 }
 
 #[test]
 fn sessions_are_served_in_the_order_in_which_they_came() {
     let listener = Listener::bind(LOOPBACK);
     let relay = Relay::start(&plan_of(
-        vec![named("s", listener.address(), at_most(1))],
+        vec![sharing("s", listener.address(), at_most(1))],
         Balancing::default(),
     ));
     let clients: Vec<_> = (0..5)
@@ -187,7 +155,7 @@ fn sessions_are_served_in_the_order_in_which_they_came() {
             let client = relay.connect();
             client.send(waiting.to_string());
             eventually(DEFAULT_DEADLINE, "it to wait", || {
-                let served = status(&relay, "s").sessions;
+                let served = relay.server("s").sessions;
                 (served == 1 && relay.handle.pools()[0].waiting == waiting).then_some(())
             });
             client
@@ -210,7 +178,7 @@ fn a_session_does_not_wait_for_longer_than_the_queue_timeout() {
         queue_timeout: Some(A_WHILE),
         ..Balancing::default()
     };
-    let relay = Relay::start(&plan_of(vec![named("s", echo.address(), at_most(1))], balance));
+    let relay = Relay::start(&plan_of(vec![sharing("s", echo.address(), at_most(1))], balance));
     let first = relay.connect();
     first.send("x");
     first.expect("x");
@@ -237,13 +205,13 @@ fn a_full_queue_turns_away_who_must_have_that_server() {
         max_queue: NonZeroU32::new(1),
         ..at_most(1)
     };
-    let relay = Relay::start(&plan_of(vec![named("s", echo.address(), share)], balance));
+    let relay = Relay::start(&plan_of(vec![sharing("s", echo.address(), share)], balance));
     let first = relay.connect();
     first.send("x");
     first.expect("x");
     let second = relay.connect();
     eventually(DEFAULT_DEADLINE, "the second to wait", || {
-        (status(&relay, "s").waiting == 1).then_some(())
+        (relay.server("s").waiting == 1).then_some(())
     });
     relay.connect().expect_eof();
     assert_eq!(relay.end().reason, CloseReason::QueueFull);
@@ -256,7 +224,7 @@ fn a_full_queue_turns_away_who_must_have_that_server() {
 fn who_leaves_the_queue_takes_no_place_from_others() {
     let echo = Service::echo(Listener::bind(LOOPBACK));
     let relay = Relay::start(&plan_of(
-        vec![named("s", echo.address(), at_most(1))],
+        vec![sharing("s", echo.address(), at_most(1))],
         Balancing::default(),
     ));
     let waiting = |count| {
@@ -283,7 +251,7 @@ fn who_leaves_the_queue_takes_no_place_from_others() {
 fn sessions_that_wait_are_stopped_with_the_engine() {
     let echo = Service::echo(Listener::bind(LOOPBACK));
     let relay = Relay::start(&plan_of(
-        vec![named("s", echo.address(), at_most(1))],
+        vec![sharing("s", echo.address(), at_most(1))],
         Balancing::default(),
     ));
     let clients = [relay.connect(), relay.connect(), relay.connect()];
@@ -342,7 +310,7 @@ fn attempts_end_with_the_last_retry() {
     assert!(matches!(relay.end().reason, CloseReason::ConnectFailed(_)));
     assert_eq!((relay.stats().retries, relay.stats().upstream_failed), (2, 1));
     relay.expect_idle();
-    assert_eq!(status(&relay, "s").sessions, 0);
+    assert_eq!(relay.server("s").sessions, 0);
 }
 
 #[test]
@@ -354,13 +322,10 @@ fn a_redispatched_session_goes_to_another_server_at_once() {
         redispatch: NonZeroI16::new(-1),
         ..Balancing::default()
     };
-    let servers = vec![
-        named("a", &dead, Share::default()),
-        named(name, service.address(), Share::default()),
-    ];
+    let servers = vec![named("a", &dead), named(name, service.address())];
     let relay = Relay::start_with(&settings(1), Arc::new(InProcess), &plan_of(servers, balance));
     let began = Instant::now();
-    assert_eq!([(); 4].map(|()| met(&relay)).concat(), "bbbb");
+    assert_eq!([(); 4].map(|()| relay.met()).concat(), "bbbb");
     assert!(
         began.elapsed() < Duration::from_millis(900),
         "paused before another server"
@@ -368,7 +333,7 @@ fn a_redispatched_session_goes_to_another_server_at_once() {
     let stats = relay.stats();
     assert_eq!(
         (stats.retries, stats.redispatches),
-        (status(&relay, "a").total, stats.retries)
+        (relay.server("a").total, stats.retries)
     );
     assert!(stats.retries > 0);
 }
@@ -383,14 +348,11 @@ fn the_last_retry_goes_elsewhere_under_an_algorithm_that_prefers_a_server() {
         redispatch: NonZeroI16::new(-1),
         ..Balancing::default()
     };
-    let servers = vec![
-        named("a", &dead, Share::default()),
-        named(name, service.address(), Share::default()),
-    ];
+    let servers = vec![named("a", &dead), named(name, service.address())];
     let mut plan = plan_of(servers, balance);
     plan.pools[0].connect_timeout = Duration::from_millis(50);
     let relay = Relay::start(&plan);
-    assert_eq!(met(&relay), "b");
+    assert_eq!(relay.met(), "b");
     let stats = relay.stats();
     assert_eq!((stats.retries, stats.redispatches), (2, 1));
 }
@@ -400,7 +362,7 @@ fn a_server_in_a_missing_namespace_gives_way_to_another_one() {
     let [(name, service)] = services(["b"]);
     let elsewhere = ServerPlan {
         netns: UpstreamNetns::Named("no-such-namespace".parse().unwrap()),
-        ..named("a", service.address(), Share::default())
+        ..named("a", service.address())
     };
     let balance = Balancing {
         algorithm: Algorithm::First,
@@ -408,8 +370,8 @@ fn a_server_in_a_missing_namespace_gives_way_to_another_one() {
         redispatch: NonZeroI16::new(-1),
         ..Balancing::default()
     };
-    let servers = vec![elsewhere, named(name, service.address(), Share::default())];
+    let servers = vec![elsewhere, named(name, service.address())];
     let relay = Relay::start(&plan_of(servers, balance));
-    assert_eq!(met(&relay), "b");
+    assert_eq!(relay.met(), "b");
     assert_eq!(relay.stats().redispatches, 1);
 }

@@ -4,17 +4,16 @@
 
 mod common;
 
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use std::{io, thread};
 
+use common::checks::{checked_by, connect, often};
 use common::{Relay, plan, settings};
 use nsproxy_engine::{
-    CheckPlan, Connect, Destination, Endpoint, HealthSource, InProcess, OnError, OpenAnswer, OpenError,
-    OpenToken, OpenerFactory, Operation, Plan, Rules, Script, SocketOpener, SocketRequest, Span,
+    CheckPlan, InProcess, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, Plan, Script,
+    SocketOpener, SocketRequest,
 };
 use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Service, eventually};
 
@@ -79,35 +78,13 @@ impl SocketOpener for FaultyOpener {
     fn release_unused(&mut self) {}
 }
 
-fn checked(to: SocketAddr) -> HealthSource {
-    HealthSource::Checked(Box::new(CheckPlan {
-        interface: None,
-        netns: None,
-        source: None,
-        script: Script::connect(Connect {
-            to: Destination::At(Endpoint::Ip(to)),
-            send_header: None,
-            names_port: false,
-            linger: false,
-        }),
-        rules: Rules {
-            rise: NonZeroU32::MIN,
-            fall: NonZeroU32::MIN,
-            interval: Span::from_millis(10).unwrap(),
-            fast_interval: None,
-            down_interval: None,
-            on_error: OnError::FailCheck,
-        },
-        connect_timeout: None,
-        answer_timeout: None,
-        observe: None,
-        reports: true,
-    }))
-}
-
 fn plan_with_a_check(service: &Service) -> Plan {
     let mut plan = plan(service.address());
-    plan.pools[0].servers[0].health.source = checked(service.address().inet());
+    let script = Script::connect(connect(service.address().inet()));
+    plan.pools[0].servers[0].health = checked_by(CheckPlan {
+        reports: true,
+        ..CheckPlan::new(script, often())
+    });
     plan
 }
 

@@ -3,18 +3,15 @@
 
 mod common;
 
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroI16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{A_WHILE, Relay, plan, relay_to, server};
+use common::{A_WHILE, LOOPBACK, Relay, named, nobody, plan, plan_of, relay_to};
 use nsproxy_engine::rules::{Action, Rule, Rules};
-use nsproxy_engine::{Balancing, Plan, PoolStatus, RelayStatus, ServerPlan, ServerStatus, Share};
-use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, Service, eventually};
-use socket2::{Domain, Socket, Type};
+use nsproxy_engine::{Balancing, Plan, PoolStatus, RelayStatus, Share};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Peer, Service, eventually};
 
-const LOOPBACK: &str = "127.0.0.1:0";
 /// Bytes of a session that goes on which may not be counted yet.
 const STEP: u64 = 4096;
 
@@ -24,18 +21,6 @@ fn relay_status(relay: &Relay) -> RelayStatus {
 
 fn pool_status(relay: &Relay) -> PoolStatus {
     relay.handle.pools().remove(0)
-}
-
-fn server_status(relay: &Relay, name: &str) -> ServerStatus {
-    let servers = relay.handle.servers();
-    servers.into_iter().find(|server| server.server == name).unwrap()
-}
-
-fn named(name: &str, address: &Address) -> ServerPlan {
-    ServerPlan {
-        name: name.to_owned(),
-        ..server(address)
-    }
 }
 
 #[test]
@@ -52,7 +37,7 @@ fn bytes_of_a_session_are_counted_while_it_goes_on_and_to_the_last_at_its_end() 
         let counts = [
             relay_status(relay).counts,
             pool_status(relay).totals.counts,
-            server_status(relay, "s").totals.counts,
+            relay.server("s").totals.counts,
         ];
         counts.map(|counts| (counts.bytes_up, counts.bytes_down))
     };
@@ -76,11 +61,7 @@ fn sessions_now_and_the_most_that_there_were_are_known_of_each() {
         client.send("x");
         client.expect("x");
     }
-    let (front, pool, server) = (
-        relay_status(&relay),
-        pool_status(&relay),
-        server_status(&relay, "s"),
-    );
+    let (front, pool, server) = (relay_status(&relay), pool_status(&relay), relay.server("s"));
     assert_eq!((front.sessions, pool.sessions, server.sessions), (3, 3, 3));
     assert!((1..=3).contains(&front.rate) && front.most_rate == pool.most_rate);
     assert!(
@@ -92,11 +73,7 @@ fn sessions_now_and_the_most_that_there_were_are_known_of_each() {
     assert_eq!((pool.active, pool.backups), (1, 0));
     drop(clients);
     relay.expect_idle();
-    let (front, pool, server) = (
-        relay_status(&relay),
-        pool_status(&relay),
-        server_status(&relay, "s"),
-    );
+    let (front, pool, server) = (relay_status(&relay), pool_status(&relay), relay.server("s"));
     assert_eq!((front.sessions, pool.sessions, server.sessions), (0, 0, 0));
     assert_eq!(
         (front.most_sessions, pool.most_sessions, server.most_sessions),
@@ -115,23 +92,19 @@ fn sessions_now_and_the_most_that_there_were_are_known_of_each() {
 
 #[test]
 fn attempts_that_fail_are_counted_where_they_failed() {
-    let holder = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    holder
-        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
-        .unwrap();
-    let nobody = Address::Inet(holder.local_addr().unwrap().as_socket().unwrap());
+    let (_socket, nobody) = nobody();
     let service = Service::reply(Listener::bind(LOOPBACK), "b");
-    let mut plan = plan(&nobody);
-    plan.pools[0].servers = vec![named("a", &nobody), named("b", service.address())];
-    plan.pools[0].balance = Balancing {
+    let balance = Balancing {
         retries: 1,
-        redispatch: std::num::NonZeroI16::new(1),
+        redispatch: NonZeroI16::new(1),
         ..Balancing::default()
     };
+    let servers = vec![named("a", &nobody), named("b", service.address())];
+    let mut plan = plan_of(servers, balance);
     let relay = Relay::start(&plan);
     assert_eq!(relay.connect().read_to_end(10), b"b");
     relay.ends(1);
-    let [a, b] = ["a", "b"].map(|name| server_status(&relay, name).totals.counts);
+    let [a, b] = ["a", "b"].map(|name| relay.server(name).totals.counts);
     assert_eq!((a.attempts, a.redispatches, a.retries, a.failed), (1, 1, 0, 0));
     assert_eq!((b.attempts, b.redispatches, b.retries, b.failed), (1, 0, 0, 0));
     let pool = pool_status(&relay).totals.counts;
@@ -142,7 +115,7 @@ fn attempts_that_fail_are_counted_where_they_failed() {
     relay.handle.apply(&plan).unwrap();
     relay.connect().expect_eof();
     relay.ends(2);
-    let a = server_status(&relay, "a").totals.counts;
+    let a = relay.server("a").totals.counts;
     assert_eq!((a.attempts, a.retries, a.failed), (3, 1, 1));
 }
 
@@ -176,19 +149,19 @@ fn what_rules_reject_is_no_session_and_is_counted_as_rejected() {
 fn whoever_aborts_is_counted_by_its_side() {
     let listener = Listener::bind(LOOPBACK);
     let relay = relay_to(listener.address());
-    let client = relay.connect();
-    let upstream = listener.accept();
-    client.send("x");
-    upstream.expect("x");
+    let session = || {
+        let (client, upstream) = (relay.connect(), listener.accept());
+        client.send("x");
+        upstream.expect("x");
+        (client, upstream)
+    };
+    let (client, _upstream) = session();
     client.reset();
     relay.ends(1);
-    let client = relay.connect();
-    let upstream = listener.accept();
-    client.send("x");
-    upstream.expect("x");
+    let (_client, upstream) = session();
     upstream.reset();
     relay.ends(2);
-    let counts = server_status(&relay, "s").totals.counts;
+    let counts = relay.server("s").totals.counts;
     assert_eq!((counts.client_aborts, counts.server_aborts), (1, 1));
 }
 

@@ -6,11 +6,10 @@ mod common;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use common::{Relay, relay_to};
+use common::{LOOPBACK, Relay, relay_to};
 use nsproxy_engine::{ApplyError, CloseReason};
 use nsproxy_testkit::{Listener, Peer, Service, pattern};
 
-const LOOPBACK: &str = "127.0.0.1:0";
 const LONG: Duration = Duration::from_secs(60);
 
 fn expect_refused(address: std::net::SocketAddr) {

@@ -8,12 +8,10 @@ use std::num::NonZeroI16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{A_WHILE, Relay, server, settings};
+use common::{A_WHILE, LOOPBACK, Relay, server, settings};
 use nsproxy_engine::{Algorithm, Balancing, CloseReason, HeaderPlan, InProcess, Plan, ServerPlan, Settings};
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, eventually, world};
 use socket2::{Domain, SockAddr, Socket, Type};
-
-const LOOPBACK: &str = "127.0.0.1:0";
 
 /// A connection under way to `listener`, and what `connect` said of it.
 fn connecting(listener: &SocketAddr, prepare: impl FnOnce(&Socket)) -> (Socket, Option<i32>) {

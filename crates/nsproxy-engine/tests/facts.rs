@@ -7,11 +7,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use common::{plan, settings};
+use common::{LOOPBACK, plan, settings};
 use nsproxy_engine::{Endpoint, Engine, InProcess, Observer, SessionFacts, SessionSummary};
 use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Peer, eventually};
-
-const LOOPBACK: &str = "127.0.0.1:0";
 
 /// What was asked, and when.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,20 +5,9 @@ mod common;
 
 use std::thread;
 
-use common::relay_to;
+use common::{LOOPBACK, relay_to, relayed};
 use nsproxy_engine::CloseReason;
-use nsproxy_testkit::{Listener, Peer, pattern};
-
-const LOOPBACK: &str = "127.0.0.1:0";
-
-/// A relayed connection: an engine, and both of its ends.
-fn relayed() -> (common::Relay, Peer, Peer) {
-    let origin = Listener::bind(LOOPBACK);
-    let relay = relay_to(origin.address());
-    let client = relay.connect();
-    let server = origin.accept();
-    (relay, client, server)
-}
+use nsproxy_testkit::{Listener, pattern};
 
 #[test]
 fn response_still_flows_after_downstream_half_close() {

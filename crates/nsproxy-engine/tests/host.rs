@@ -7,9 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use common::{Relay, plan};
-use nsproxy_engine::{
-    CloseReason, Down, Family, Operation, Plan, ServerStatus, SocketKind, SocketRequest, Target,
-};
+use nsproxy_engine::{CloseReason, Down, Family, Operation, Plan, SocketKind, SocketRequest, Target};
 use nsproxy_testkit::{Address, Listener, Peer};
 use socket2::Type;
 
@@ -45,10 +43,6 @@ fn plan_for(name: &str, port: u16, address: Option<IpAddr>) -> Plan {
     plan
 }
 
-fn status(relay: &Relay) -> ServerStatus {
-    relay.handle.servers().remove(0)
-}
-
 fn tell(relay: &Relay, address: Option<IpAddr>) {
     assert!(relay.handle.set_address("forward", "s", address));
 }
@@ -66,14 +60,14 @@ fn an_address_that_changes_is_for_new_sessions_and_running_ones_go_on() {
         server.send("its reply");
         client.expect("its reply");
     }
-    assert_eq!(status(&relay).address, Some(loopback(2)));
+    assert_eq!(relay.server("s").address, Some(loopback(2)));
 }
 
 #[test]
 fn without_an_address_a_server_is_down_until_there_is_one() {
     let (listener, port) = everywhere();
     let relay = Relay::start(&plan_for("a.example", port, None));
-    assert_eq!(status(&relay).down, Down::UNRESOLVED);
+    assert_eq!(relay.server("s").down, Down::UNRESOLVED);
     relay.connect().expect_closed();
     assert_eq!(relay.end().reason, CloseReason::NoServer);
     tell(&relay, Some(loopback(1)));
@@ -91,12 +85,12 @@ fn an_address_outlives_a_plan_unless_the_server_has_another_host() {
     tell(&relay, Some(loopback(7)));
     relay.handle.apply(&plan_for("a.example", 2, None)).unwrap();
     assert_eq!(
-        (status(&relay).address, status(&relay).down),
+        (relay.server("s").address, relay.server("s").down),
         (Some(loopback(7)), Down::empty())
     );
     relay.handle.apply(&plan_for("b.example", 2, None)).unwrap();
     assert_eq!(
-        (status(&relay).address, status(&relay).down),
+        (relay.server("s").address, relay.server("s").down),
         (None, Down::UNRESOLVED)
     );
 }

@@ -3,17 +3,13 @@
 
 mod common;
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{A_WHILE, Relay, plan, settings};
+use common::{A_WHILE, LOOPBACK, Relay, nobody, plan, settings};
 use nsproxy_engine::{CloseReason, Errno, InProcess, Plan, Settings, Side};
 use nsproxy_testkit::{Address, Listener, Peer, Service, pattern};
-use socket2::{Domain, SockAddr, Socket, Type};
-
-const LOOPBACK: &str = "127.0.0.1:0";
 
 /// Two clients where there is room for one: the second one is served when the first one has gone.
 fn expect_one_at_a_time(relay: &Relay) {
@@ -126,33 +122,26 @@ fn many_clients_pass_a_narrow_gate_one_after_the_other() {
 
 #[test]
 fn a_refused_connection_closes_the_session_with_the_reason() {
-    let (_bound, address) = bound();
-    let relay = common::relay_to(&Address::Inet(address));
+    let (_socket, address) = nobody();
+    let relay = common::relay_to(&address);
     let client = relay.connect();
     client.expect_closed();
     let end = relay.end();
     assert_eq!(end.reason, CloseReason::ConnectFailed(Errno(libc::ECONNREFUSED)));
-    assert_eq!((end.upstream, relay.stats().upstream_failed), (Some(address), 1));
+    assert_eq!(
+        (end.upstream, relay.stats().upstream_failed),
+        (Some(address.inet()), 1)
+    );
     relay.expect_idle();
-}
-
-/// A socket that is bound to a port of its own, so that it is nobody else's, and does not listen.
-fn bound() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket
-        .bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0))))
-        .unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, address)
 }
 
 #[test]
 fn a_connection_that_is_not_answered_times_out() {
     // A backlog of nothing: one connection fits, further attempts are dropped (listen(2), tcp_abort_on_overflow).
-    let (full, address) = bound();
+    let (full, address) = nobody();
     full.listen(0).unwrap();
-    let _queued = Peer::connect(address);
-    let mut plan = plan(&Address::Inet(address));
+    let _queued = Peer::connect(&address);
+    let mut plan = plan(&address);
     plan.pools[0].connect_timeout = Duration::from_millis(100);
     let relay = Relay::start(&plan);
     relay.connect().expect_closed();

@@ -10,17 +10,15 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::{A_WHILE, Relay, plan, settings};
+use common::{A_WHILE, LOOPBACK, Relay, named, plan, plan_of, settings};
 use mio::unix::pipe;
 use mio::{Interest, Registry, Token};
 use nsproxy_engine::{
-    CloseReason, Errno, InProcess, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation, Plan, Side,
-    SocketKind, SocketOpener, SocketRequest,
+    Balancing, CloseReason, Errno, InProcess, OpenAnswer, OpenError, OpenToken, OpenerFactory, Operation,
+    Plan, Side, SocketKind, SocketOpener, SocketRequest,
 };
 use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Service, eventually};
 use socket2::{Domain, Socket, Type};
-
-const LOOPBACK: &str = "127.0.0.1:0";
 
 /// A request that waits for the test's answer.
 struct Pending {
@@ -242,16 +240,9 @@ fn no_answer_at_all_is_a_connect_timeout() {
 #[test]
 fn an_answer_for_a_session_that_has_gone_is_not_given_to_the_one_in_its_place() {
     let services = ["a", "b"].map(|name| Service::reply(Listener::bind(LOOPBACK), name));
-    let mut plan = plan(services[0].address());
-    plan.pools[0].servers = ["a", "b"]
-        .iter()
-        .zip(&services)
-        .map(|(name, service)| nsproxy_engine::ServerPlan {
-            name: (*name).to_owned(),
-            ..common::server(service.address())
-        })
-        .collect();
-    let (relay, desk) = brokered(&plan);
+    let servers = ["a", "b"].iter().zip(&services);
+    let servers = servers.map(|(name, service)| named(name, service.address()));
+    let (relay, desk) = brokered(&plan_of(servers.collect(), Balancing::default()));
     let gone = relay.connect();
     let stale = desk.take_one();
     gone.reset();

@@ -5,11 +5,10 @@ mod common;
 
 use std::thread;
 
-use common::{Relay, listener, plan, relay_to, server};
+use common::{LOOPBACK, Relay, listener, plan, relay_to, server};
 use nsproxy_engine::{CloseReason, Endpoint, Plan};
 use nsproxy_testkit::{Checksum, Listener, Peer, Rng, Service, pattern};
 
-const LOOPBACK: &str = "127.0.0.1:0";
 const MIB: usize = 1 << 20;
 
 #[test]

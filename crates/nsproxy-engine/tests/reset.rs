@@ -5,19 +5,9 @@ mod common;
 use std::io::ErrorKind;
 use std::thread;
 
-use common::relay_to;
+use common::{LOOPBACK, relay_to, relayed};
 use nsproxy_engine::{CloseReason, Side};
 use nsproxy_testkit::{Listener, Peer, Rng, pattern};
-
-const LOOPBACK: &str = "127.0.0.1:0";
-
-fn relayed() -> (common::Relay, Peer, Peer) {
-    let origin = Listener::bind(LOOPBACK);
-    let relay = relay_to(origin.address());
-    let client = relay.connect();
-    let server = origin.accept();
-    (relay, client, server)
-}
 
 /// Reads until the connection fails, and checks that it was a part of `bytes` and that it did not end cleanly.
 fn expect_part_and_reset(peer: &Peer, bytes: &[u8]) {

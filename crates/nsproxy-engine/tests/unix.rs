@@ -7,11 +7,9 @@ use std::fs;
 use std::os::unix::net::UnixListener;
 use std::thread;
 
-use common::{Relay, plan, server, unix_listener};
+use common::{LOOPBACK, Relay, plan, server, unix_listener};
 use nsproxy_engine::{ApplyError, CloseReason, Engine, HeaderPlan, InProcess, Plan, ServerPlan, Silent};
 use nsproxy_testkit::{Listener, Peer, Service, pattern};
-
-const LOOPBACK: &str = "127.0.0.1:0";
 
 #[test]
 fn bytes_pass_from_a_unix_listener_to_a_unix_server() {

@@ -5,19 +5,9 @@ mod common;
 
 use std::thread;
 
-use common::relay_to;
+use common::relayed;
 use nsproxy_engine::CloseReason;
-use nsproxy_testkit::{Listener, Peer, pattern};
-
-const LOOPBACK: &str = "127.0.0.1:0";
-
-fn relayed() -> (common::Relay, Peer, Peer) {
-    let origin = Listener::bind(LOOPBACK);
-    let relay = relay_to(origin.address());
-    let client = relay.connect();
-    let server = origin.accept();
-    (relay, client, server)
-}
+use nsproxy_testkit::{Peer, pattern};
 
 fn send_urgent(peer: &Peer, byte: u8) {
     assert_eq!(peer.socket().send_out_of_band(&[byte]).unwrap(), 1);

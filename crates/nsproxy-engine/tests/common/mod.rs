@@ -1,6 +1,8 @@
 //! What the tests of the engine share: an engine of one's own for each test, plans, and an observer that remembers.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
 
+pub(crate) mod checks;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -8,10 +10,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nsproxy_engine::{
-    CloseReason, Endpoint, Engine, Handle, InProcess, ListenerPlan, ListenerStatus, Notice, Observer,
-    OpenerFactory, Plan, ServerPlan, SessionSummary, Settings, SocketOpener, Stats, Target, UpstreamNetns,
+    Balancing, CloseReason, Endpoint, Engine, Handle, InProcess, ListenerPlan, ListenerStatus, Notice,
+    Observer, OpenerFactory, Plan, ServerPlan, ServerStatus, SessionSummary, Settings, SocketOpener, Stats,
+    Target, UpstreamNetns,
 };
-use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Peer, eventually};
+use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, eventually};
+use socket2::{Domain, Socket, Type};
+
+/// A port of the kernel's choice.
+pub(crate) const LOOPBACK: &str = "127.0.0.1:0";
+/// The pool of a [`plan`].
+pub(crate) const POOL: &str = "forward";
 
 /// What a session was, kept.
 #[derive(Debug, Clone)]
@@ -117,6 +126,18 @@ impl Relay {
         Peer::connect(self.address())
     }
 
+    /// The name of the service that a new client meets.
+    pub(crate) fn met(&self) -> String {
+        let reply = self.connect().read_to_end(100);
+        String::from_utf8(reply).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub(crate) fn server(&self, name: &str) -> ServerStatus {
+        let servers = self.handle.servers();
+        let server = servers.into_iter().find(|server| server.server == name);
+        server.unwrap_or_else(|| panic!("there is no server {name}"))
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         self.handle.stats()
     }
@@ -164,7 +185,7 @@ pub(crate) fn settings(workers: usize) -> Settings {
 
 /// A listener on a port of the kernel's choice.
 pub(crate) fn listener() -> ListenerPlan {
-    listener_at("127.0.0.1:0")
+    listener_at(LOOPBACK)
 }
 
 pub(crate) fn listener_at(address: &str) -> ListenerPlan {
@@ -209,14 +230,52 @@ pub(crate) fn server(address: &Address) -> ServerPlan {
     }
 }
 
+pub(crate) fn named(name: &str, address: &Address) -> ServerPlan {
+    ServerPlan {
+        name: name.to_owned(),
+        ..server(address)
+    }
+}
+
 /// From a port of the kernel's choice to this server, without timeouts but a minute to connect.
 pub(crate) fn plan(to: &Address) -> Plan {
     Plan::forward(listener(), server(to), None)
 }
 
+/// The same to these servers.
+pub(crate) fn plan_of(servers: Vec<ServerPlan>, balance: Balancing) -> Plan {
+    let mut plan = Plan::forward(listener(), servers[0].clone(), None);
+    plan.pools[0].servers = servers;
+    plan.pools[0].balance = balance;
+    plan
+}
+
+/// An address at which nobody listens. The socket keeps it from others.
+pub(crate) fn nobody() -> (Socket, Address) {
+    let held = || -> std::io::Result<_> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        let address = socket.local_addr()?.as_socket();
+        Ok((socket, address))
+    };
+    match held() {
+        Ok((socket, Some(address))) => (socket, Address::Inet(address)),
+        other => panic!("no address: {other:?}"),
+    }
+}
+
 /// An engine that relays to this address.
 pub(crate) fn relay_to(address: &Address) -> Relay {
     Relay::start(&plan(address))
+}
+
+/// A relayed connection: an engine, and both of its ends.
+pub(crate) fn relayed() -> (Relay, Peer, Peer) {
+    let origin = Listener::bind(LOOPBACK);
+    let relay = relay_to(origin.address());
+    let client = relay.connect();
+    let server = origin.accept();
+    (relay, client, server)
 }
 
 /// Sockets made in place, and nobody who tells when a namespace goes.
