@@ -6,12 +6,10 @@ mod common;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Relay, plan};
+use common::{LOOPBACK, Relay, plan};
 use nsproxy_engine::{Compose, ComposedTlv, HeaderPlan, SessionFacts, TlvPlan, UNIQUE_ID_LEN};
 use nsproxy_testkit::{Listener, Peer};
-use proxy_proto::{TlvType, v2};
-
-const LOOPBACK: &str = "127.0.0.1:0";
+use proxy_proto::{Command, TlvType, v2};
 
 /// Numbers the sessions that it is asked about, and names their servers.
 #[derive(Debug, Default)]
@@ -49,6 +47,16 @@ fn sends(origin: &Listener, accept: bool, tlvs: TlvPlan, id: Option<Arc<dyn Comp
     plan.relays[0].unique_id = id;
     plan.pools[0].servers[0].send_header = Some(HeaderPlan::V2(tlvs));
     Relay::start(&plan)
+}
+
+/// Sends a header with what `add` puts into it.
+fn send_header(client: &Peer, add: impl Fn(&mut v2::Builder<'_>)) {
+    let addresses = proxy_proto::Addresses::from_socket_addrs(
+        proxy_proto::Transport::Stream,
+        "192.0.2.1:1".parse().unwrap(),
+        "192.0.2.2:2".parse().unwrap(),
+    );
+    client.send(v2::to_vec(Command::Proxy(addresses.unwrap()), add).unwrap());
 }
 
 #[test]
@@ -101,18 +109,9 @@ fn the_host_that_a_header_names_is_passed_on_alone() {
     };
     let relay = sends(&origin, true, plan, None);
     let client = relay.connect();
-    let mut header = [0; 128];
-    let addresses = proxy_proto::Addresses::from_socket_addrs(
-        proxy_proto::Transport::Stream,
-        "192.0.2.1:1".parse().unwrap(),
-        "192.0.2.2:2".parse().unwrap(),
-    );
-    let length = v2::Builder::proxy(&mut header, addresses.unwrap())
-        .alpn(b"h2")
-        .authority("example.org")
-        .finish()
-        .unwrap();
-    client.send(&header[..length]);
+    send_header(&client, |header| {
+        header.alpn(b"h2").authority("example.org");
+    });
     let expected = [(TlvType::AUTHORITY, b"example.org".to_vec())];
     assert_eq!(tlvs(&origin.accept()), expected);
 }
@@ -131,18 +130,9 @@ fn what_is_composed_stands_for_what_was_received() {
     };
     let relay = sends(&origin, true, plan, None);
     let client = relay.connect();
-    let mut header = [0; 128];
-    let addresses = proxy_proto::Addresses::from_socket_addrs(
-        proxy_proto::Transport::Stream,
-        "192.0.2.1:1".parse().unwrap(),
-        "192.0.2.2:2".parse().unwrap(),
-    );
-    let length = v2::Builder::proxy(&mut header, addresses.unwrap())
-        .authority("example.org")
-        .alpn(b"h2")
-        .finish()
-        .unwrap();
-    client.send(&header[..length]);
+    send_header(&client, |header| {
+        header.authority("example.org").alpn(b"h2");
+    });
     let expected = [
         (TlvType::ALPN, b"h2".to_vec()),
         (TlvType::AUTHORITY, b"0 to s".to_vec()),

@@ -6,12 +6,11 @@ mod common;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::{Relay, listener, server};
+use common::{LOOPBACK, Relay, listener, server};
 use nsproxy_engine::{CloseReason, HeaderPlan, ListenerPlan, Plan, ServerPlan, TlvPlan, UpstreamNetns};
 use nsproxy_testkit::{Address, Listener, Peer, pattern};
-use proxy_proto::{Addresses, TlvType, Transport, v1, v2};
+use proxy_proto::{Addresses, Command, TlvType, Transport, v1, v2};
 
-const LOOPBACK: &str = "127.0.0.1:0";
 const CLIENT: &str = "192.0.2.1:56324";
 const DESTINATION: &str = "198.51.100.7:443";
 
@@ -46,38 +45,37 @@ fn v1_header(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
 }
 
 fn v2_header(source: SocketAddr, destination: SocketAddr, netns: Option<&str>) -> Vec<u8> {
-    let mut header = [0; 512];
+    relayed_header(source, destination, |header| {
+        if let Some(netns) = netns {
+            header.netns(netns.as_bytes());
+        }
+    })
+}
+
+/// A header of version 2 for a connection between these, with what `tlvs` adds.
+fn relayed_header(
+    source: SocketAddr,
+    destination: SocketAddr,
+    tlvs: impl Fn(&mut v2::Builder<'_>),
+) -> Vec<u8> {
     let addresses = Addresses::promoted(Transport::Stream, source, destination);
-    let mut builder = v2::Builder::proxy(&mut header, addresses);
-    if let Some(netns) = netns {
-        builder.netns(netns.as_bytes());
-    }
-    let length = builder.finish().unwrap();
-    header[..length].to_vec()
+    v2::to_vec(Command::Proxy(addresses), tlvs).unwrap()
 }
 
 /// A header as large as one with a few TLVs.
 fn rich_v2_header() -> Vec<u8> {
-    let mut header = [0; 512];
     let (source, destination) = addresses();
-    let mut builder = v2::Builder::proxy(
-        &mut header,
-        Addresses::promoted(Transport::Stream, source, destination),
-    );
-    let length = builder
-        .authority("tenant.example")
-        .unique_id(b"0123456789")
-        .crc32c()
-        .noop(7)
-        .finish()
-        .unwrap();
-    header[..length].to_vec()
+    relayed_header(source, destination, |header| {
+        header
+            .authority("tenant.example")
+            .unique_id(b"0123456789")
+            .crc32c()
+            .noop(7);
+    })
 }
 
 fn local_header() -> Vec<u8> {
-    let mut header = [0; 64];
-    let length = v2::Builder::local(&mut header).finish().unwrap();
-    header[..length].to_vec()
+    v2::to_vec(Command::Local, |_| {}).unwrap()
 }
 
 #[test]
@@ -296,21 +294,16 @@ fn received_addresses_are_passed_on_in_both_versions_and_families() {
 /// A header with TLVs of several kinds, and what a server gets of it.
 fn with_tlvs(checksum: bool, netns: Option<&str>) -> Vec<u8> {
     let (source, destination) = addresses();
-    let mut header = [0; 512];
-    let mut builder = v2::Builder::proxy(
-        &mut header,
-        Addresses::promoted(Transport::Stream, source, destination),
-    );
-    if checksum {
-        builder.crc32c();
-    }
-    builder.authority("example.org").tlv(TlvType(0xE1), b"\x00\xff");
-    if let Some(netns) = netns {
-        builder.netns(netns.as_bytes());
-    }
-    builder.unique_id(b"id-1").tlv(TlvType(0xE1), b"again");
-    let length = builder.finish().unwrap();
-    header[..length].to_vec()
+    relayed_header(source, destination, |header| {
+        if checksum {
+            header.crc32c();
+        }
+        header.authority("example.org").tlv(TlvType(0xE1), b"\x00\xff");
+        if let Some(netns) = netns {
+            header.netns(netns.as_bytes());
+        }
+        header.unique_id(b"id-1").tlv(TlvType(0xE1), b"again");
+    })
 }
 
 #[test]
@@ -353,12 +346,10 @@ fn tlvs_of_a_local_header_are_for_nobody() {
     };
     let relay = Relay::start(&plan(origin.address(), true, Some(HeaderPlan::V2(tlvs))));
     let client = relay.connect();
-    let mut header = [0; 64];
-    let length = v2::Builder::local(&mut header)
-        .authority("example.org")
-        .finish()
-        .unwrap();
-    client.send(&header[..length]);
+    let header = v2::to_vec(Command::Local, |header| {
+        header.authority("example.org");
+    });
+    client.send(header.unwrap());
     let server = origin.accept();
     server.expect(v2_header(client.local_addr().inet(), relay.address(), None));
     client.send("payload");

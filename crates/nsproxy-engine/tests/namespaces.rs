@@ -81,17 +81,15 @@ fn a_server_that_follows_the_client_is_reached_in_the_listeners_namespace() {
 }
 
 fn v2_header(netns: &str) -> Vec<u8> {
-    let mut header = [0; 256];
     let addresses = Addresses::promoted(
         Transport::Stream,
         "192.0.2.1:1".parse().unwrap(),
         "198.51.100.1:2".parse().unwrap(),
     );
-    let length = v2::Builder::proxy(&mut header, addresses)
-        .netns(netns.as_bytes())
-        .finish()
-        .unwrap();
-    header[..length].to_vec()
+    let header = v2::to_vec(proxy_proto::Command::Proxy(addresses), |header| {
+        header.netns(netns.as_bytes());
+    });
+    header.unwrap()
 }
 
 #[test]

@@ -8,33 +8,31 @@ use std::sync::Arc;
 use common::{Relay, listener, server};
 use nsproxy_engine::{CloseReason, ListenerPlan, NetnsTlv, Plan, ServerPlan, UpstreamNetns};
 use nsproxy_testkit::{Address, Peer, Service, World, world};
-use proxy_proto::{Addresses, Transport, v2};
+use proxy_proto::{Addresses, Command, Transport, v2};
 
 const SERVICE: &str = "127.0.0.1:8080";
 
 /// A header that names a namespace, or none.
 fn header(netns: Option<&str>) -> Vec<u8> {
-    let mut out = [0; 256];
     let addresses = Addresses::promoted(
         Transport::Stream,
         "192.0.2.1:1".parse().unwrap(),
         "198.51.100.1:2".parse().unwrap(),
     );
-    let mut builder = v2::Builder::proxy(&mut out, addresses);
-    if let Some(netns) = netns {
-        builder.netns(netns.as_bytes());
-    }
-    let length = builder.finish().unwrap();
-    out[..length].to_vec()
+    let header = v2::to_vec(Command::Proxy(addresses), |header| {
+        if let Some(netns) = netns {
+            header.netns(netns.as_bytes());
+        }
+    });
+    header.unwrap()
 }
 
 /// A LOCAL header that names a namespace all the same.
 fn local_header(netns: &str) -> Vec<u8> {
-    let mut out = [0; 256];
-    let mut builder = v2::Builder::local(&mut out);
-    builder.netns(netns.as_bytes());
-    let length = builder.finish().unwrap();
-    out[..length].to_vec()
+    let header = v2::to_vec(Command::Local, |header| {
+        header.netns(netns.as_bytes());
+    });
+    header.unwrap()
 }
 
 /// Services in the namespaces `one` and `two`, which are both listed, and in `home`.

@@ -6,13 +6,11 @@ mod common;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use common::{Relay, plan};
+use common::{LOOPBACK, Relay, plan};
 use nsproxy_engine::HeaderPlan;
 use nsproxy_engine::rules::{Action, Expression, Fetch, Rule, Rules, Subject, Value};
 use nsproxy_testkit::Listener;
-use proxy_proto::v2;
-
-const LOOPBACK: &str = "127.0.0.1:0";
+use proxy_proto::{Command, v2};
 
 /// A rule that always applies.
 fn set(subject: Subject, value: Value<'static>) -> Rule {
@@ -46,10 +44,9 @@ fn an_address_that_a_rule_has_set_stays_under_a_header_without_addresses() {
     }));
     plan.pools[0].servers[0].send_header = Some(HeaderPlan::V1);
     let relay = Relay::start(&plan);
-    let mut local = [0; 64];
-    let length = v2::Builder::local(&mut local).finish().unwrap();
+    let local = v2::to_vec(Command::Local, |_| {}).unwrap();
     for (header, expected) in [
-        (&local[..length], "PROXY TCP4 192.0.2.9 198.51.100.1 7 8\r\n"),
+        (&local[..], "PROXY TCP4 192.0.2.9 198.51.100.1 7 8\r\n"),
         (b"PROXY UNKNOWN\r\n", "PROXY TCP4 192.0.2.9 198.51.100.1 7 8\r\n"),
         (
             b"PROXY TCP4 203.0.113.1 203.0.113.2 1 2\r\n",

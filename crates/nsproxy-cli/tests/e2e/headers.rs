@@ -6,7 +6,7 @@
 use nsproxy_testkit::{
     DEFAULT_DEADLINE, Listener, Netns, Peer, Rng, Running, World, eventually, require, world,
 };
-use proxy_proto::{Addresses, Transport, v2};
+use proxy_proto::{Addresses, Command, Transport, v2};
 
 use crate::common::{
     DEFAULTS, Proxy, SILENCE, connect_from, exchange, joined, line_with, meaning, read_header, run, same,
@@ -94,14 +94,13 @@ fn version_2_carries_a_checksum_on_demand() {
 fn v2_header_with_checksum(netns: Option<&str>) -> Vec<u8> {
     let [source, destination] = [CLIENT, LISTEN].map(|text| text.parse().expect("an address with port"));
     let addresses = Addresses::promoted(Transport::Stream, source, destination);
-    let mut buffer = [0; 128];
-    let mut builder = v2::Builder::proxy(&mut buffer, addresses);
-    builder.crc32c();
-    if let Some(name) = netns {
-        builder.netns(name.as_bytes());
-    }
-    let length = builder.finish().expect("the buffer has room");
-    buffer[..length].to_vec()
+    let header = v2::to_vec(Command::Proxy(addresses), |header| {
+        header.crc32c();
+        if let Some(name) = netns {
+            header.netns(name.as_bytes());
+        }
+    });
+    header.expect("a name that is short enough")
 }
 
 #[test]
@@ -341,17 +340,17 @@ fn pass_proxy_hands_the_tlvs_of_the_received_header_on() {
             "192.0.2.1:1234".parse().unwrap(),
             "198.51.100.7:80".parse().unwrap(),
         );
-        let mut header = [0; 256];
-        let length = v2::Builder::proxy(&mut header, addresses)
-            .authority("example.org")
-            .netns(b"tenant2")
-            .unique_id(b"one")
-            .finish()
-            .unwrap();
+        let header = v2::to_vec(Command::Proxy(addresses), |header| {
+            header
+                .authority("example.org")
+                .netns(b"tenant2")
+                .unique_id(b"one");
+        });
+        let header = header.unwrap();
         let client = relay.connect(LISTEN);
-        client.send(&header[..length]);
+        client.send(&header);
         let accepted = server.accept();
-        accepted.expect(&header[..length]);
+        accepted.expect(&header);
         exchange(&client, &accepted);
     });
 }

@@ -289,15 +289,13 @@ fn bytes_that_may_still_come_are_waited_for() {
 
 #[test]
 fn each_of_many_values_is_come_to_once() {
-    let mut header = vec![0; 16 * 1024];
-    let mut builder = proxy_proto::v2::Builder::local(&mut header);
-    for number in 0..3000_u16 {
-        builder.tlv(proxy_proto::TlvType(0xe0), &number.to_be_bytes());
-    }
-    let length = builder.finish().unwrap();
-    header.truncate(length);
+    let header = proxy_proto::v2::to_vec(proxy_proto::Command::Local, |header| {
+        for number in 0..3000_u16 {
+            header.tlv(proxy_proto::TlvType(0xe0), &number.to_be_bytes());
+        }
+    });
     let facts = Made {
-        header: Some(header),
+        header: Some(header.unwrap()),
         ..Made::default()
     };
     let is = |value: &[u8]| Matcher::Text(Texts::new(Place::Whole, false, [Cow::Owned(value.to_vec())]));
