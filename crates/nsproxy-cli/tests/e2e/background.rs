@@ -8,13 +8,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nsproxy_testkit::{DEFAULT_DEADLINE, Service, World, eventually, world};
 
-use crate::common::{DEFAULTS, nsproxy, wait_for_end};
+use crate::common::{DEFAULTS, RELAY, nsproxy, wait_for_end};
 
 /// Written into `nsproxy.cfg`: a relay from port 8000 to port 9000.
 fn configuration(w: &World, global: &str) -> std::path::PathBuf {
     let pidfile = w.path("nsproxy.pid");
     let text = format!(
-        "global\n  {global}\n  pidfile {}\n{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n",
+        "global\n  {global}\n  pidfile {}\n{DEFAULTS}{RELAY}",
         pidfile.display()
     );
     w.write("nsproxy.cfg", text)

@@ -2,7 +2,7 @@
 
 use nsproxy_testkit::{Peer, Service, World, require, world};
 
-use crate::common::{DEFAULTS, Proxy, SILENCE, connect_from, exchange, run, same};
+use crate::common::{DEFAULTS, Proxy, SILENCE, connect_from, exchange, finish, run, same};
 
 const PLACE: &str = "127.0.0.1:8000";
 const NAMES: [&str; 3] = ["one", "two", "six"];
@@ -108,9 +108,7 @@ fn a_client_beyond_maxconn_of_a_server_waits_as_in_haproxy() {
             for _ in 0..3 {
                 let next = w.home().connect(PLACE);
                 server.expect_no_connection(SILENCE);
-                client.close();
-                accepted.expect_eof();
-                accepted.close();
+                finish(client, accepted);
                 accepted = server.accept();
                 exchange(&next, &accepted);
                 client = next;

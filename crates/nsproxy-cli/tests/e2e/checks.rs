@@ -8,7 +8,7 @@ use std::time::Duration;
 use nsproxy_testkit::{DEFAULT_DEADLINE, Netns, Peer, Running, Service, World, eventually, require, world};
 
 use crate::common::{
-    DEFAULTS, Proxy, SILENCE, exchange, line_with, read_header, run, same, soon, wait_until_refused,
+    DEFAULTS, Proxy, SILENCE, exchange, line_with, read_header, run, same, session, soon, wait_until_refused,
 };
 
 const PLACE: &str = "127.0.0.1:8000";
@@ -371,9 +371,7 @@ fn sessions_of_backups_end_when_a_server_comes_up_as_in_haproxy() {
         );
         both_say(w, &both, &config, |running| {
             line_with(running, &["Server l/a is DOWN"]);
-            let client = w.home().connect(PLACE);
-            let accepted = backup.accept();
-            exchange(&client, &accepted);
+            let (client, accepted) = session(w.home(), PLACE, &backup);
             let _well = pulse(w.home(), PULSE);
             client.expect_closed();
             accepted.expect_closed();
@@ -393,9 +391,7 @@ fn a_client_that_waits_gets_the_server_that_comes_up_as_in_haproxy() {
         );
         both_say(w, &both, &config, |running| {
             line_with(running, &["Server l/b is DOWN"]);
-            let first = w.home().connect(PLACE);
-            let accepted = busy.accept();
-            exchange(&first, &accepted);
+            let _first = session(w.home(), PLACE, &busy);
             let waits = w.home().connect(PLACE);
             busy.expect_no_connection(SILENCE);
             let _well = pulse(w.home(), PULSE);

@@ -12,14 +12,17 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::unistd::Pid;
 use nsproxy_testkit::{
-    Address, DEFAULT_DEADLINE, Deadline, MissingProgram, Netns, Peer, Program, Running, ToAddress, World,
-    eventually,
+    Address, DEFAULT_DEADLINE, Deadline, Listener, MissingProgram, Netns, Peer, Program, Running, Service,
+    ToAddress, World, eventually,
 };
 use socket2::{Domain, Socket, Type};
 
 /// A `defaults` section: HAProxy warns without timeouts.
 pub(crate) const DEFAULTS: &str =
     "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 20s\n  timeout server 20s\n";
+
+/// From port 8000 to port 9000.
+pub(crate) const RELAY: &str = "listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n";
 
 /// How long nothing happens before a test believes that nothing will.
 pub(crate) const SILENCE: Duration = Duration::from_millis(150);
@@ -115,6 +118,13 @@ pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
     nsproxy
 }
 
+/// The namespace `tenant1`, with the address 10.0.0.1.
+pub(crate) fn tenant(w: &World) -> Netns {
+    let tenant = w.add_netns("tenant1");
+    tenant.ip("address add 10.0.0.1/32 dev lo");
+    tenant
+}
+
 /// Two namespaces joined by a pair of links, `one` with the first address and `other` with the second.
 pub(crate) fn joined(w: &World, (one, address): (&str, &str), (other, its): (&str, &str)) -> (Netns, Netns) {
     let both = (w.add_netns(one), w.add_netns(other));
@@ -151,19 +161,29 @@ pub(crate) fn meaning(header: &[u8]) -> (Option<(SocketAddr, SocketAddr)>, Optio
     (parsed.header.socket_addrs(), netns)
 }
 
+/// A header that names these addresses, source and destination, and this namespace.
+#[track_caller]
+pub(crate) fn expect_meaning(header: &[u8], (source, destination): (&str, &str), netns: &str) {
+    let [source, destination]: [SocketAddr; 2] =
+        [source, destination].map(|text| text.parse().expect("an address with port"));
+    assert_eq!(
+        meaning(header),
+        (Some((source, destination)), Some(netns.to_owned()))
+    );
+}
+
 /// A version 2 header for a connection from `source` to `destination`.
 pub(crate) fn v2_header(source: &str, destination: &str, netns: Option<&str>) -> Vec<u8> {
     let [source, destination] = [source, destination].map(|text| text.parse().expect("an address with port"));
     let addresses =
         proxy_proto::Addresses::from_socket_addrs(proxy_proto::Transport::Stream, source, destination)
             .expect("both of one family");
-    let mut buffer = [0; 512];
-    let mut builder = proxy_proto::v2::Builder::proxy(&mut buffer, addresses);
-    if let Some(name) = netns {
-        builder.netns(name.as_bytes());
-    }
-    let length = builder.finish().expect("the buffer has room");
-    buffer[..length].to_vec()
+    let header = proxy_proto::v2::to_vec(proxy_proto::Command::Proxy(addresses), |header| {
+        if let Some(name) = netns {
+            header.netns(name.as_bytes());
+        }
+    });
+    header.expect("a name that is short enough")
 }
 
 /// Waits until connections are refused. One that comes about before is reset, so that it does not hold a relay up.
@@ -209,6 +229,28 @@ pub(crate) fn exchange(one: &Peer, other: &Peer) {
     other.expect("a request");
     other.send("its reply");
     one.expect("its reply");
+}
+
+/// A session through a relay: its client, and what the server has accepted.
+#[track_caller]
+pub(crate) fn session(netns: &Netns, to: impl ToAddress, server: &Listener) -> (Peer, Peer) {
+    let client = netns.connect(to);
+    let accepted = server.accept();
+    exchange(&client, &accepted);
+    (client, accepted)
+}
+
+/// Ends a session from one side.
+#[track_caller]
+pub(crate) fn finish(first: Peer, second: Peer) {
+    first.close();
+    second.expect_eof();
+    second.close();
+}
+
+/// At port 9000: says `here`.
+pub(crate) fn here(w: &World) -> Service {
+    Service::reply(w.home().listen("127.0.0.1:9000"), "here")
 }
 
 /// A client that is told `reply`, and then the end.

@@ -10,7 +10,7 @@ use nsproxy_testkit::{
     DEFAULT_DEADLINE, Program, Running, Service, Signal, eventually, pattern, require, world,
 };
 
-use crate::common::{DEFAULTS, run_command, soon};
+use crate::common::{DEFAULTS, RELAY, run_command, soon};
 
 /// Pipes that a process has open.
 fn pipes(running: &Running) -> usize {
@@ -50,9 +50,7 @@ fn a_user_who_has_all_the_pipes_that_the_kernel_grants_goes_on_by_copying() {
     world("pipe-limit", |w| {
         let length = 32 << 20;
         let source = Service::source(w.home().listen("127.0.0.1:9000"), 3, length);
-        let config = format!(
-            "global\n  nbthread 1\n{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n"
-        );
+        let config = format!("global\n  nbthread 1\n{DEFAULTS}{RELAY}");
         // With the client at its half, what is under way is in a pipe, if there is one.
         let transfer = |running: &Running, is_spliced: bool| {
             let before = pipes(running);

@@ -6,8 +6,8 @@ use std::process::Command;
 use nsproxy_testkit::{Listener, Netns, Peer, Running, Signal, World, world};
 
 use crate::common::{
-    connect_from, exchange, joined, line_with, meaning, nsproxy, peer_ip, read_header, soon, take_all,
-    wait_until_refused,
+    connect_from, exchange, expect_meaning, joined, line_with, nsproxy, peer_ip, read_header, session, soon,
+    take_all, wait_until_refused,
 };
 
 /// `tenant1` with a server at 10.0.0.1, and `other` joined to it.
@@ -149,15 +149,11 @@ fn send_proxy_v2_announces_the_client_and_the_namespace_of_the_listener() {
         );
         let client = connect_from(&other, "127.0.0.1:40000", "10.0.0.2:8080");
         let accepted = server.accept();
-        let (addresses, netns) = meaning(&read_header(&accepted));
-        assert_eq!(
-            addresses,
-            Some((
-                "127.0.0.1:40000".parse().unwrap(),
-                "10.0.0.2:8080".parse().unwrap()
-            ))
+        expect_meaning(
+            &read_header(&accepted),
+            ("127.0.0.1:40000", "10.0.0.2:8080"),
+            "other",
         );
-        assert_eq!(netns.as_deref(), Some("other"));
         exchange(&client, &accepted);
     });
 }
@@ -244,9 +240,7 @@ fn a_second_ctrl_c_does_not_wait_for_connections() {
     world("forward-ctrl-c-twice", |w| {
         let (_, _, server) = tenant(w);
         let running = forward(w, &["127.0.0.1:8080", "10.0.0.1:80@tenant1"]);
-        let client = w.home().connect("127.0.0.1:8080");
-        let accepted = server.accept();
-        exchange(&client, &accepted);
+        let (client, accepted) = session(w.home(), "127.0.0.1:8080", &server);
         running.signal(Signal::SIGINT);
         wait_until_refused(w.home(), "127.0.0.1:8080");
         exchange(&client, &accepted);

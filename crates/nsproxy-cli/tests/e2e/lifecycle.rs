@@ -7,17 +7,16 @@ use nsproxy_testkit::{
     world,
 };
 
-use crate::common::{DEFAULTS, SILENCE, exchange, joined, line_with, run, run_command, wait_until_refused};
-
-const RELAY: &str = "listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n";
+use crate::common::{
+    DEFAULTS, RELAY, SILENCE, exchange, finish, joined, line_with, run, run_command, session,
+    wait_until_refused,
+};
 
 /// nsproxy with `RELAY` in the home namespace, a session through it, and the server.
 fn one_session(w: &World) -> (Running, [Peer; 2], Listener) {
     let server = w.home().listen("127.0.0.1:9000");
     let running = run(w, w.home(), &format!("{DEFAULTS}{RELAY}"));
-    let client = w.home().connect("127.0.0.1:8000");
-    let accepted = server.accept();
-    exchange(&client, &accepted);
+    let (client, accepted) = session(w.home(), "127.0.0.1:8000", &server);
     (running, [client, accepted], server)
 }
 
@@ -85,9 +84,7 @@ fn hard_stop_after_is_a_limit_for_sessions_that_do_not_finish() {
             let server = w.home().listen("127.0.0.1:9000");
             let config = format!("global\n  hard-stop-after 200ms\n{DEFAULTS}{RELAY}");
             let running = run(w, w.home(), &config);
-            let client = w.home().connect("127.0.0.1:8000");
-            let accepted = server.accept();
-            exchange(&client, &accepted);
+            let (client, accepted) = session(w.home(), "127.0.0.1:8000", &server);
             running.signal(signal);
             line_with(&running, &["draining", "sessions=1", "limit=200ms"]);
             client.expect_reset();
@@ -162,9 +159,7 @@ fn a_session_that_waits_for_its_header_is_drained_too() {
         client.send("UNKNOWN\r\n");
         let accepted = server.accept();
         exchange(&client, &accepted);
-        client.close();
-        accepted.expect_eof();
-        accepted.close();
+        finish(client, accepted);
         other.close();
         running.wait().expect_code(0);
     });

@@ -2,7 +2,9 @@
 
 use nsproxy_testkit::{Netns, Program, Signal, World, require, world};
 
-use crate::common::{DEFAULTS, Proxy, connect_from, exchange, joined, meaning, read_header, run, soon};
+use crate::common::{
+    DEFAULTS, Proxy, connect_from, exchange, expect_meaning, joined, read_header, run, soon,
+};
 
 /// `tenant1` at 10.0.0.1 and `relay`, which cannot be reached from elsewhere.
 fn tenant_and_relay(w: &World) -> (Netns, Netns) {
@@ -155,15 +157,7 @@ fn the_client_and_its_namespace_pass_from_haproxy_by_nsproxy_to_haproxy() {
         let accepted = server.accept();
         let header = read_header(&accepted);
         exchange(&client, &accepted);
-        let (addresses, netns) = meaning(&header);
-        assert_eq!(
-            addresses,
-            Some((
-                "10.0.0.1:40000".parse().unwrap(),
-                "10.0.0.1:8001".parse().unwrap()
-            ))
-        );
-        assert_eq!(netns.as_deref(), Some("tenant1"));
+        expect_meaning(&header, ("10.0.0.1:40000", "10.0.0.1:8001"), "tenant1");
     });
 }
 

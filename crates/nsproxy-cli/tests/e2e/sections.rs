@@ -2,9 +2,7 @@
 
 use nsproxy_testkit::{Listener, Service, World, require, world};
 
-use crate::common::{DEFAULTS, Proxy, SILENCE, exchange, line_with, run, same};
-
-const RELAY: &str = "listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n";
+use crate::common::{DEFAULTS, Proxy, RELAY, SILENCE, exchange, finish, line_with, run, same, session};
 
 #[test]
 fn every_address_and_every_port_of_a_range_is_listened_at() {
@@ -54,14 +52,10 @@ fn servers_take_turns_in_the_order_of_haproxy() {
 #[track_caller]
 fn serves_one_at_a_time(w: &World, server: &Listener, config: &str) {
     let _running = run(w, w.home(), config);
-    let first = w.home().connect("127.0.0.1:8000");
-    let accepted = server.accept();
-    exchange(&first, &accepted);
+    let (first, accepted) = session(w.home(), "127.0.0.1:8000", server);
     let second = w.home().connect("127.0.0.1:8000");
     server.expect_no_connection(SILENCE);
-    first.close();
-    accepted.expect_eof();
-    accepted.close();
+    finish(first, accepted);
     exchange(&second, &server.accept());
 }
 
@@ -84,12 +78,8 @@ fn maxconn_in_a_frontend_makes_its_further_clients_wait_and_no_others() {
             RELAY.replace("listen l", "listen m").replace(":8000", ":8001")
         );
         let _running = run(w, w.home(), &config);
-        let peers = ["127.0.0.1:8000", "127.0.0.1:8001", "127.0.0.1:8001"].map(|address| {
-            let client = w.home().connect(address);
-            let accepted = server.accept();
-            exchange(&client, &accepted);
-            (client, accepted)
-        });
+        let peers = ["127.0.0.1:8000", "127.0.0.1:8001", "127.0.0.1:8001"]
+            .map(|address| session(w.home(), address, &server));
         drop(peers);
     });
 }

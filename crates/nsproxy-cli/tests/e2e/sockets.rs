@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nsproxy_testkit::{Program, Service, World, require, world};
 
-use crate::common::{DEFAULTS, Proxy, SILENCE, exchange, joined, line_with, peer_ip, run, same, take_all};
+use crate::common::{DEFAULTS, Proxy, SILENCE, joined, line_with, peer_ip, run, same, session, take_all};
 
 /// The connections of a proxy as `ss` shows them, with what is random left out: its end, and the timer that runs.
 fn timers(w: &World, ss: &Program) -> Vec<String> {
@@ -62,9 +62,7 @@ fn silent_peers_are_probed_as_in_haproxy() {
                 (w.home(), &config),
                 &[(w.home(), "127.0.0.1:8000")],
                 || {
-                    let client = w.home().connect("127.0.0.1:8000");
-                    let server = origin.accept();
-                    exchange(&client, &server);
+                    let _session = session(w.home(), "127.0.0.1:8000", &origin);
                     timers(w, &ss)
                 },
             );
@@ -144,9 +142,7 @@ fn each_server_is_reached_from_where_its_line_says_as_in_haproxy() {
             &[(&clients, "127.0.0.1:8000")],
             || {
                 origins.each_ref().map(|origin| {
-                    let client = clients.connect("127.0.0.1:8000");
-                    let server = origin.accept();
-                    exchange(&client, &server);
+                    let (_client, server) = session(&clients, "127.0.0.1:8000", origin);
                     peer_ip(&server)
                 })
             },

@@ -19,11 +19,9 @@ use nsproxy_testkit::{
 use socket2::Socket;
 
 use crate::common::{
-    DEFAULTS, expect_reply, inherited, line_with, nsproxy, run_command, soon, upgraded, wait_for_end,
-    wait_until_refused,
+    DEFAULTS, RELAY, expect_reply, here, inherited, line_with, nsproxy, run_command, soon, upgraded,
+    wait_for_end, wait_until_refused,
 };
-
-const RELAY: &str = "listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n";
 
 /// The manager's end of the socket.
 struct Manager(UnixDatagram);
@@ -200,7 +198,7 @@ fn sockets_of_the_manager_are_known_by_name_and_go_on_when_the_service_ends() {
     // Others know only descriptors of one digit.
     let bash = require!(Program::find("bash"));
     world("activation", |w| {
-        let _service = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
+        let _service = here(w);
         let sockets = [8000, 8001, 8002].map(|port| opened(w, port));
         let numbers = sockets.each_ref().map(|socket| socket.as_raw_fd().to_string());
         let file = w.write(

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nsproxy_testkit::{Listener, Peer, World, require, world};
 
-use crate::common::{DEFAULTS, Proxy, exchange, joined, line_with, run};
+use crate::common::{DEFAULTS, Proxy, RELAY, exchange, joined, line_with, run, session, tenant};
 
 /// Long enough not to be met by accident.
 const LONG: &str = "20s";
@@ -22,13 +22,10 @@ fn config(connect: &str, client: &str, server: &str) -> String {
 #[track_caller]
 fn silence_ends(name: &str, config: &str, reason: &str) {
     world(name, |w| {
-        let tenant = w.add_netns("tenant1");
-        tenant.ip("address add 10.0.0.1/32 dev lo");
+        let tenant = tenant(w);
         let server = tenant.listen("10.0.0.1:80");
         let running = run(w, w.home(), config);
-        let client = w.home().connect("127.0.0.1:8000");
-        let accepted = server.accept();
-        exchange(&client, &accepted);
+        let (client, accepted) = session(w.home(), "127.0.0.1:8000", &server);
         client.expect_closed();
         accepted.expect_closed();
         line_with(&running, &["session relay=l", "up=9 down=9", reason]);
@@ -56,8 +53,7 @@ fn a_silent_server_is_closed_after_timeout_server() {
 #[test]
 fn a_session_with_traffic_outlives_its_timeouts() {
     world("timeout-traffic", |w| {
-        let tenant = w.add_netns("tenant1");
-        tenant.ip("address add 10.0.0.1/32 dev lo");
+        let tenant = tenant(w);
         let server = tenant.listen("10.0.0.1:80");
         let _running = run(w, w.home(), &config(LONG, "400ms", "400ms"));
         let client = w.home().connect("127.0.0.1:8000");
@@ -92,13 +88,10 @@ fn under_both(name: &str, timeouts: &str, scene: impl Fn(&Peer, &Peer) + Send + 
     let proxies = require!(Proxy::both());
     world(name, |w: &World| {
         let listener: Listener = w.home().listen("127.0.0.1:9000");
-        let config =
-            format!("{DEFAULTS}{timeouts}listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n");
+        let config = format!("{DEFAULTS}{timeouts}{RELAY}");
         for proxy in proxies {
             let _running = proxy.start(w, w.home(), &config, &[(w.home(), "127.0.0.1:8000")]);
-            let client = w.home().connect("127.0.0.1:8000");
-            let server = listener.accept();
-            exchange(&client, &server);
+            let (client, server) = session(w.home(), "127.0.0.1:8000", &listener);
             scene(&client, &server);
         }
     });

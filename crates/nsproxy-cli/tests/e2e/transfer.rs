@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use nsproxy_testkit::{Checksum, Peer, Rng, pattern, world};
+use nsproxy_testkit::{Checksum, Listener, Netns, Peer, Rng, pattern, world};
 
-use crate::common::{DEFAULTS, SILENCE, exchange, joined, run, v2_header};
+use crate::common::{DEFAULTS, SILENCE, exchange, joined, run, session, v2_header};
 
 /// Each way.
 const LENGTH: usize = 16 * 1024 * 1024;
@@ -30,13 +30,20 @@ fn receive(peer: &Peer, expected: Checksum, length: usize) {
     );
 }
 
-#[test]
-fn sixteen_mebibytes_each_way_at_once_arrive_whole() {
-    world("transfer-both-ways", |w| {
+/// Plays a scene in the namespace of a relay at port 9000 to a server in another one.
+fn through_relay(name: &str, scene: impl FnOnce(&Netns, &Listener) + Send) {
+    world(name, |w| {
         let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
         let server = tenant.listen("10.0.0.1:9000");
         let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
         let _running = run(w, &relay, &config);
+        scene(&relay, &server);
+    });
+}
+
+#[test]
+fn sixteen_mebibytes_each_way_at_once_arrive_whole() {
+    through_relay("transfer-both-ways", |relay, server| {
         let client = relay.connect("127.0.0.1:9000");
         let accepted = server.accept();
         thread::scope(|scope| {
@@ -54,11 +61,7 @@ fn sixteen_mebibytes_each_way_at_once_arrive_whole() {
 
 #[test]
 fn the_response_still_flows_after_the_client_has_half_closed() {
-    world("transfer-half-close", |w| {
-        let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
-        let server = tenant.listen("10.0.0.1:9000");
-        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
-        let _running = run(w, &relay, &config);
+    through_relay("transfer-half-close", |relay, server| {
         let client = relay.connect("127.0.0.1:9000");
         let accepted = server.accept();
         client.send("the request");
@@ -78,11 +81,7 @@ fn the_response_still_flows_after_the_client_has_half_closed() {
 
 #[test]
 fn the_last_bytes_arrive_before_the_close() {
-    world("transfer-last-bytes", |w| {
-        let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
-        let server = tenant.listen("10.0.0.1:9000");
-        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
-        let _running = run(w, &relay, &config);
+    through_relay("transfer-last-bytes", |relay, server| {
         for length in [1, 1000, 100_000, 1_000_000] {
             let client = relay.connect("127.0.0.1:9000");
             let accepted = server.accept();
@@ -100,15 +99,9 @@ fn the_last_bytes_arrive_before_the_close() {
 
 #[test]
 fn a_reset_of_one_end_resets_the_other() {
-    world("transfer-reset", |w| {
-        let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
-        let server = tenant.listen("10.0.0.1:9000");
-        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
-        let _running = run(w, &relay, &config);
+    through_relay("transfer-reset", |relay, server| {
         for client_resets in [true, false] {
-            let client = relay.connect("127.0.0.1:9000");
-            let accepted = server.accept();
-            exchange(&client, &accepted);
+            let (client, accepted) = session(relay, "127.0.0.1:9000", server);
             let (one, other) = if client_resets {
                 (client, accepted)
             } else {
@@ -122,11 +115,7 @@ fn a_reset_of_one_end_resets_the_other() {
 
 #[test]
 fn a_writer_is_held_back_by_a_reader_that_pauses_and_nothing_is_lost() {
-    world("transfer-backpressure", |w| {
-        let (tenant, relay) = joined(w, ("tenant1", "10.0.0.1/24"), ("relay", "10.0.0.2/24"));
-        let server = tenant.listen("10.0.0.1:9000");
-        let config = format!("{DEFAULTS}listen l\n  bind 127.0.0.1:9000\n  server s 10.0.0.1:9000\n");
-        let _running = run(w, &relay, &config);
+    through_relay("transfer-backpressure", |relay, server| {
         let client = relay.connect("127.0.0.1:9000");
         let accepted = server.accept();
         let client = client.with_deadline(SILENCE);

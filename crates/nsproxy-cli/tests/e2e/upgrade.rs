@@ -13,7 +13,8 @@ use nsproxy_testkit::{
 };
 
 use crate::common::{
-    DEFAULTS, exchange, expect_reply, line_with, nsproxy, soon, wait_for_end, wait_until_refused,
+    DEFAULTS, RELAY, exchange, expect_reply, here, line_with, nsproxy, session, soon, wait_for_end,
+    wait_until_refused,
 };
 use crate::load::under_load;
 
@@ -95,24 +96,18 @@ fn wait_until_alone(pid: Pid) {
     );
 }
 
-const RELAY: &str = "listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n";
-
 #[test]
 fn sessions_end_in_the_old_process_and_begin_in_the_new_one() {
     world("upgrade", |w| {
         let server = w.home().listen("127.0.0.1:9000");
         let installed = Installed::start(w, "", RELAY);
         let old = installed.pid();
-        let client = w.home().connect("127.0.0.1:8000");
-        let accepted = server.accept();
-        exchange(&client, &accepted);
+        let (client, accepted) = session(w.home(), "127.0.0.1:8000", &server);
         let new = installed.upgrade();
         line_with(&installed.running, &["upgraded", &format!("pid={new}")]);
         line_with(&installed.running, &["draining", "sessions=1", "limit=none"]);
         exchange(&client, &accepted);
-        let other = w.home().connect("127.0.0.1:8000");
-        let its = server.accept();
-        exchange(&other, &its);
+        let (other, its) = session(w.home(), "127.0.0.1:8000", &server);
         client.close();
         accepted.close();
         wait_for_end(old);
@@ -147,7 +142,7 @@ fn upgrades_under_load_lose_no_connection() {
 fn a_new_process_that_fails_leaves_the_old_one_as_it_was() {
     let falsehood = require!(Program::find("false"));
     world("upgrade-fails", |w| {
-        let _here = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
+        let _here = here(w);
         let _taken = w.home().listen("127.0.0.1:8009");
         let path = w.path("relay.sock");
         let relay = format!("{RELAY}  bind {}\n", path.display());
@@ -214,7 +209,7 @@ fn a_signal_to_end_ends_an_upgrade_that_is_under_way_too() {
     // With the arguments of nsproxy, it follows the configuration for ever.
     let tail = require!(Program::find("tail"));
     world("upgrade-abandoned", |w| {
-        let _here = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
+        let _here = here(w);
         let installed = Installed::start(w, "", RELAY);
         installed.replace(tail.path());
         installed.running.signal(Signal::SIGUSR2);
@@ -261,7 +256,7 @@ fn listeners_are_told_apart_by_their_namespaces() {
 #[test]
 fn a_listener_that_the_new_configuration_does_not_have_ends_with_the_old_process() {
     world("upgrade-changed", |w| {
-        let _here = Service::reply(w.home().listen("127.0.0.1:9000"), "here");
+        let _here = here(w);
         let installed = Installed::start(w, "", RELAY);
         let old = installed.pid();
         write(w, "", &RELAY.replace(":8000", ":8001"));
