@@ -29,6 +29,7 @@ mod rules;
 mod sections;
 mod seeds;
 mod sockets;
+mod syslog;
 mod systemd;
 mod tenants;
 mod timeouts;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::IpAddr;
-use std::os::unix::net::UnixDatagram;
 
 use nix::mount::{MsFlags, mount};
 use nsproxy_testkit::{
@@ -10,6 +9,7 @@ use nsproxy_testkit::{
 };
 
 use crate::common::{DEFAULTS, Proxy, exchange, joined, line_with, run, run_command, same};
+use crate::syslog::Syslog;
 
 const PLACE: &str = "127.0.0.1:8000";
 /// Asks often.
@@ -177,27 +177,21 @@ fn changes_of_address_are_told_where_the_frontend_has_its_log() {
     world("names-log", |w| {
         let dns = w.home().dns("127.0.0.1:5353");
         let path = w.path("log");
-        let log = UnixDatagram::bind(&path).expect("a path of its own");
-        log.set_read_timeout(Some(DEFAULT_DEADLINE)).expect("a timeout");
-        let told = || {
-            let mut buffer = [0; 1024];
-            let length = log.recv(&mut buffer).expect("a line in time");
-            String::from_utf8_lossy(&buffer[..length]).into_owned()
-        };
+        let log = Syslog::at(&path);
         let config = format!(
             "global\n  log {} local0\n{DEFAULTS}  log global\nresolvers dns\n  nameserver ns 127.0.0.1:5353\n{QUICK}\
              listen l\n  bind {PLACE}\n  server s db.example:80 resolvers dns\n",
             path.display()
         );
         let running = run(w, w.home(), &config);
-        let line = told();
+        let line = log.line();
         assert!(line.starts_with("<129>"), "an alert: {line}");
         let down = "server l/s is down: db.example has no address: there is no such name";
         assert!(line.trim_end().ends_with(down), "{line}");
         let line = line_with(&running, &[down]);
         assert!(line.starts_with("20"), "a time comes first: {line}");
         dns.set("db.example", only("127.0.0.2"));
-        let line = told();
+        let line = log.line();
         assert!(line.starts_with("<133>"), "a notice: {line}");
         assert!(
             line.trim_end().ends_with("server l/s: db.example is 127.0.0.2"),

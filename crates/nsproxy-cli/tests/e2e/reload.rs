@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::thread;
 
@@ -11,13 +10,19 @@ use nsproxy_testkit::{
 };
 
 use crate::admin::answer;
-use crate::common::{DEFAULTS, exchange, expect_reply, line_with, run, soon, wait_until_refused};
+use crate::common::{
+    DEFAULTS, RELAY, exchange, expect_reply, line_with, run, session, soon, wait_until_refused,
+};
 use crate::load::under_load;
 use crate::names::etc;
+use crate::syslog::Syslog;
 
 /// `l` at port 8000 to this port, with these lines of `global`.
 fn relay(global: &str, to: u16) -> String {
-    format!("global\n{global}{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:{to}\n")
+    format!(
+        "global\n{global}{DEFAULTS}{}",
+        RELAY.replace("9000", &to.to_string())
+    )
 }
 
 fn service(w: &World, port: u16, name: &str) -> Service {
@@ -53,9 +58,7 @@ fn new_connections_follow_the_new_configuration_and_sessions_the_old_one() {
         let old = w.home().listen("127.0.0.1:9000");
         let _new = service(w, 9001, "new");
         let running = run(w, w.home(), &relay("", 9000));
-        let client = w.home().connect("127.0.0.1:8000");
-        let accepted = old.accept();
-        exchange(&client, &accepted);
+        let (client, accepted) = session(w.home(), "127.0.0.1:8000", &old);
         let said = reload(w, &running, &relay("", 9001), "reloaded");
         assert!(said.contains("listeners=1 opened=0 closed=0"), "{said}");
         wait_for_reply(w.home(), "127.0.0.1:8000", "new");
@@ -127,17 +130,10 @@ fn what_takes_a_new_start_is_named() {
 }
 
 /// A syslog daemon's socket, and where it is.
-fn syslog(w: &World) -> (PathBuf, UnixDatagram) {
+fn syslog(w: &World) -> (PathBuf, Syslog) {
     let path = w.path("log");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(DEFAULT_DEADLINE)).unwrap();
-    (path, socket)
-}
-
-fn receive(syslog: &UnixDatagram) -> String {
-    let mut line = [0; 1024];
-    let length = syslog.recv(&mut line).unwrap();
-    String::from_utf8_lossy(&line[..length]).into_owned()
+    let syslog = Syslog::at(&path);
+    (path, syslog)
 }
 
 /// Descriptors and threads that a process has.
@@ -166,7 +162,7 @@ fn log_targets_follow_and_nothing_of_the_old_configuration_is_left() {
             reload(w, &running, &rich, "reloaded");
             eventually(DEFAULT_DEADLINE, "a line of a session", || {
                 expect_reply(w.home(), "127.0.0.1:8000", "here");
-                receive(&syslog).contains(" l l/").then_some(())
+                syslog.line().contains(" l l/").then_some(())
             });
             reload(w, &running, &plain, "reloaded");
         }
@@ -211,9 +207,7 @@ fn a_session_is_logged_as_the_configuration_says_that_it_began_with() {
             path.display()
         );
         let running = run(w, w.home(), &logged);
-        let client = w.home().connect("127.0.0.1:8000");
-        let accepted = origin.accept();
-        exchange(&client, &accepted);
+        let (client, accepted) = session(w.home(), "127.0.0.1:8000", &origin);
         // The log is gone, and so is the frontend.
         let other = relay("", 9000)
             .replace("listen l", "listen other")
@@ -221,7 +215,7 @@ fn a_session_is_logged_as_the_configuration_says_that_it_began_with() {
         reload(w, &running, &other, "reloaded");
         client.close();
         accepted.close();
-        let text = receive(&syslog);
+        let text = syslog.line();
         assert!(text.contains("OLD"), "{text}");
     });
 }

@@ -1,18 +1,15 @@
 //! Identifiers of sessions: the same in the log and in the header that the server gets.
 
-use nsproxy_testkit::{DEFAULT_DEADLINE, require, world};
-use std::net::UdpSocket;
+use nsproxy_testkit::{require, world};
 
-use crate::common::{Proxy, connect_from, read_header, run, same};
+use crate::common::{Proxy, connect_from, read_header, run, same, tenant};
+use crate::syslog::Syslog;
 
 #[test]
 fn server_and_log_are_told_the_identifier_that_haproxy_makes() {
     let proxies = require!(Proxy::both());
     world("log-unique-id", |w| {
-        let log = w
-            .home()
-            .run(|| UdpSocket::bind("127.0.0.1:5140").expect("a free port"));
-        log.set_read_timeout(Some(DEFAULT_DEADLINE)).expect("a timeout");
+        let log = Syslog::udp(w.home(), 5140);
         let server = w.home().listen("127.0.0.1:9000");
         let config = "global\n  log 127.0.0.1:5140 format raw local0\ndefaults\n  mode tcp\n  log global\n\
             \x20 timeout connect 5s\n  timeout client 5s\n  timeout server 5s\n\
@@ -37,9 +34,7 @@ fn server_and_log_are_told_the_identifier_that_haproxy_makes() {
                 client.close();
                 accepted.expect_closed();
                 accepted.close();
-                let mut buffer = [0; 200];
-                let length = log.recv(&mut buffer).expect("a line in time");
-                (header, String::from_utf8_lossy(&buffer[..length]).into_owned())
+                (header, log.line())
             })
         });
         let id = "7F000001:1B58_7F000001:1F40_told";
@@ -54,8 +49,7 @@ fn server_and_log_are_told_the_identifier_that_haproxy_makes() {
 #[test]
 fn a_composed_tlv_tells_the_server_what_the_session_is() {
     world("composed-tlv", |w| {
-        let tenant = w.add_netns("tenant1");
-        tenant.ip("address add 10.0.0.1/32 dev lo");
+        let tenant = tenant(w);
         let server = w.home().listen("127.0.0.1:9000");
         let config = "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\n\
             listen l\n  bind 10.0.0.1:80 namespace tenant1\n\

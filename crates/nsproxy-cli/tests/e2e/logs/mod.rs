@@ -5,11 +5,12 @@ mod queue;
 mod rules;
 mod targets;
 
-use std::net::{Shutdown, UdpSocket};
+use std::net::Shutdown;
 
-use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Netns, Peer, World, require, world};
+use nsproxy_testkit::{Listener, Netns, Peer, World, require, world};
 
-use crate::common::{Proxy, exchange, run, same};
+use crate::common::{Proxy, exchange, finish, run, same, session, tenant};
+use crate::syslog::Syslog;
 
 /// Frontends of all kinds; only one of them is in a hurry. Each has one attempt: what becomes of others is in `queue`.
 const CONFIG: &str = "\
@@ -67,34 +68,19 @@ listen hasty from tcp
   server s 127.0.0.1:9000
 ";
 
-const PORTS: [&str; 10] = [
-    "127.0.0.1:8000",
-    "127.0.0.1:8001",
-    "127.0.0.1:8002",
-    "127.0.0.1:8005",
-    "127.0.0.1:8006",
-    "127.0.0.1:8007",
-    "127.0.0.1:8008",
-    "127.0.0.1:8009",
-    "127.0.0.1:8010",
-    "127.0.0.1:8011",
-];
-
 /// A syslog server, and the server behind the relays.
 struct Scene<'w> {
     home: &'w Netns,
-    log: UdpSocket,
+    log: Syslog,
     server: Listener,
 }
 
 impl<'w> Scene<'w> {
     fn new(w: &'w World) -> Self {
         let home = w.home();
-        let log = home.run(|| UdpSocket::bind("127.0.0.1:5140").expect("nobody else is in this namespace"));
-        log.set_read_timeout(Some(DEFAULT_DEADLINE)).expect("a timeout");
         Self {
             home,
-            log,
+            log: Syslog::udp(home, 5140),
             server: home.listen("127.0.0.1:9000"),
         }
     }
@@ -126,9 +112,16 @@ impl<'w> Scene<'w> {
     /// The next line, with what differs from run to run masked.
     #[track_caller]
     fn line(&self) -> String {
-        let mut buffer = [0; 2048];
-        let length = self.log.recv(&mut buffer).expect("a line in time");
-        masked(&String::from_utf8_lossy(&buffer[..length]))
+        masked(&self.log.line())
+    }
+
+    /// Uses a session and ends it, and returns its line. HAProxy may not know yet that it has a server when that one does: it
+    /// would say something else of a client that leaves too early.
+    #[track_caller]
+    fn ended(&self, (client, accepted): (Peer, Peer)) -> String {
+        exchange(&client, &accepted);
+        finish(client, accepted);
+        self.line()
     }
 }
 
@@ -159,31 +152,32 @@ fn masked(line: &str) -> String {
 
 /// Plays a scene with both, which have to write the same lines, and these.
 #[track_caller]
-fn both_write(name: &str, expected: &[&str], scene: impl Fn(&Scene<'_>) -> Vec<String> + Send + Sync) {
-    both_write_with(name, (CONFIG, &PORTS), expected, scene);
-}
-
-/// The same with a configuration that listens at these places.
-#[track_caller]
-fn both_write_with(
+fn both_write(
     name: &str,
-    (config, ports): (&str, &[&str]),
+    config: &str,
     expected: &[&str],
     scene: impl Fn(&Scene<'_>) -> Vec<String> + Send + Sync,
 ) {
     let proxies = require!(Proxy::both());
     world(name, |w| {
         let stage = Scene::new(w);
-        let places: Vec<_> = ports.iter().map(|place| (w.home(), *place)).collect();
+        let places: Vec<_> = listened_at(config).map(|place| (w.home(), place)).collect();
         let lines = same(&proxies, w, (w.home(), config), &places, || scene(&stage));
         assert_eq!(lines, expected);
     });
 }
 
+/// Where the frontends of a configuration listen.
+fn listened_at(config: &str) -> impl Iterator<Item = &str> {
+    config
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("bind ")?.split(' ').next())
+}
+
 #[test]
 fn a_session_that_ends_well_has_haproxys_line_whoever_ends_it() {
     let line = "127.0.0.1:PORT [DATE] main b/s T/T/T 9 -- N/N/N/N/0 0/0\n";
-    both_write("log-normal", &[line, line, line], |scene| {
+    both_write("log-normal", CONFIG, &[line, line, line], |scene| {
         let mut lines = Vec::new();
         for half_close in [false, true] {
             let (client, accepted) = scene.session("127.0.0.1:8001");
@@ -194,17 +188,13 @@ fn a_session_that_ends_well_has_haproxys_line_whoever_ends_it() {
                 accepted.close();
                 client.expect_eof();
             } else {
-                client.close();
-                accepted.expect_eof();
-                accepted.close();
+                finish(client, accepted);
             }
             lines.push(scene.line());
         }
         let (client, accepted) = scene.session("127.0.0.1:8001");
         exchange(&client, &accepted);
-        accepted.close();
-        client.expect_eof();
-        client.close();
+        finish(accepted, client);
         lines.push(scene.line());
         lines
     });
@@ -218,7 +208,7 @@ fn who_broke_a_session_off_is_told_by_the_same_letters() {
         "127.0.0.1:PORT [DATE] hasty hasty/s T/T/T 9 cD N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] hasty hasty/s T/T/T 9 sD N/N/N/N/0 0/0\n",
     ];
-    both_write("log-broken", &expected, |scene| {
+    both_write("log-broken", CONFIG, &expected, |scene| {
         let mut lines = Vec::new();
         let (client, accepted) = scene.session("127.0.0.1:8001");
         exchange(&client, &accepted);
@@ -249,7 +239,7 @@ fn a_session_without_a_server_has_minus_one_for_what_did_not_happen() {
         "127.0.0.1:PORT [DATE] refused refused/s T/-1/T 0 SC N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] empty empty/<NOSRV> -1/-1/T 0 SC N/N/N/N/0 0/0\n",
     ];
-    both_write("log-no-server", &expected, |scene| {
+    both_write("log-no-server", CONFIG, &expected, |scene| {
         let ports = ["127.0.0.1:8002", "127.0.0.1:8010"];
         let line = |port| {
             let client = scene.home.connect(port);
@@ -270,7 +260,7 @@ fn a_proxy_header_decides_who_the_client_is_and_a_bad_one_has_a_sentence() {
         "127.0.0.1:PORT [DATE] proxied/1: Connection closed while waiting for PROXY protocol header\n",
         "127.0.0.1:PORT [DATE] proxied/1: Connection error while waiting for PROXY protocol header\n",
     ];
-    both_write("log-header", &expected, |scene| {
+    both_write("log-header", CONFIG, &expected, |scene| {
         let mut lines = Vec::new();
         let client = scene.home.connect("127.0.0.1:8005");
         client.send("PROXY TCP4 192.0.2.1 192.0.2.2 10000 80\r\n");
@@ -308,7 +298,7 @@ fn a_proxy_header_decides_who_the_client_is_and_a_bad_one_has_a_sentence() {
 #[test]
 fn a_session_is_announced_when_there_is_no_line_for_its_end() {
     let expected = ["Connect from 127.0.0.1:PORT to 127.0.0.1:8000 (plain/TCP)\n"];
-    both_write("log-plain", &expected, |scene| {
+    both_write("log-plain", CONFIG, &expected, |scene| {
         let (client, accepted) = scene.session("127.0.0.1:8000");
         let line = scene.line();
         drop((client, accepted));
@@ -322,13 +312,11 @@ fn logasap_writes_before_the_end_and_not_again() {
         "127.0.0.1:PORT [DATE] asap asap/s T/T/+T +0 -- N/N/N/N/0 0/0\n",
         "Connect from 127.0.0.1:PORT to 127.0.0.1:8000 (plain/TCP)\n",
     ];
-    both_write("log-asap", &expected, |scene| {
+    both_write("log-asap", CONFIG, &expected, |scene| {
         let (client, accepted) = scene.session("127.0.0.1:8007");
         let first = scene.line();
         exchange(&client, &accepted);
-        client.close();
-        accepted.expect_eof();
-        accepted.close();
+        finish(client, accepted);
         let (client, accepted) = scene.session("127.0.0.1:8000");
         let second = scene.line();
         drop((client, accepted));
@@ -339,12 +327,10 @@ fn logasap_writes_before_the_end_and_not_again() {
 #[test]
 fn sessions_without_news_are_left_out_when_nobody_wants_them() {
     let expected = ["127.0.0.1:PORT [DATE] quiet quiet/s T/T/T 9 SD N/N/N/N/0 0/0\n"];
-    both_write("log-quiet", &expected, |scene| {
+    both_write("log-quiet", CONFIG, &expected, |scene| {
         let (client, accepted) = scene.session("127.0.0.1:8008");
         exchange(&client, &accepted);
-        client.close();
-        accepted.expect_eof();
-        accepted.close();
+        finish(client, accepted);
         let (client, accepted) = scene.session("127.0.0.1:8008");
         accepted.reset();
         client.expect_closed();
@@ -363,39 +349,24 @@ fn a_format_of_ones_own_is_filled_in_alike() {
         "127.0.0.1 127.0.0.1:9000 127.0.0.1:8009 127.0.0.1 own s own own 9 9 -- 0 \"s\" 7F000001 2328 own \
                      100% \"own\" \"s\"\n",
     ];
-    both_write("log-format", &expected, |scene| {
-        let (client, accepted) = scene.session("127.0.0.1:8009");
-        exchange(&client, &accepted);
-        client.close();
-        accepted.expect_eof();
-        accepted.close();
-        vec![scene.line()]
+    both_write("log-format", CONFIG, &expected, |scene| {
+        vec![scene.ended(scene.session("127.0.0.1:8009"))]
     });
 }
 
 #[test]
 fn namespaces_are_in_the_line_and_standard_error_stays_quiet() {
     world("log-netns", |w| {
-        let tenant = w.add_netns("tenant1");
-        tenant.ip("address add 10.0.0.1/32 dev lo");
+        let tenant = tenant(w);
         let server = tenant.listen("10.0.0.1:80");
-        let log = w
-            .home()
-            .run(|| UdpSocket::bind("127.0.0.1:5140").expect("a free port"));
-        log.set_read_timeout(Some(DEFAULT_DEADLINE)).expect("a timeout");
+        let log = Syslog::udp(w.home(), 5140);
         let config = "defaults\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\n\
             listen l\n  bind 127.0.0.1:8000\n  server s 10.0.0.1:80 namespace tenant1\n\
             \x20 log 127.0.0.1:5140 format short local0\n  log-format \"%[fc_netns] %[bc_netns] %ts\"\n";
         let running = run(w, w.home(), config);
-        let client = w.home().connect("127.0.0.1:8000");
-        let accepted = server.accept();
-        exchange(&client, &accepted);
-        client.close();
-        accepted.expect_eof();
-        accepted.close();
-        let mut buffer = [0; 200];
-        let length = log.recv(&mut buffer).expect("a line in time");
-        assert_eq!(&buffer[..length], b"<6>- tenant1 --\n");
+        let (client, accepted) = session(w.home(), "127.0.0.1:8000", &server);
+        finish(client, accepted);
+        assert_eq!(log.line(), "<6>- tenant1 --\n");
         // Where there is a `log` line, standard error does not tell the same once more.
         assert!(
             !running.stderr().contains("session relay="),

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use nsproxy_testkit::Peer;
-
-use super::{Scene, both_write_with};
-use crate::common::exchange;
+use super::{Scene, both_write};
 
 /// One worker, since sessions that wait are told apart by the order in which they came.
 const CONFIG: &str = "\
@@ -64,33 +61,6 @@ listen hasty_one
   server s 127.0.0.1:9000 maxconn 1
 ";
 
-const PORTS: [&str; 9] = [
-    "127.0.0.1:8001",
-    "127.0.0.1:8002",
-    "127.0.0.1:8003",
-    "127.0.0.1:8004",
-    "127.0.0.1:8005",
-    "127.0.0.1:8006",
-    "127.0.0.1:8007",
-    "127.0.0.1:8008",
-    "127.0.0.1:8009",
-];
-
-#[track_caller]
-fn both_write(name: &str, expected: &[&str], scene: impl Fn(&Scene<'_>) -> Vec<String> + Send + Sync) {
-    both_write_with(name, (CONFIG, &PORTS), expected, scene);
-}
-
-/// Uses a session and ends it, and returns its line. HAProxy may not know yet that it has a server when that one does: it would
-/// say something else of a client that leaves too early.
-fn ended(scene: &Scene<'_>, (client, accepted): (Peer, Peer)) -> String {
-    exchange(&client, &accepted);
-    client.close();
-    accepted.expect_eof();
-    accepted.close();
-    scene.line()
-}
-
 /// Waits in vain for the one place of a server, and then ends the session that has it.
 #[track_caller]
 fn given_up(scene: &Scene<'_>, to: &str) -> Vec<String> {
@@ -98,7 +68,7 @@ fn given_up(scene: &Scene<'_>, to: &str) -> Vec<String> {
     let waits = scene.home.connect(to);
     let line = scene.line();
     waits.expect_closed();
-    vec![line, ended(scene, first)]
+    vec![line, scene.ended(first)]
 }
 
 #[test]
@@ -111,7 +81,7 @@ fn who_waits_for_any_server_has_a_number_in_the_queue_of_the_backend() {
         "127.0.0.1:PORT [DATE] any any/s T/T/T 9 -- N/N/N/N/0 0/1\n",
         "127.0.0.1:PORT [DATE] any any/s T/T/T 9 -- N/N/N/N/0 0/2\n",
     ];
-    both_write("log-queue-any", &expected, |scene| {
+    both_write("log-queue-any", CONFIG, &expected, |scene| {
         let mut lines = given_up(scene, "127.0.0.1:8008");
         let first = scene.session("127.0.0.1:8001");
         let waits = scene.home.connect("127.0.0.1:8001");
@@ -120,9 +90,9 @@ fn who_waits_for_any_server_has_a_number_in_the_queue_of_the_backend() {
         lines.push(scene.line());
         let [second, third] = [(); 2].map(|()| scene.home.connect("127.0.0.1:8001"));
         third.expect_silence(Duration::from_millis(50));
-        lines.push(ended(scene, first));
-        lines.push(ended(scene, (second, scene.server.accept())));
-        lines.push(ended(scene, (third, scene.server.accept())));
+        lines.push(scene.ended(first));
+        lines.push(scene.ended((second, scene.server.accept())));
+        lines.push(scene.ended((third, scene.server.accept())));
         lines
     });
 }
@@ -136,7 +106,7 @@ fn who_waits_for_one_server_has_a_number_in_its_queue_and_its_name() {
         "127.0.0.1:PORT [DATE] one one/s T/T/T 9 -- N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] one one/s T/T/T 9 -- N/N/N/N/0 1/0\n",
     ];
-    both_write("log-queue-one", &expected, |scene| {
+    both_write("log-queue-one", CONFIG, &expected, |scene| {
         let mut lines = given_up(scene, "127.0.0.1:8009");
         let first = scene.session("127.0.0.1:8002");
         let second = scene.home.connect("127.0.0.1:8002");
@@ -144,8 +114,8 @@ fn who_waits_for_one_server_has_a_number_in_its_queue_and_its_name() {
         let beyond = scene.home.connect("127.0.0.1:8002");
         lines.push(scene.line());
         beyond.expect_closed();
-        lines.push(ended(scene, first));
-        lines.push(ended(scene, (second, scene.server.accept())));
+        lines.push(scene.ended(first));
+        lines.push(scene.ended((second, scene.server.accept())));
         lines
     });
 }
@@ -157,12 +127,11 @@ fn other_attempts_are_counted_and_have_a_plus_when_they_went_to_another_server()
         "127.0.0.1:PORT [DATE] moved moved/t T/T/T 9 -- N/N/N/N/+1 0/0\n",
         "127.0.0.1:PORT [DATE] disabled disabled/<NOSRV> -1/-1/T 0 SC N/N/N/N/0 0/0\n",
     ];
-    both_write("log-retries", &expected, |scene| {
+    both_write("log-retries", CONFIG, &expected, |scene| {
         let client = scene.home.connect("127.0.0.1:8003");
         client.expect_closed();
         let mut lines = vec![scene.line()];
-        let moved = scene.session("127.0.0.1:8004");
-        lines.push(ended(scene, moved));
+        lines.push(scene.ended(scene.session("127.0.0.1:8004")));
         let client = scene.home.connect("127.0.0.1:8007");
         client.expect_closed();
         lines.push(scene.line());
@@ -177,7 +146,7 @@ fn a_server_that_does_not_answer_is_a_timeout_and_a_client_that_leaves_meanwhile
         "127.0.0.1:PORT [DATE] silent silent/s T/-1/T 0 CD N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] silents silents/s T/-1/T 0 sC N/N/N/N/+2 0/0\n",
     ];
-    both_write("log-silent", &expected, |scene| {
+    both_write("log-silent", CONFIG, &expected, |scene| {
         scene.black_hole();
         let client = scene.home.connect("127.0.0.1:8005");
         let mut lines = vec![scene.line()];

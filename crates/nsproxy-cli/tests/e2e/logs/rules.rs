@@ -1,13 +1,13 @@
 //! The lines of connections that rules reject: which have one, and what it says, as under HAProxy.
 
-use std::net::UdpSocket;
 use std::time::Duration;
 
-use nsproxy_testkit::{DEFAULT_DEADLINE, world};
+use nsproxy_testkit::world;
 
-use super::{Scene, both_write_with, masked};
-use crate::common::{exchange, run, v2_header};
+use super::{Scene, both_write, masked};
+use crate::common::{run, v2_header};
 use crate::rules::fate_from;
+use crate::syslog::Syslog;
 
 /// The same rules before frontends whose logs differ.
 const CONFIG: &str = "\
@@ -66,22 +66,6 @@ backend picky from tcp
   server s 127.0.0.1:9000
 ";
 
-const PORTS: [&str; 8] = [
-    "127.0.0.1:8000",
-    "127.0.0.1:8001",
-    "127.0.0.1:8002",
-    "127.0.0.1:8003",
-    "127.0.0.1:8004",
-    "127.0.0.1:8005",
-    "127.0.0.1:8006",
-    "127.0.0.1:8007",
-];
-
-#[track_caller]
-fn both_write(name: &str, expected: &[&str], scene: impl Fn(&Scene<'_>) -> Vec<String> + Send + Sync) {
-    both_write_with(name, (CONFIG, &PORTS), expected, scene);
-}
-
 /// A client that says this, and is let down.
 #[track_caller]
 fn rejected(scene: &Scene<'_>, port: &str, says: impl AsRef<[u8]>) {
@@ -98,7 +82,7 @@ fn only_what_is_rejected_for_its_content_has_a_line() {
         "127.0.0.1:PORT [DATE] passing picky/<NOSRV> -1/-1/T 0 PR N/N/N/N/0 0/0\n",
         "counted counted <NOSRV> 3 0 PR\n",
     ];
-    both_write("log-rejected", &expected, |scene| {
+    both_write("log-rejected", CONFIG, &expected, |scene| {
         let mut lines = Vec::new();
         fate_from(scene.home, "127.0.0.2");
         fate_from(scene.home, "127.0.0.3");
@@ -125,7 +109,7 @@ fn who_leaves_while_rules_look_has_not_broken_off_a_header() {
         "192.0.2.1:PORT [DATE] both both/<NOSRV> -1/-1/T 0 CR N/N/N/N/0 0/0\n",
         "127.0.0.1:PORT [DATE] f b/s T/T/T 9 -- N/N/N/N/0 0/0\n",
     ];
-    both_write("log-inspected", &expected, |scene| {
+    both_write("log-inspected", CONFIG, &expected, |scene| {
         let mut lines = Vec::new();
         for (port, says) in [
             ("127.0.0.1:8006", "n"),
@@ -141,11 +125,7 @@ fn who_leaves_while_rules_look_has_not_broken_off_a_header() {
         client.send("yes");
         let accepted = scene.server.accept();
         accepted.expect("yes");
-        exchange(&client, &accepted);
-        client.close();
-        accepted.expect_eof();
-        accepted.close();
-        lines.push(scene.line());
+        lines.push(scene.ended((client, accepted)));
         lines
     });
 }
@@ -153,7 +133,7 @@ fn who_leaves_while_rules_look_has_not_broken_off_a_header() {
 #[test]
 fn who_has_sent_something_is_not_null_though_no_server_got_it() {
     let expected = ["127.0.0.1:PORT [DATE] quiet quiet/<NOSRV> -1/-1/T 0 PR N/N/N/N/0 0/0\n"];
-    both_write("log-rejected-null", &expected, |scene| {
+    both_write("log-rejected-null", CONFIG, &expected, |scene| {
         let silent = scene.home.connect("127.0.0.1:8002");
         silent.expect_silence(Duration::from_millis(50));
         silent.reset();
@@ -165,7 +145,7 @@ fn who_has_sent_something_is_not_null_though_no_server_got_it() {
 #[test]
 fn a_connection_is_announced_before_its_content_is_looked_at() {
     let expected = ["Connect from 127.0.0.1:PORT to 127.0.0.1:8004 (plain/TCP)\n"; 2];
-    both_write("log-rejected-plain", &expected, |scene| {
+    both_write("log-rejected-plain", CONFIG, &expected, |scene| {
         let client = scene.home.connect("127.0.0.1:8004");
         let early = scene.line();
         client.send("no");
@@ -178,10 +158,7 @@ fn a_connection_is_announced_before_its_content_is_looked_at() {
 #[test]
 fn a_header_without_the_namespace_that_is_required_is_blocked_not_broken() {
     world("log-required", |w| {
-        let log = w
-            .home()
-            .run(|| UdpSocket::bind("127.0.0.1:5140").expect("a free port"));
-        log.set_read_timeout(Some(DEFAULT_DEADLINE)).expect("a timeout");
+        let log = Syslog::udp(w.home(), 5140);
         let config = "global\n  log 127.0.0.1:5140 format raw local0\n\
             defaults\n  log global\n  option tcplog\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\n\
             namespace_list\n  namespace blue\n\
@@ -191,16 +168,11 @@ fn a_header_without_the_namespace_that_is_required_is_blocked_not_broken() {
             let client = w.home().connect("127.0.0.1:8000");
             client.send(v2_header("192.0.2.1:10000", "192.0.2.2:80", netns));
             client.expect_closed();
-            let mut buffer = [0; 500];
-            let mut line = || {
-                let length = log.recv(&mut buffer).expect("a line in time");
-                String::from_utf8_lossy(&buffer[..length]).into_owned()
-            };
             if notice {
-                assert!(line().starts_with("netns-refused relay=l "));
+                assert!(log.line().starts_with("netns-refused relay=l "));
             }
             assert_eq!(
-                masked(&line()),
+                masked(&log.line()),
                 "192.0.2.1:PORT [DATE] l l/<NOSRV> -1/-1/T 0 PR N/N/N/N/0 0/0\n"
             );
         }
