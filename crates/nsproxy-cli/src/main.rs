@@ -4,6 +4,7 @@ mod activation;
 mod admin;
 mod args;
 mod command;
+mod counted;
 mod daemon;
 mod demo;
 mod endpoint;

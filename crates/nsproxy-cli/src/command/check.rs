@@ -7,8 +7,8 @@ use anyhow::ensure;
 use nsproxy_config::{Config, RenderOptions, Report, Severity};
 use nsproxy_engine::Plan;
 
-use super::counted;
 use crate::args::Files;
+use crate::counted::counted;
 use crate::files::ConfigFiles;
 use crate::identity::Identity;
 use crate::{activation, log, plan};

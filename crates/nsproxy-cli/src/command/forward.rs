@@ -11,6 +11,7 @@ use nsproxy_engine::{
 };
 
 use crate::args::Forward;
+use crate::counted::counted;
 use crate::log::{self, Level, Log};
 use crate::notify::Notifier;
 use crate::server::Ending;
@@ -134,6 +135,6 @@ fn summary(stats: &Stats) -> String {
     } else {
         String::new()
     };
-    let connections = super::counted(*accepted, "connection");
+    let connections = counted(*accepted, "connection");
     format!("relayed {connections}{failures}: {bytes_up} bytes to the target, {bytes_down} bytes back\n")
 }

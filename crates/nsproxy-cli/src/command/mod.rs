@@ -54,12 +54,3 @@ fn as_haproxy(args: &AsHaproxy) -> anyhow::Result<ExitCode> {
         run::run(&args.files, false, ground, invocation)
     }
 }
-
-/// A number of things.
-pub(crate) fn counted(count: u64, thing: &str) -> String {
-    match count {
-        0 => format!("no {thing}"),
-        1 => format!("1 {thing}"),
-        _ => format!("{count} {thing}s"),
-    }
-}

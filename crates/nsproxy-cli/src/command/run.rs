@@ -12,6 +12,7 @@ use nsproxy_engine::{Engine, InProcess, InProcessFrom, Observer, OpenerFactory, 
 use super::check;
 use crate::admin::{self, Admin, Taken};
 use crate::args::Files;
+use crate::counted::counted;
 use crate::daemon::{Daemon, PidFile};
 use crate::files::ConfigFiles;
 use crate::identity::Identity;
@@ -158,7 +159,7 @@ impl Started {
         drop(pid_file);
         writer.finish(&format!(
             "nsproxy: ended after {} ({} failed), {} bytes up, {} bytes down\n",
-            super::counted(stats.accepted, "session"),
+            counted(stats.accepted, "session"),
             stats.failed,
             stats.bytes_up,
             stats.bytes_down

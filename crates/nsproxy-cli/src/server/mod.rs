@@ -27,7 +27,7 @@ use nsproxy_log::Level as Severity;
 pub(crate) use self::ending::Ending;
 use self::ending::Given;
 use crate::admin::Admin;
-use crate::command::counted;
+use crate::counted::counted;
 use crate::files::ConfigFiles;
 use crate::log::{Log, SessionLogs, Targets};
 use crate::names::Names;
