@@ -8,6 +8,7 @@
 //! - [`nsfs`]: what the kernel tells about an open namespace file.
 //! - [`pidfd`]: what it tells about the namespace of a process.
 //! - [`socket`]: what it tells about the namespace of a socket.
+//! - [`statmount`]: what it tells about one mount.
 
 #![allow(unsafe_code, reason = "raw system calls; each block does one of them")]
 
@@ -15,6 +16,7 @@ pub(crate) mod mount;
 pub(crate) mod nsfs;
 pub(crate) mod pidfd;
 pub(crate) mod socket;
+pub(crate) mod statmount;
 
 use std::ffi::c_int;
 use std::io;

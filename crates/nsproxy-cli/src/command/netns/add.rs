@@ -19,18 +19,20 @@ pub(super) fn run(context: &Context, words: Words<'_>) -> Result {
 
 /// Names that are made inside `ip netns exec`, or in a service with private mounts, may be of no use outside.
 fn warn_if_unseen(context: &Context) {
-    let mounts_of = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
-    // The mounts are many, and are read only where there may be something to tell.
-    let own = mounts_of("self");
-    if own.is_some() && own == mounts_of("1") {
-        return;
-    }
     // Without an answer there is nothing to warn of.
     if let Ok(reach) = context.registry.reach()
         && let Some(text) = reach.warning()
+        && !has_mounts_of_init()
     {
         warn(text);
     }
+}
+
+/// Whether there is no mount namespace outside of this one that matters: it is that of the system, or of a container.
+fn has_mounts_of_init() -> bool {
+    let mounts_of = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+    let own = mounts_of("self");
+    own.is_some() && own == mounts_of("1")
 }
 
 /// One name at least. All are checked before the first is used.
