@@ -152,7 +152,7 @@ fn a_macvlan_stands_on_its_parent() {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot create the macvlan `m2` on `nope`",
+            "cannot create the macvlan `m2` on `nope` (there is no such interface to stand on)",
             "{error:?}"
         );
         assert_eq!(errno(&error), Some(libc::ENODEV));

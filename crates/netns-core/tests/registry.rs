@@ -126,7 +126,10 @@ fn adding_a_taken_name_fails_and_leaves_the_first_namespace_unchanged() {
         let inode = fs::metadata("/run/netns/foo").unwrap().ino();
         let error = registry().add(&name("foo")).unwrap_err();
         assert!(matches!(&error, RegistryError::Exists { path } if path == Path::new("/run/netns/foo")));
-        assert_eq!(error.to_string(), "cannot create `/run/netns/foo`: File exists");
+        assert_eq!(
+            error.to_string(),
+            "cannot create `/run/netns/foo`: File exists (the name is taken)"
+        );
         assert_eq!(fs::metadata("/run/netns/foo").unwrap().ino(), inode);
         assert_eq!(mounts_at("/run/netns/foo"), 1);
     });
@@ -204,7 +207,7 @@ fn removing_what_is_not_there_says_so_with_its_path() {
         for error in [without_directory, without_entry] {
             assert_eq!(
                 error.to_string(),
-                "cannot remove `/run/netns/nope`: No such file or directory"
+                "cannot remove `/run/netns/nope`: No such file or directory (no network namespace has this name)"
             );
         }
     });

@@ -113,6 +113,8 @@ fn hint(operation: &LinkOperation, source: &io::Error) -> &'static str {
         (O::AddRoute { route }, Some(libc::ENETUNREACH | libc::EHOSTUNREACH)) if route.via.is_some() => {
             " (no interface that is up has an address in the gateway's network)"
         }
+        (O::AddAddress { .. }, Some(libc::EEXIST)) => " (it has this address already)",
+        (O::AddRoute { .. }, Some(libc::EEXIST)) => " (there is a route to it already)",
         (O::AddRoute { .. }, Some(libc::ENETDOWN)) => " (the interface is down)",
         (O::RemoveRoute { .. }, Some(libc::ESRCH)) => " (there is no such route)",
         (O::RemoveAddress { .. }, Some(libc::EADDRNOTAVAIL)) => " (it has no such address)",
@@ -120,6 +122,19 @@ fn hint(operation: &LinkOperation, source: &io::Error) -> &'static str {
         (O::SetMaster { master: Some(_) }, Some(libc::EBUSY)) => {
             " (something else takes what it receives, such as a macvlan that stands on it)"
         }
+        (
+            O::CreateVeth { .. }
+            | O::CreateVlan { .. }
+            | O::CreateMacvlan { .. }
+            | O::CreateVxlan { .. }
+            | O::CreateBridge
+            | O::Rename { .. },
+            Some(libc::EEXIST),
+        ) => " (another interface has this name there)",
+        (O::CreateVlan { .. } | O::CreateMacvlan { .. }, Some(libc::ENODEV)) => {
+            " (there is no such interface to stand on)"
+        }
+        (_, Some(libc::ENODEV)) => " (no interface has this name there)",
         _ => "",
     }
 }

@@ -11,13 +11,13 @@ use crate::OpenError;
 #[non_exhaustive]
 pub enum RegistryError {
     /// The name is taken.
-    #[error("cannot create `{}`: File exists", path.display())]
+    #[error("cannot create `{}`: File exists (the name is taken)", path.display())]
     Exists {
         /// The entry's path.
         path: PathBuf,
     },
     /// There is no such entry.
-    #[error("cannot remove `{}`: No such file or directory", path.display())]
+    #[error("cannot remove `{}`: No such file or directory (no network namespace has this name)", path.display())]
     NotFound {
         /// The entry's path.
         path: PathBuf,

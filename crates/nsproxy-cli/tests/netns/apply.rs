@@ -289,3 +289,13 @@ fn a_file_that_is_no_text_is_refused_in_one_line() {
         assert_eq!(answer(w, "list"), "");
     });
 }
+
+#[test]
+fn a_file_that_does_not_end_is_not_read_into_memory() {
+    world("apply-endless", |w| {
+        has(
+            &refusal(w, 1, "apply /dev/zero"),
+            &["cannot read /dev/zero", "longer than 16 MiB"],
+        );
+    });
+}

@@ -57,7 +57,7 @@ fn a_pair_with_a_taken_name_is_not_half_made() {
         answer(w, "link add veth v0 peer v1 netns a");
         has(
             &refusal(w, 2, "link add veth v0 peer other"),
-            &["v0", "File exists"],
+            &["v0", "File exists", "another interface has this name there"],
         );
         has(&refusal(w, 2, "link add veth w0 peer v1 netns a"), &["w0"]);
         let links = answer(w, "link show");
@@ -233,6 +233,15 @@ fn addresses_and_routes_come_and_go() {
         answer(w, "-n a address add 10.0.0.2/24 dev v1");
         answer(w, "-n a route add default via 10.0.0.1");
         answer(w, "-n a route add 10.7.0.0/16 dev v1 metric 5");
+        for (line, hint) in [
+            ("address add 10.0.0.1/24 dev v0", "it has this address already"),
+            (
+                "-n a route add default via 10.0.0.1",
+                "there is a route to it already",
+            ),
+        ] {
+            has(&refusal(w, 2, line), &["File exists", hint]);
+        }
         has(
             &answer(w, "-n a route"),
             &["default via 10.0.0.1 dev v1\n", "10.7.0.0/16 dev v1"],

@@ -16,8 +16,8 @@ mod step;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use netns_core::NetnsSpec;
@@ -53,13 +53,23 @@ pub(super) fn run(context: &Context, words: &mut Words<'_>) -> Result {
     Ok(())
 }
 
+/// The largest file that is read, in bytes: some hundred thousand lines.
+const LARGEST: u64 = 16 << 20;
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if path == Path::new("-") {
-        let mut text = Vec::new();
-        io::stdin().lock().read_to_end(&mut text)?;
+    let file: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path)?)
+    };
+    let mut text = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length <= LARGEST) {
         return Ok(text);
     }
-    fs::read(path)
+    Err(io::Error::other(
+        "it is longer than 16 MiB, and so hardly a topology",
+    ))
 }
 
 /// The steps of the file, if all of them are right.
