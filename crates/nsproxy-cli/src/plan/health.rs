@@ -9,11 +9,11 @@ use nsproxy_config::model::{
     self, Backend, Check, PortRule, Server, ServerAddress, ServerNetns, TcpCheckAction, TcpCheckConnect,
     TcpCheckPattern,
 };
+use nsproxy_engine::rules::Expressions;
 use nsproxy_engine::{
     Action, CheckPlan, Connect, Destination, Endpoint, Expect, HeaderPlan, HealthPlan, HealthSource,
     ObservePlan, OnError, Pattern, Rules, Script, Span, Step,
 };
-use regex::bytes::Regex;
 
 /// The health of one server. `send_header` is what its sessions begin with.
 pub(super) fn health(backend: &Backend, server: &Server, send_header: Option<&HeaderPlan>) -> HealthPlan {
@@ -198,9 +198,9 @@ fn script(backend: &Backend, place: &Place) -> Script {
 }
 
 fn pattern(pattern: &TcpCheckPattern) -> Pattern {
-    let regex = |text: &str, of: fn(Regex) -> Pattern| {
+    let regex = |text: &str, of: fn(Expressions) -> Pattern| {
         // The configuration has compiled it before. What does not compile is looked for as it is.
-        Regex::new(text).map_or_else(|_| Pattern::Text(text.into()), of)
+        Expressions::new(false, [text]).map_or_else(|_| Pattern::Text(text.into()), of)
     };
     match pattern {
         TcpCheckPattern::String(text) => Pattern::Text(text.clone().into_bytes()),

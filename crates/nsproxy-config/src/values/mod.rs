@@ -7,5 +7,6 @@ pub(crate) mod address;
 pub(crate) mod interface;
 pub(crate) mod name;
 pub(crate) mod number;
+pub(crate) mod regex;
 pub(crate) mod time;
 pub(crate) mod version;

@@ -14,6 +14,7 @@
 //! | `flow.rs` | one direction: fill, flush, half-close, copy or splice |
 //! | `session.rs` | states from accept to close, deadlines, the next step |
 //! | `step.rs` | what goes into a session and what comes out of it |
+//! | `expressions.rs` | whether bytes match a regular expression |
 //! | `close.rs` | why a session ended |
 //! | `balance/` | which server a session goes to, and who waits for one |
 //! | `health/` | whether a server can be reached, by its checks |
@@ -27,6 +28,7 @@
 pub mod balance;
 mod bytes;
 pub mod close;
+pub(crate) mod expressions;
 pub mod flow;
 pub mod health;
 pub mod history;

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::model::{Method, Patterns};
 use crate::values::number::shorten;
+use crate::values::regex;
 
 /// Takes patterns of one method, one by one.
 pub(super) struct Reader {
@@ -59,8 +60,14 @@ impl Reader {
             }
             Patterns::Networks(networks) => networks.push(network(text)?),
             Patterns::Texts(texts) => {
-                if self.method == Method::Reg {
-                    expression(text)?;
+                // Whether an `-i` comes is not known yet.
+                if self.method == Method::Reg
+                    && let Some(fault) = regex::fault(text, true)
+                {
+                    return Err(format!(
+                        "`{}` is not a regular expression: {fault}",
+                        shorten(text)
+                    ));
                 }
                 texts.push(text.to_owned());
             }
@@ -177,20 +184,6 @@ fn ipv4(text: &str) -> Option<Ipv4Addr> {
         Some(&[a, b, d]) => Some([a, b, 0, d].into()),
         _ => None,
     }
-}
-
-/// The most memory of a compiled expression, as the engine has it.
-const LARGEST: usize = 64 << 10;
-
-fn expression(text: &str) -> Result<(), Fault> {
-    // It is larger where letters match in both cases.
-    let compiled = regex_lite::RegexBuilder::new(text)
-        .case_insensitive(true)
-        .size_limit(LARGEST)
-        .build();
-    compiled
-        .map(drop)
-        .map_err(|error| format!("`{}` is not a regular expression: {error}", shorten(text)))
 }
 
 fn hexadecimal(text: &str) -> Result<Vec<u8>, Fault> {

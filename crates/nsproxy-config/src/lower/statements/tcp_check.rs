@@ -2,8 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use regex::bytes::Regex;
-
 use super::server_checks::{ip, port_number};
 use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
@@ -14,7 +12,7 @@ use crate::model::{TcpCheckAction, TcpCheckConnect, TcpCheckExpect, TcpCheckPatt
 use crate::reference::{Doc, Entry, Home};
 use crate::report::Diagnostic;
 use crate::syntax::Word;
-use crate::values::number;
+use crate::values::{number, regex};
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "tcp-check",
@@ -217,8 +215,8 @@ fn expect(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<TcpCheckStep> 
                 let word = args.need("binary", "bytes in hexadecimal", sink)?;
                 break TcpCheckPattern::Binary(bytes(word, sink)?);
             }
-            "rstring" => break TcpCheckPattern::Rstring(regex(args, sink)?),
-            "rbinary" => break TcpCheckPattern::Rbinary(regex(args, sink)?),
+            "rstring" => break TcpCheckPattern::Rstring(expression(args, sink)?),
+            "rbinary" => break TcpCheckPattern::Rbinary(expression(args, sink)?),
             _ => {
                 let supported = ["binary", "comment", "min-recv", "rbinary", "rstring", "string"];
                 unknown("tcp-check expect", word, &supported, &KNOWN_IN_EXPECT, sink);
@@ -298,20 +296,13 @@ fn bytes(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Vec<u8>> {
     Some(digits.chunks_exact(2).map(byte).collect())
 }
 
-fn regex(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<String> {
+fn expression(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<String> {
     let word = args.need("tcp-check expect", "an expression", sink)?;
-    if let Err(error) = Regex::new(&word.text) {
-        let text = error.to_string();
-        let reason = text
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim_start_matches("error: ")
-            .to_owned();
+    if let Some(reason) = regex::fault(&word.text, false) {
         let message = format!("`{}` is no expression that nsproxy has", shown(word));
         let error = Diagnostic::error(word.span, message).with_note(reason);
         sink.push(error.with_help(
-            "expressions are those of the Rust crate `regex`: without look-around and back-references",
+            "expressions are those of the Rust crate `regex-lite`: without look-around and back-references",
         ));
         return None;
     }

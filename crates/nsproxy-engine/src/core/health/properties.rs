@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::expressions::Expressions;
 use crate::core::moment::Span;
 use crate::plan::Endpoint;
 
@@ -58,7 +59,7 @@ fn any_pattern() -> impl Strategy<Value = Pattern> {
     prop_oneof![
         "[ab]{0,3}".prop_map(|text| Pattern::Text(text.into_bytes())),
         prop::collection::vec(b'a'..=b'b', 1..3).prop_map(Pattern::Bytes),
-        "[ab]{1,2}".prop_map(|text| Pattern::Regex(regex::bytes::Regex::new(&text).unwrap())),
+        "[ab]{1,2}".prop_map(|text| Pattern::Regex(Expressions::new(false, [&*text]).unwrap())),
     ]
 }
 

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use regex::bytes::Regex;
-
 use crate::core::bytes::{find, hexadecimal};
+use crate::core::expressions::Expressions;
 use crate::plan::{Endpoint, HeaderPlan};
 
 /// The steps of a check. The first one is always a connection.
@@ -93,31 +92,17 @@ pub struct Expect {
 }
 
 /// What is looked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
     /// These bytes, as text; anywhere.
     Text(Vec<u8>),
     /// These bytes, given in hexadecimal; anywhere.
     Bytes(Vec<u8>),
     /// An expression.
-    Regex(Regex),
+    Regex(Expressions),
     /// An expression for the hexadecimal form, in capital letters.
-    HexRegex(Regex),
+    HexRegex(Expressions),
 }
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Text(one), Self::Text(other)) | (Self::Bytes(one), Self::Bytes(other)) => one == other,
-            (Self::Regex(one), Self::Regex(other)) | (Self::HexRegex(one), Self::HexRegex(other)) => {
-                one.as_str() == other.as_str()
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Eq for Pattern {}
 
 impl Script {
     /// Connects, and does nothing else, without a step that anybody has asked for.
@@ -201,8 +186,8 @@ impl Pattern {
     pub(super) fn is_in(&self, received: &[u8]) -> bool {
         match self {
             Self::Text(bytes) | Self::Bytes(bytes) => find(received, bytes).is_some(),
-            Self::Regex(regex) => regex.is_match(received),
-            Self::HexRegex(regex) => regex.is_match(hexadecimal(received).as_bytes()),
+            Self::Regex(regex) => regex.is_in(received),
+            Self::HexRegex(regex) => regex.is_in(hexadecimal(received).as_bytes()),
         }
     }
 

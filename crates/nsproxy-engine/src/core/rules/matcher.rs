@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::expressions::Expressions;
 use super::fetch::Value;
 use super::networks::Networks;
 use super::ranges::Ranges;
 use super::texts::Texts;
+use crate::core::expressions::Expressions;
 
 /// A comparison. A value of a kind that it cannot compare never matches.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ impl Matcher {
                 Value::Bool(_) | Value::Number(_) | Value::Bytes(_) => false,
             },
             Self::Text(texts) => texts.match_text(&text_of(value)),
-            Self::Expression(expressions) => expressions.match_text(&text_of(value)),
+            Self::Expression(expressions) => expressions.is_in(&text_of(value)),
             Self::Length(ranges) => ranges.contains(i64::try_from(text_of(value).len()).unwrap_or(i64::MAX)),
         }
     }

@@ -11,12 +11,10 @@
 //! | `change.rs` | what a rule makes of an address |
 //! | `matcher.rs` | what a value is compared with |
 //! | `texts.rs`, `networks.rs`, `ranges.rs` | sets of texts, networks and numbers |
-//! | `expressions.rs` | regular expressions |
 //! | `hello.rs` | a TLS `ClientHello` |
 
 mod change;
 mod convert;
-mod expressions;
 mod fetch;
 mod hello;
 mod matcher;
@@ -38,8 +36,8 @@ use proxy_proto::Header;
 use super::balance::hash_of_bytes;
 use super::moment::Span;
 
+pub use super::expressions::{Expressions, InvalidExpression};
 pub use convert::Converter;
-pub use expressions::{Expressions, InvalidExpression};
 pub use fetch::{CountedFrom, Facts, Fetch, PoolLoad, ServerIndex, ServerLoad, Value};
 pub use hello::{Hello, LONGEST_HELLO, Message, Protocols};
 pub use matcher::Matcher;

@@ -437,19 +437,6 @@ fn the_first_rule_that_applies_is_next() {
 }
 
 #[test]
-fn expressions_are_found_anywhere_unless_they_are_anchored() {
-    let matches = |ignores_case, text: &str, value: &[u8]| {
-        Expressions::new(ignores_case, [text]).unwrap().match_text(value)
-    };
-    assert!(matches(false, r"^[^.]+\.example$", b"a.example"));
-    assert!(!matches(false, r"^[^.]+\.example$", b"a.b.example"));
-    assert!(matches(true, "EXAMPLE", b"a.example") && !matches(false, "EXAMPLE", b"a.example"));
-    assert!(matches(false, "^.b$", b"\xffb"));
-    assert!(Expressions::new(false, ["("]).is_err());
-    assert!(Expressions::new(false, ["((a{100}){100}){100}"]).is_err());
-}
-
-#[test]
 fn bytes_are_counted_by_a_number_before_them() {
     let value = |contents: &[u8], has_ended, fetch| {
         let facts = Made {
