@@ -104,7 +104,7 @@ pub use name::{NameError, NetnsName};
 pub use netns::Netns;
 pub use owner::UserNamespace;
 pub use pattern::{NetnsPattern, PatternError};
-pub use pool::{PoolError, SocketPool};
+pub use pool::{PoolError, PoolTurn, SocketPool};
 pub use process::{Process, Thread};
 pub use registry::{Entry, EntryState, Reach, Registry, RegistryError, RegistryOperation, Watch, WatchEvent};
 pub use root::Root;

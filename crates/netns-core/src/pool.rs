@@ -9,7 +9,8 @@
 //! shortly before: only who asks often has a stock.
 //!
 //! A socket keeps its namespace alive, and a name may lead to another namespace tomorrow. So before one is
-//! given out the name is looked up, and what lies on its shelf for another namespace is thrown away. And
+//! given out the name is looked up, once for all requests of a [`PoolTurn`], and what lies on its shelf for another namespace is
+//! thrown away. And
 //! [`SocketPool::release_unused`], called at intervals, throws away what nobody has asked for since. The look is one
 //! `stat(2)`: the file's device and inode are enough here, since the sockets on the shelf hold their
 //! namespace, so that no other one can have its number.
@@ -61,7 +62,13 @@ pub struct SocketPool {
     shelves: HashMap<NetnsSpec, Shelf>,
     /// Sockets on all shelves.
     idle: usize,
+    /// How many turns have begun.
+    turns: u64,
 }
+
+/// Requests that are carried out together: [`SocketPool::socket_of_turn`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PoolTurn(u64);
 
 /// What is in stock for one name.
 #[derive(Debug)]
@@ -70,6 +77,8 @@ struct Shelf {
     path: PathBuf,
     /// Which namespace the sockets are in.
     netns: FileId,
+    /// The turn in which the name was last seen to lead there.
+    seen: PoolTurn,
     kinds: Vec<Kind>,
 }
 
@@ -142,7 +151,14 @@ impl SocketPool {
             limit,
             shelves: HashMap::new(),
             idle: 0,
+            turns: 0,
         }
+    }
+
+    /// Begins a turn: names are looked up again.
+    pub fn begin_turn(&mut self) -> PoolTurn {
+        self.turns += 1;
+        PoolTurn(self.turns)
     }
 
     /// A socket in the namespace that `spec` names now. It is close-on-exec, and blocking unless `kind` says
@@ -159,8 +175,39 @@ impl SocketPool {
         kind: Type,
         protocol: Option<Protocol>,
     ) -> Result<Socket, PoolError> {
+        let turn = self.begin_turn();
+        self.socket_of_turn(turn, spec, domain, kind, protocol)
+    }
+
+    /// As [`SocketPool::socket`], for one of several requests at a time: a name is looked up once in a turn, so the socket is in
+    /// a namespace that `spec` has named since the turn began.
+    ///
+    /// ```no_run
+    /// # use std::num::NonZeroUsize;
+    /// # use netns_core::{NetnsSpec, SocketPool};
+    /// # use socket2::{Domain, Type};
+    /// # let mut pool = SocketPool::of_this_thread(NonZeroUsize::new(16).unwrap(), 256)?;
+    /// # let requested: Vec<NetnsSpec> = Vec::new();
+    /// let turn = pool.begin_turn();
+    /// for spec in &requested {
+    ///     let socket = pool.socket_of_turn(turn, spec, Domain::IPV4, Type::STREAM, None)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`SocketPool::socket`].
+    pub fn socket_of_turn(
+        &mut self,
+        turn: PoolTurn,
+        spec: &NetnsSpec,
+        domain: Domain,
+        kind: Type,
+        protocol: Option<Protocol>,
+    ) -> Result<Socket, PoolError> {
         let make = Make::of(domain, kind, protocol);
-        if let Some(socket) = self.take(spec, make) {
+        if let Some(socket) = self.take(turn, spec, make) {
             return Ok(socket);
         }
         let now = Instant::now();
@@ -168,7 +215,7 @@ impl SocketPool {
         let batch = demand.min((self.limit - self.idle).saturating_add(1));
         let Visit { netns, first, more } = self.visit(spec, make, batch)?;
         if self.limit > 0 {
-            self.put(spec, netns, make, Kind::new(make, more, demand, now));
+            self.put(turn, spec, netns, Kind::new(make, more, demand, now));
         }
         Ok(first)
     }
@@ -229,11 +276,15 @@ impl SocketPool {
     }
 
     /// One from the shelf. What lies there for another namespace than the name means now is thrown away.
-    fn take(&mut self, spec: &NetnsSpec, make: Make) -> Option<Socket> {
+    fn take(&mut self, turn: PoolTurn, spec: &NetnsSpec, make: Make) -> Option<Socket> {
         let shelf = self.shelves.get_mut(spec)?;
-        if shelf.len() > 0 && !shelf.is_current(self.root.as_deref()) {
-            self.idle -= shelf.len();
-            shelf.kinds.clear();
+        if shelf.seen < turn && shelf.len() > 0 {
+            if shelf.is_current(self.root.as_deref()) {
+                shelf.seen = turn;
+            } else {
+                self.idle -= shelf.len();
+                shelf.kinds.clear();
+            }
         }
         let kind = shelf.kind(make)?;
         kind.is_used = true;
@@ -253,11 +304,12 @@ impl SocketPool {
         }
     }
 
-    fn put(&mut self, spec: &NetnsSpec, netns: FileId, make: Make, kind: Kind) {
+    fn put(&mut self, turn: PoolTurn, spec: &NetnsSpec, netns: FileId, kind: Kind) {
         self.idle += kind.stock.len();
         if let Some(shelf) = self.shelves.get_mut(spec) {
+            shelf.seen = turn;
             if shelf.netns == netns {
-                shelf.kinds.retain(|other| other.make != make);
+                shelf.kinds.retain(|other| other.make != kind.make);
             } else {
                 // What is left of other kinds is of another namespace: the name has been looked up again.
                 self.idle -= shelf.len();
@@ -273,6 +325,7 @@ impl SocketPool {
         let shelf = Shelf {
             path: spec.file(),
             netns,
+            seen: turn,
             kinds: vec![kind],
         };
         self.shelves.insert(spec.clone(), shelf);

@@ -102,6 +102,28 @@ fn a_name_that_leads_to_another_namespace_now_gets_sockets_of_that_one() {
 }
 
 #[test]
+fn a_name_is_looked_up_once_in_a_turn_and_again_in_the_next() {
+    in_private_namespaces(|| {
+        let mut pool = pool(4, 100);
+        let before = registry().add(&name("blue")).unwrap().id().unwrap();
+        for _ in 0..4 {
+            tcp(&mut pool, "blue");
+        }
+        let turn = pool.begin_turn();
+        let socket_of = |pool: &mut SocketPool, turn| {
+            let socket = pool.socket_of_turn(turn, &spec("blue"), Domain::IPV4, Type::STREAM, None);
+            id_of(&socket.unwrap())
+        };
+        assert_eq!(socket_of(&mut pool, turn), before);
+        registry().remove(&name("blue")).unwrap();
+        let now = registry().add(&name("blue")).unwrap().id().unwrap();
+        assert_eq!(socket_of(&mut pool, turn), before);
+        let next = pool.begin_turn();
+        assert_eq!(socket_of(&mut pool, next), now);
+    });
+}
+
+#[test]
 fn a_name_that_is_gone_keeps_nothing_in_stock() {
     in_private_namespaces(|| {
         registry().add(&name("blue")).unwrap();

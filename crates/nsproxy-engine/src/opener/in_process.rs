@@ -1,8 +1,9 @@
 //! Opens sockets on the calling thread: `setns` there, `socket`, `setns` back.
 //!
 //! Only `socket(2)` happens inside: a socket keeps the namespace that it was born in, so options, bind and listen follow at
-//! home. Upstream sockets come from a [`SocketPool`], so that one visit serves several sessions. A name is looked up for
-//! each socket: it always comes from the namespace that the name means now, and what is in stock pins none for long.
+//! home. Upstream sockets come from a [`SocketPool`], so that one visit serves several sessions. A name is looked up after what
+//! is answered was requested, once for all requests of a round: a socket always comes from the namespace that the name means
+//! now, and what is in stock pins none for long.
 
 use std::error::Error;
 use std::io;
@@ -11,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use netns_core::{EnterError, NetnsId, NetnsSpec, PoolError, Root, SocketError, SocketPool};
+use netns_core::{EnterError, NetnsId, NetnsSpec, PoolError, PoolTurn, Root, SocketError, SocketPool};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
@@ -70,6 +71,8 @@ struct InProcessOpener {
     /// Made when it is first needed, since that takes the privilege to enter a namespace, and a relay without one needs no
     /// privilege at all.
     pool: Option<SocketPool>,
+    /// While requests are answered, once one of them was for the pool.
+    turn: Option<PoolTurn>,
     queue: Vec<(OpenToken, SocketRequest)>,
 }
 
@@ -80,6 +83,7 @@ impl SocketOpener for InProcessOpener {
 
     fn answers(&mut self, answers: &mut Vec<OpenAnswer>) {
         let mut queue = std::mem::take(&mut self.queue);
+        self.turn = None;
         answers.extend(queue.drain(..).map(|(token, request)| OpenAnswer {
             token,
             result: self.open(request),
@@ -116,6 +120,7 @@ impl InProcessOpener {
             stock,
             root,
             pool: None,
+            turn: None,
             queue: Vec::new(),
         }
     }
@@ -178,7 +183,10 @@ impl InProcessOpener {
         };
         let (domain, r#type, protocol) = arguments(kind);
         match kind {
-            SocketKind::Upstream { .. } => pool.socket(spec, domain, r#type, protocol),
+            SocketKind::Upstream { .. } => {
+                let turn = *self.turn.get_or_insert_with(|| pool.begin_turn());
+                pool.socket_of_turn(turn, spec, domain, r#type, protocol)
+            }
             // These are wanted once, so more of them would only lie about.
             SocketKind::Listener { .. } | SocketKind::Datagram { .. } => {
                 pool.lone_socket(spec, domain, r#type, protocol)
