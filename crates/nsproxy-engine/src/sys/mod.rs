@@ -11,4 +11,4 @@ mod tcp_option;
 
 pub(crate) use epoll::{add_exclusive, remove};
 pub(crate) use inherited::duplicate;
-pub(crate) use tcp_option::set_tcp_option;
+pub(crate) use tcp_option::{acceptable, set_tcp_option};
