@@ -63,6 +63,8 @@ pub(crate) enum Command {
 pub(crate) struct Mailbox {
     sender: Sender<Command>,
     waker: Arc<Waker>,
+    /// It was woken, and has not opened its mailbox since: whatever else comes until then needs no wake-up.
+    is_woken: Arc<AtomicBool>,
     load: Arc<Load>,
 }
 
@@ -73,6 +75,7 @@ impl Mailbox {
         let mailbox = Self {
             sender,
             waker: Arc::new(Waker::new(registry, token)?),
+            is_woken: Arc::default(),
             load: Arc::default(),
         };
         Ok((mailbox, receiver))
@@ -80,10 +83,16 @@ impl Mailbox {
 
     /// Tells the worker. One that has ended is told nothing, and needs to be told nothing.
     pub(crate) fn send(&self, command: Command) {
-        if self.sender.send(command).is_ok() {
+        if self.sender.send(command).is_ok() && !self.is_woken.swap(true, Ordering::AcqRel) {
             // A wake-up can only fail when the worker has ended in the meantime.
             let _ = self.waker.wake();
         }
+    }
+
+    /// To be called by the worker before it takes what is there: what is sent from now on wakes it again.
+    pub(crate) fn open(&self) {
+        // A store would not do: it is what was read here that makes everything seen that was sent without a wake-up.
+        self.is_woken.swap(false, Ordering::AcqRel);
     }
 
     pub(crate) fn load(&self) -> &Load {
@@ -169,6 +178,28 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    use mio::{Events, Poll};
+
+    #[test]
+    fn a_worker_is_woken_once_for_what_is_sent_until_it_opens_its_mailbox() {
+        let mut poll = Poll::new().unwrap();
+        let mut events = Events::with_capacity(4);
+        let (mailbox, commands) = Mailbox::new(poll.registry(), Token(0)).unwrap();
+        let mut is_woken = || {
+            poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
+            !events.is_empty()
+        };
+        mailbox.send(Command::Rest);
+        assert!(is_woken());
+        mailbox.send(Command::Work);
+        assert!(!is_woken());
+        mailbox.open();
+        assert_eq!(commands.try_iter().count(), 2);
+        mailbox.send(Command::Stop);
+        assert!(is_woken());
+    }
 
     #[test]
     fn a_worker_with_a_session_on_the_way_does_not_end_and_an_ended_one_takes_none() {

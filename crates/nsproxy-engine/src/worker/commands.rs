@@ -16,6 +16,7 @@ use crate::pool::Waiter;
 impl Worker {
     /// Does what it was told since the last round.
     pub(super) fn read_inbox(&mut self) {
+        self.mailboxes[self.index].open();
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Listen(listener, route) => {
