@@ -8,8 +8,8 @@ const SMALL: usize = 4 * 1024;
 /// Large buffers out at a time. Beyond, fills are limited to `SMALL` bytes, so that memory stays bounded whatever the
 /// number of slow receivers is.
 const LARGE_OUT: usize = 1024;
-/// Large buffers kept for later.
-const LARGE_IDLE: usize = 64;
+/// Buffers of each size kept for later.
+const IDLE: usize = 64;
 
 /// Bytes that wait, in order.
 #[derive(Debug, Default)]
@@ -50,7 +50,9 @@ impl Waiting {
 /// The buffers of one worker.
 #[derive(Debug, Default)]
 pub(super) struct BufferPool {
-    idle: Vec<Vec<u8>>,
+    /// Empty ones: small, large.
+    #[expect(clippy::vec_box, reason = "the pointers are what is asked for")]
+    idle: [Vec<Box<Waiting>>; 2],
     large_out: usize,
     out: usize,
 }
@@ -67,33 +69,36 @@ impl BufferPool {
     }
 
     /// Holds `bytes`.
-    pub(super) fn hold(&mut self, bytes: &[u8]) -> Waiting {
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "a session has room for a pointer only"
+    )]
+    pub(super) fn hold(&mut self, bytes: &[u8]) -> Box<Waiting> {
         self.out += 1;
         let large = bytes.len() > SMALL;
-        let mut buffer = if large {
-            self.large_out += 1;
-            self.idle.pop().unwrap_or_else(|| Vec::with_capacity(SCRATCH))
-        } else {
-            Vec::with_capacity(bytes.len())
-        };
-        buffer.extend_from_slice(bytes);
-        Waiting {
-            bytes: buffer,
-            start: 0,
-            large,
-        }
+        self.large_out += usize::from(large);
+        let mut waiting = self.idle[usize::from(large)].pop().unwrap_or_default();
+        let room = if large { SCRATCH } else { bytes.len() };
+        waiting.bytes.reserve_exact(room);
+        waiting.bytes.extend_from_slice(bytes);
+        waiting.large = large;
+        waiting
     }
 
     /// Takes a buffer back, whatever is left in it.
-    pub(super) fn take_back(&mut self, mut waiting: Waiting) {
+    pub(super) fn take_back(&mut self, mut waiting: Box<Waiting>) {
+        let large = waiting.large;
         self.out -= 1;
-        if waiting.large {
-            self.large_out -= 1;
-            // One that has grown is not kept, so that the pool's memory stays what it says.
-            if self.idle.len() < LARGE_IDLE && waiting.bytes.capacity() <= SCRATCH {
-                waiting.bytes.clear();
-                self.idle.push(waiting.bytes);
-            }
+        self.large_out -= usize::from(large);
+        let (idle, most) = (
+            &mut self.idle[usize::from(large)],
+            if large { SCRATCH } else { SMALL },
+        );
+        // One that has grown is not kept, so that the pool's memory stays what it says.
+        if idle.len() < IDLE && waiting.bytes.capacity() <= most {
+            waiting.bytes.clear();
+            waiting.start = 0;
+            idle.push(waiting);
         }
     }
 
@@ -118,6 +123,21 @@ mod tests {
         assert_eq!(waiting.bytes(), b"world");
         pool.take_back(waiting);
         assert_eq!(pool.out(), 0);
+    }
+
+    #[test]
+    fn what_was_held_before_is_not_seen_again_and_takes_no_new_memory() {
+        let mut pool = BufferPool::default();
+        for size in [SMALL, SMALL + 1] {
+            let mut waiting = pool.hold(&vec![1; size]);
+            waiting.consume(1);
+            let at = waiting.bytes.as_ptr();
+            pool.take_back(waiting);
+            let waiting = pool.hold(&vec![2; size]);
+            assert_eq!(waiting.bytes(), vec![2; size]);
+            assert_eq!(waiting.bytes.as_ptr(), at);
+            pool.take_back(waiting);
+        }
     }
 
     #[test]

@@ -231,7 +231,7 @@ fn keep(entry: &mut Entry, direction: Direction, moved: usize, in_flight: usize,
     let holding = entry.holding(direction);
     match holding {
         Holding::Scratch if moved < in_flight => {
-            *holding = Holding::buffer(resources.buffers.hold(&resources.scratch[moved..in_flight]));
+            *holding = Holding::Buffer(resources.buffers.hold(&resources.scratch[moved..in_flight]));
         }
         Holding::Scratch => *holding = Holding::Nothing,
         Holding::Buffer(waiting) => {

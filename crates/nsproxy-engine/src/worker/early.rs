@@ -43,7 +43,7 @@ pub(super) fn gather(entry: &mut Entry, resources: &mut Resources) -> Result<boo
     match downstream.read(&mut resources.scratch[..EARLY]) {
         Ok(bytes @ 1..) => {
             let said = resources.buffers.hold(&resources.scratch[..bytes]);
-            *entry.holding(Direction::Up) = Holding::buffer(said);
+            *entry.holding(Direction::Up) = Holding::Buffer(said);
             Ok(true)
         }
         // The end stays where it is until relaying has begun.

@@ -122,15 +122,11 @@ pub(super) enum Holding {
 }
 
 impl Holding {
-    pub(super) fn buffer(waiting: Waiting) -> Self {
-        Self::Buffer(Box::new(waiting))
-    }
-
     /// Gives back what is held. `empty` says that nothing waits in a pipe.
     pub(super) fn release(&mut self, empty: bool, buffers: &mut BufferPool, pipes: &mut PipePool) {
         match std::mem::take(self) {
             Self::Nothing | Self::Scratch => {}
-            Self::Buffer(waiting) => buffers.take_back(*waiting),
+            Self::Buffer(waiting) => buffers.take_back(waiting),
             Self::Pipe(pipe) if empty => pipes.take_back(pipe),
             Self::Pipe(pipe) => pipes.discard(pipe),
         }

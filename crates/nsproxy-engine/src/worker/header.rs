@@ -92,10 +92,10 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
             Holding::Buffer(waiting)
         }
         Some(waiting) => {
-            resources.buffers.take_back(*waiting);
+            resources.buffers.take_back(waiting);
             Holding::Nothing
         }
-        None if waits => Holding::buffer(resources.buffers.hold(&received[consumed..])),
+        None if waits => Holding::Buffer(resources.buffers.hold(&received[consumed..])),
         None => Holding::Nothing,
     };
     if matches!(read, HeaderRead::Refused(CloseReason::NetnsRefused)) {
@@ -217,7 +217,7 @@ pub(super) fn prepare_preface(
         let header = &header[..length];
         match entry.holding(Direction::Up) {
             Holding::Buffer(waiting) => waiting.prepend(header),
-            holding => *holding = Holding::buffer(resources.buffers.hold(header)),
+            holding => *holding = Holding::Buffer(resources.buffers.hold(header)),
         }
     }
     Ok(Preface {

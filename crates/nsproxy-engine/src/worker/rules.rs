@@ -127,7 +127,7 @@ fn read(entry: &mut Entry, resources: &mut Resources) -> std::io::Result<Option<
     let has_ended = received.len() == room;
     match &mut entry.holdings[Direction::Up.index()] {
         Holding::Buffer(waiting) => waiting.extend(received),
-        holding => *holding = Holding::buffer(resources.buffers.hold(received)),
+        holding => *holding = Holding::Buffer(resources.buffers.hold(received)),
     }
     Ok(Some(has_ended))
 }
