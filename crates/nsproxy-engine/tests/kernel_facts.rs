@@ -35,16 +35,29 @@ fn any_port() -> SockAddr {
     SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
+/// What the engine asks for of every socket.
+const TELLING: EpollFlags = EpollFlags::EPOLLIN
+    .union(EpollFlags::EPOLLRDHUP)
+    .union(EpollFlags::EPOLLPRI)
+    .union(EpollFlags::EPOLLET);
+
 /// An edge-triggered poller of one socket, with everything that the engine asks for.
 fn edges(socket: &impl AsFd) -> Epoll {
-    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
-    let wanted = EpollFlags::EPOLLIN
-        | EpollFlags::EPOLLOUT
-        | EpollFlags::EPOLLRDHUP
-        | EpollFlags::EPOLLPRI
-        | EpollFlags::EPOLLET;
-    epoll.add(socket, EpollEvent::new(wanted, 0)).unwrap();
+    let epoll = edges_but_of_room(socket);
+    await_room(&epoll, socket);
     epoll
+}
+
+/// The same, as long as no room was needed that was not there.
+fn edges_but_of_room(socket: &impl AsFd) -> Epoll {
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
+    epoll.add(socket, EpollEvent::new(TELLING, 0)).unwrap();
+    epoll
+}
+
+fn await_room(epoll: &Epoll, socket: &impl AsFd) {
+    let mut wanted = EpollEvent::new(TELLING | EpollFlags::EPOLLOUT, 0);
+    epoll.modify(socket, &mut wanted).unwrap();
 }
 
 /// The next event, if one comes soon.
@@ -302,6 +315,31 @@ fn a_listener_that_was_registered_exclusively_and_not_emptied_is_reported_again(
     expect_event(&epoll, EpollFlags::EPOLLIN);
     let _second = listener.accept();
     expect_no_event(&epoll);
+}
+
+#[test]
+fn room_is_told_of_from_when_it_is_asked_for_and_at_once_if_it_is_there() {
+    let (peer, socket) = pair();
+    let epoll = edges_but_of_room(&socket);
+    expect_no_event(&epoll);
+    await_room(&epoll, &socket);
+    expect_event(&epoll, EpollFlags::EPOLLOUT);
+    let other = edges_but_of_room(&socket);
+    let words = vec![0; 1 << 16];
+    let mut sent = 0;
+    let mut fill = || {
+        while let Ok(bytes) = socket.send(&words) {
+            sent += bytes;
+        }
+    };
+    fill();
+    await_room(&other, &socket);
+    // What the kernel has moved on to the peer in the meantime has made room again.
+    while next_event(&other, Duration::from_millis(20)).is_some() {
+        fill();
+    }
+    let _ = peer.read_exact(sent);
+    expect_event(&other, EpollFlags::EPOLLOUT);
 }
 
 #[test]

@@ -42,9 +42,13 @@ impl Pending {
         let _ = (&*self.bell).write(b"!");
     }
 
-    fn succeed(self) {
+    /// Returns a duplicate of the socket that was made.
+    fn succeed(self) -> Socket {
         let socket = Socket::new(Domain::IPV4, Type::STREAM.nonblocking(), None);
-        self.answer(Ok(socket.expect("a socket can be made")));
+        let socket = socket.expect("a socket can be made");
+        let twin = socket.try_clone().expect("it can be duplicated");
+        self.answer(Ok(socket));
+        twin
     }
 
     fn fail(self, errno: i32) {
@@ -152,6 +156,20 @@ fn brokered(plan: &Plan) -> (Relay, Arc<Desk>) {
     let desk = Arc::<Desk>::default();
     let relay = Relay::start_with(&settings(1), Arc::new(Broker(Arc::clone(&desk))), plan);
     (relay, desk)
+}
+
+#[test]
+fn segments_stop_to_wait_for_one_another_when_a_second_one_is_sent() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let (relay, desk) = brokered(&plan(echo.address()));
+    let client = relay.connect();
+    client.send("x");
+    let upstream = desk.take_one().succeed();
+    client.expect("x");
+    assert!(!upstream.tcp_nodelay().unwrap());
+    client.send("y");
+    client.expect("y");
+    assert!(upstream.tcp_nodelay().unwrap());
 }
 
 #[test]

@@ -116,6 +116,12 @@ impl Attempt {
             return Progress::Waits;
         };
         self.linger = *linger;
+        // A script may send several times before it expects something.
+        if let Endpoint::Ip(_) = to
+            && let Err(error) = socket.set_tcp_nodelay(true)
+        {
+            return self.failed(&error);
+        }
         let address = match to {
             Endpoint::Ip(address) => Ok(SockAddr::from(*address)),
             Endpoint::Unix(path) => SockAddr::unix(path),

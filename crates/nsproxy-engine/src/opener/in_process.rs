@@ -274,7 +274,7 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
         SocketKind::Upstream {
             source, interface, ..
         } => {
-            tune(&socket)?;
+            keep_urgent_in_line(&socket)?;
             if let Some(link) = interface {
                 bind_device(&socket, link)?;
             }
@@ -321,10 +321,14 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
     Ok(socket)
 }
 
-/// Options of every relayed TCP socket. Accepted sockets inherit them from their listener.
+/// Options of a TCP listener, which the sockets that are accepted from it inherit.
 pub(super) fn tune(socket: &Socket) -> Result<(), Failure> {
     option("TCP_NODELAY", socket.set_tcp_nodelay(true))?;
-    // Without it, the byte that an urgent mark points at would be lost to a relay.
+    keep_urgent_in_line(socket)
+}
+
+/// Without it, the byte that an urgent mark points at would be lost to a relay.
+fn keep_urgent_in_line(socket: &Socket) -> Result<(), Failure> {
     option("SO_OOBINLINE", socket.set_out_of_band_inline(true))
 }
 

@@ -46,7 +46,8 @@ pub struct SocketRequest {
 /// What a socket is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SocketKind {
-    /// A non-blocking stream socket, ready for `connect`.
+    /// A non-blocking stream socket, ready for `connect`. One of TCP has urgent data in line (`SO_OOBINLINE`); `TCP_NODELAY` is
+    /// for whoever has asked for it to set.
     Upstream {
         /// Its family.
         family: Family,

@@ -42,9 +42,9 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 return Turn::Waits;
             }
             Step::Close(reason) => return Turn::Ended(reason),
-            Step::Fill(direction, Path::Copy) => bytes += copy(entry, direction, resources),
+            Step::Fill(direction, Path::Copy) => bytes += copy(entry, key, direction, resources),
             Step::Fill(direction, Path::Splice) => fill_by_splice(entry, direction, resources),
-            Step::Flush(direction) => bytes += flush(entry, direction, resources),
+            Step::Flush(direction) => bytes += flush(entry, key, direction, resources),
             Step::ShutdownWrite(direction) => shutdown_write(entry, direction),
             Step::ReadHeader => {
                 let read = header::read(entry, resources);
@@ -88,7 +88,7 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 note_connection(entry, key, connect, resources);
                 entry.core.on_connect(connect, resources.now());
             }
-            Step::SendPreface => send_preface(entry, resources),
+            Step::SendPreface => send_preface(entry, key, resources),
         }
     }
     Turn::Unfinished
@@ -116,11 +116,28 @@ fn begin(entry: &Entry, key: usize, resources: &mut Resources) {
 fn start_watching(entry: &mut Entry, key: usize, connect: Connect, resources: &mut Resources) {
     note_connection(entry, key, connect, resources);
     entry.core.on_connect(connect, resources.now());
-    if matches!(connect, Connect::Established { .. } | Connect::InProgress)
-        && let Some(socket) = entry.socket(Side::Upstream)
-        && let Err(error) = resources.watch(socket, key, Side::Upstream)
+    let is_awaited = match connect {
+        Connect::Established { .. } => false,
+        Connect::InProgress => true,
+        Connect::Failed(_) | Connect::Impossible(_) => return,
+    };
+    if let Some(socket) = entry.socket(Side::Upstream)
+        && let Err(error) = resources.watch(socket, key, Side::Upstream, is_awaited)
     {
         entry.core.close(CloseReason::SocketFailed(Errno::from(&error)));
+    }
+    entry.told_of_room[Side::Upstream.index()] = is_awaited;
+}
+
+/// A socket takes no more: the poller is to tell when it does. Once told to, it does so for good.
+fn await_room(entry: &mut Entry, key: usize, side: Side, resources: &Resources) {
+    if !entry.told_of_room[side.index()]
+        && let Some(socket) = entry.socket(side)
+    {
+        match resources.await_room(socket, key, side) {
+            Ok(()) => entry.told_of_room[side.index()] = true,
+            Err(error) => entry.core.close(CloseReason::Failed(side, Errno::from(&error))),
+        }
     }
 }
 
@@ -140,7 +157,7 @@ fn note_connection(entry: &Entry, key: usize, connect: Connect, resources: &mut 
 
 /// Fills and flushes in one go: the scratch buffer belongs to all sessions of the worker, so nothing may be left in it when
 /// a step is over. Returns how much has moved on.
-fn copy(entry: &mut Entry, direction: Direction, resources: &mut Resources) -> usize {
+fn copy(entry: &mut Entry, key: usize, direction: Direction, resources: &mut Resources) -> usize {
     let Some(mut socket) = entry.socket(direction.from()) else {
         return 0;
     };
@@ -162,7 +179,7 @@ fn copy(entry: &mut Entry, direction: Direction, resources: &mut Resources) -> u
             .holding(direction)
             .release(true, &mut resources.buffers, &mut resources.pipes);
         *entry.holding(direction) = Holding::Scratch;
-        flush(entry, direction, resources)
+        flush(entry, key, direction, resources)
     } else {
         0
     }
@@ -194,8 +211,11 @@ fn fill_by_splice(entry: &mut Entry, direction: Direction, resources: &mut Resou
 }
 
 /// Moves what is in flight on, and returns how much of it.
-fn flush(entry: &mut Entry, direction: Direction, resources: &mut Resources) -> usize {
+fn flush(entry: &mut Entry, key: usize, direction: Direction, resources: &mut Resources) -> usize {
     let in_flight = entry.core.in_flight(direction);
+    if direction == Direction::Up {
+        entry.hasten();
+    }
     let Some(socket) = entry.socket(direction.to()) else {
         return 0;
     };
@@ -223,6 +243,9 @@ fn flush(entry: &mut Entry, direction: Direction, resources: &mut Resources) -> 
     let moved = if let Flush::Moved(bytes) = flush { bytes } else { 0 };
     keep(entry, direction, moved, in_flight, resources);
     entry.core.on_flush(direction, flush, resources.now());
+    if let Flush::WouldBlock = flush {
+        await_room(entry, key, direction.to(), resources);
+    }
     moved
 }
 
@@ -260,7 +283,8 @@ fn shutdown_write(entry: &mut Entry, direction: Direction) {
     }
 }
 
-fn send_preface(entry: &mut Entry, resources: &mut Resources) {
+fn send_preface(entry: &mut Entry, key: usize, resources: &mut Resources) {
+    entry.hasten();
     let Holding::Buffer(waiting) = &entry.holdings[Direction::Up.index()] else {
         // A preface is announced only when it waits.
         return entry.core.close(CloseReason::HeaderUnwritable);
@@ -278,6 +302,9 @@ fn send_preface(entry: &mut Entry, resources: &mut Resources) {
     let moved = if let Flush::Moved(bytes) = flush { bytes } else { 0 };
     keep(entry, Direction::Up, moved, left, resources);
     entry.core.on_preface(flush, resources.now());
+    if let Flush::WouldBlock = flush {
+        await_room(entry, key, Side::Upstream, resources);
+    }
 }
 
 /// A session that waits holds no empty pipe.

@@ -338,7 +338,7 @@ impl Worker {
         }
         self.resources.counting().begin(entry);
         if let Some(socket) = entry.socket(Side::Downstream)
-            && let Err(error) = self.resources.watch(socket, key, Side::Downstream)
+            && let Err(error) = self.resources.watch(socket, key, Side::Downstream, false)
         {
             entry
                 .core

@@ -31,6 +31,9 @@ use crate::pool::{Pool, Waiter};
 use crate::server::Server;
 use crate::stats::WorkerStats;
 
+/// What every socket is watched for.
+const TELLING: Interest = Interest::READABLE.add(Interest::PRIORITY);
+
 /// What the sessions of a worker share.
 pub(super) struct Resources {
     registry: Registry,
@@ -105,13 +108,24 @@ impl Resources {
         }
     }
 
-    /// Registers a socket once for its whole life: edge-triggered, both ways, urgent marks included.
-    pub(super) fn watch(&self, socket: &Socket, key: usize, side: Side) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
+    /// Has the poller tell of a socket: edge-triggered, urgent marks included. Of room for bytes only where that `is_awaited`: most
+    /// sockets always have it, and would tell of it for nothing when they are registered.
+    pub(super) fn watch(&self, socket: &Socket, key: usize, side: Side, is_awaited: bool) -> io::Result<()> {
+        let room = is_awaited.then_some(Interest::WRITABLE);
+        let interest = room.map_or(TELLING, |room| TELLING | room);
         self.registry.register(
             &mut SourceFd(&socket.as_raw_fd()),
             About::Session(key, side).token(),
             interest,
+        )
+    }
+
+    /// Has the poller tell of room, too, for as long as the socket lives. What there is already is told of at once.
+    pub(super) fn await_room(&self, socket: &Socket, key: usize, side: Side) -> io::Result<()> {
+        self.registry.reregister(
+            &mut SourceFd(&socket.as_raw_fd()),
+            About::Session(key, side).token(),
+            TELLING | Interest::WRITABLE,
         )
     }
 

@@ -133,7 +133,10 @@ impl Sim {
                 self.sockets[1].connection_ends(false);
                 self.established()
             }
-            _ => Connect::InProgress,
+            _ => {
+                self.sockets[1].told_of_room = true;
+                Connect::InProgress
+            }
         };
         self.session.on_connect(connect, self.now);
     }

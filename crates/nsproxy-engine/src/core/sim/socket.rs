@@ -93,6 +93,8 @@ pub(super) struct Socket {
     mark: Option<u64>,
     /// A write found no room (`SOCK_NOSPACE`): room brings an edge.
     starved: bool,
+    /// Room is told of: it was waited for once.
+    pub(super) told_of_room: bool,
     /// A change that was not reported yet.
     pub(super) edge: bool,
 }
@@ -110,6 +112,7 @@ impl Socket {
             error: None,
             mark: None,
             starved: false,
+            told_of_room: false,
             edge: true,
         }
     }
@@ -132,7 +135,8 @@ impl Socket {
         }
         let dead = self.phase == Phase::Dead;
         ready.set(Readiness::READABLE, !self.received.is_empty() || self.fin || dead);
-        ready.set(Readiness::WRITABLE, dead || self.shut || self.has_send_space());
+        let has_room = dead || self.shut || self.has_send_space();
+        ready.set(Readiness::WRITABLE, has_room && self.told_of_room);
         if self.fin || dead || self.mark.is_some() {
             ready |= Readiness::READABLE | Readiness::PENDING_MARK;
         }
@@ -190,6 +194,7 @@ impl Socket {
         let count = bytes.len().min(limit).min(self.send_room - self.sent.len());
         if count == 0 {
             self.starved = true;
+            self.told_of_room = true;
             return Answer::WouldBlock;
         }
         let moved = bytes.take(count);
