@@ -13,6 +13,8 @@ use nsproxy_testkit::{Checksum, Listener, Peer, Rng, pattern};
 
 const CONNECTIONS: u64 = 60;
 const LARGEST: usize = 3_000_000;
+/// The longest that a peer makes.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How a direction ended for who reads it.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +35,7 @@ fn send(peer: &Peer, bytes: &[u8], rng: &mut Rng) -> bool {
             return false;
         }
         if rng.one_in(8) {
-            thread::park_timeout(Duration::from_millis(rng.between(0, 5) as u64));
+            rng.pause(PAUSE);
         }
         rest = after;
     }
@@ -67,7 +69,7 @@ fn receive(peer: &Peer, bytes: &[u8], rng: &mut Rng) -> End {
             Err(error) => panic!("after {received} bytes: {error}"),
         }
         if rng.one_in(16) {
-            thread::park_timeout(Duration::from_millis(rng.between(0, 5) as u64));
+            rng.pause(PAUSE);
         }
     }
 }

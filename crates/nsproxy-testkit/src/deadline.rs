@@ -1,7 +1,7 @@
 //! Deadlines instead of sleeps: wait for a condition, and say what was missing when it never came.
 //!
-//! This is the one place of the test suite that pauses a thread, and it only ever does so between two
-//! looks at a condition.
+//! This is the one place of the test suite that pauses a thread. It does so between two looks at a condition, and for a peer
+//! that is meant to be slow ([`Rng::pause`](crate::Rng::pause)).
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,5 +69,10 @@ pub fn eventually<T>(allowed: Duration, what: &str, mut look: impl FnMut() -> Op
 
 /// Waits a moment between two looks at a condition.
 pub(crate) fn pause() {
-    thread::park_timeout(PAUSE);
+    pause_for(PAUSE);
+}
+
+/// Waits for about that time.
+pub(crate) fn pause_for(time: Duration) {
+    thread::park_timeout(time);
 }

@@ -6,6 +6,9 @@ use std::collections::hash_map::RandomState;
 use std::env;
 use std::hash::{BuildHasher, Hasher};
 use std::thread;
+use std::time::Duration;
+
+use crate::deadline::pause_for;
 
 /// The environment variable that fixes the seed of every [`Rng::from_env`].
 const SEED_VARIABLE: &str = "NSPROXY_SEED";
@@ -78,6 +81,13 @@ impl Rng {
     /// When `n` is zero.
     pub fn one_in(&mut self, n: u64) -> bool {
         self.next_u64().is_multiple_of(n)
+    }
+
+    /// A pause of random length, up to `most`: a slow peer makes it. To wait for something, there is
+    /// [`eventually`](crate::eventually).
+    pub fn pause(&mut self, most: Duration) {
+        let micros = usize::try_from(most.as_micros()).unwrap_or(usize::MAX);
+        pause_for(Duration::from_micros(self.between(0, micros) as u64));
     }
 
     /// Fills `bytes` with random ones.

@@ -44,6 +44,9 @@ const DATED: [&str; 5] = [
     "crates/nsproxy-engine/src/worker/facts.rs",
     "benches/src/record.rs",
 ];
+/// What pauses a thread, and the one file of tests that may.
+const PAUSES: [&str; 2] = ["thread::sleep", "park_timeout"];
+const MAY_PAUSE: &str = "crates/nsproxy-testkit/src/deadline.rs";
 /// How a file says why it is there; a library may do so with its README.
 const OPENINGS: [&str; 2] = ["//!", "#![doc = include_str!("];
 /// Lines of a file under `src`, tests in it included.
@@ -59,6 +62,7 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
     }
     let is_pure = file.path.starts_with(PURE);
     let is_dated = DATED.iter().any(|place| file.path.starts_with(place));
+    let may_pause = file.path == Path::new(MAY_PAUSE);
     let may_be_unsafe = is_sys(&file.path) || is_in(&file.path, "fuzz_targets");
     // Files of tests are tests from their first line on.
     let mut is_test = !is_source || is_test_file(&file.path);
@@ -83,7 +87,7 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
         if line.contains("#[ignore") {
             report("an ignored test: let it skip loudly with `require!`".to_owned());
         }
-        if is_test && line.contains("thread::sleep") {
+        if is_test && !may_pause && PAUSES.iter().any(|pause| line.contains(pause)) {
             report("a sleeping test: wait for a condition with `eventually`".to_owned());
         }
     }
@@ -197,6 +201,9 @@ mod tests {
     fn tests_neither_sleep_nor_are_ignored() {
         let asleep = "//! Waits.\n#[cfg(test)]\nmod tests {\n    fn f() { thread::sleep(X) }\n}\n";
         assert_eq!(messages("crates/proxy-proto/src/v1.rs", asleep).len(), 1);
+        let parked = "//! Waits.\nfn f() { thread::park_timeout(X) }\n";
+        assert_eq!(messages("crates/proxy-proto/tests/v1.rs", parked).len(), 1);
+        assert!(messages(MAY_PAUSE, parked).is_empty());
         let ignored = "#[ignore = \"slow\"]\nfn f() {}\n";
         assert_eq!(messages("crates/proxy-proto/tests/v1.rs", ignored).len(), 1);
     }
