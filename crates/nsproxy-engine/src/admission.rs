@@ -94,6 +94,11 @@ impl RateGate {
         })
     }
 
+    /// Another limit. The sessions of the last second count against it, too.
+    pub(crate) fn set_limit(&self, limit: NonZeroU32) {
+        self.lock().limit.set_limit(limit);
+    }
+
     /// Counts a session, or tells when to try again.
     pub(crate) fn enter(&self) -> Result<(), Span> {
         // Under the lock, so that moments come in order.

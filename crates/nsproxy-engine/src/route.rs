@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use netns_core::{NetnsId, NetnsName, NetnsPattern, NetnsSpec};
@@ -93,7 +92,7 @@ pub(crate) struct Route {
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     gate: Option<Arc<Gate>>,
-    rate: Option<(NonZeroU32, Arc<RateGate>)>,
+    rate: Option<Arc<RateGate>>,
     /// What is counted of the relay.
     pub(crate) tally: Arc<RelayTally>,
 }
@@ -117,12 +116,15 @@ impl Limits {
                 }
                 None => Gate::new(limit),
             }),
-            rate: relay.max_session_rate.map(|rate| {
-                let before = before.and_then(|before| before.rate.clone());
-                before
-                    .filter(|(same, _)| *same == rate)
-                    .unwrap_or_else(|| (rate, RateGate::new(rate)))
-            }),
+            rate: relay
+                .max_session_rate
+                .map(|rate| match before.and_then(|before| before.rate.as_ref()) {
+                    Some(gate) => {
+                        gate.set_limit(rate);
+                        Arc::clone(gate)
+                    }
+                    None => RateGate::new(rate),
+                }),
             tally: before.map_or_else(
                 || Arc::new(RelayTally::new(workers)),
                 |before| Arc::clone(&before.tally),
@@ -162,7 +164,7 @@ impl Route {
             number: place.number,
             name: place.name.clone(),
             gate: limits.gate,
-            rate: limits.rate.map(|(_, gate)| gate),
+            rate: limits.rate,
             listener_gate: listener.gate(place.max_sessions),
             followed: relay.followed || relay.unique_id.is_some(),
             unique_id: relay.unique_id.clone(),

@@ -33,6 +33,11 @@ impl RateLimit {
         }
     }
 
+    /// Another limit. What was counted before counts.
+    pub const fn set_limit(&mut self, limit: NonZeroU32) {
+        self.limit = limit;
+    }
+
     /// Counts an event, if there may be one now.
     ///
     /// # Errors
@@ -136,6 +141,21 @@ mod tests {
         rate.take_back();
         assert_eq!(count(&mut rate, 0), Ok(()));
         assert!(count(&mut rate, 0).is_err());
+    }
+
+    #[test]
+    fn what_was_counted_before_a_limit_changes_counts_against_the_next_one() {
+        let mut rate = rate(2);
+        for _ in 0..2 {
+            assert_eq!(count(&mut rate, 0), Ok(()));
+        }
+        rate.set_limit(NonZeroU32::new(3).unwrap());
+        assert_eq!(count(&mut rate, 0), Ok(()));
+        assert!(count(&mut rate, 0).is_err());
+        rate.set_limit(NonZeroU32::MIN);
+        // Three in the second before: each third of this one, one of them grows too old.
+        assert_eq!(count(&mut rate, 1000), Err(667));
+        assert_eq!(count(&mut rate, 1667), Ok(()));
     }
 
     /// HAProxy's words for it, as its source has them: a counter that turns each second, and a weighted sum.
