@@ -136,5 +136,5 @@ fn summary(stats: &Stats) -> String {
         String::new()
     };
     let connections = counted(*accepted, "connection");
-    format!("relayed {connections}{failures}: {bytes_up} bytes to the target, {bytes_down} bytes back\n")
+    format!("relayed {connections}{failures}: {bytes_up} bytes to the target, {bytes_down} bytes back")
 }

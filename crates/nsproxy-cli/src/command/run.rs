@@ -158,7 +158,7 @@ impl Started {
         let stats = server.serve(engine, &events)?;
         drop(pid_file);
         writer.finish(&format!(
-            "nsproxy: ended after {} ({} failed), {} bytes up, {} bytes down\n",
+            "nsproxy: ended after {} ({} failed), {} bytes up, {} bytes down",
             counted(stats.accepted, "session"),
             stats.failed,
             stats.bytes_up,

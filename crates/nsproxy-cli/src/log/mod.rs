@@ -1,7 +1,7 @@
-//! What is said on standard error: one line an event, `key=value`, written by a thread of its own.
+//! What is said on standard error: one line an event, `key=value`.
 //!
-//! The workers only try to put a line into a queue. When whoever reads standard error is slow, lines are dropped and
-//! counted; relaying is never held up.
+//! Standard error is a target of lines as any other: the workers only try to put a line into its queue. When whoever reads it is
+//! slow, lines are dropped and counted; relaying is never held up.
 //!
 //! Sessions of a frontend that has `log` lines are not said here: `sessions` writes them where those lines say.
 
@@ -12,18 +12,16 @@ mod sessions;
 mod targets;
 mod text;
 
+use std::cell::RefCell;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use nsproxy_engine::{
     Admin, CloseReason, ListenerStatus, Notice, Observer, RuleStage, SessionFacts, SessionSummary,
 };
-use nsproxy_log::Level as Severity;
+use nsproxy_log::{Address, Facility, Framing, Identity, Level as Severity, Settings, Target};
 
 use self::health::HealthLine;
 use self::netns::NetnsLine;
@@ -32,10 +30,15 @@ pub(crate) use self::sessions::{SessionLogs, host_name, system_host};
 pub(crate) use self::targets::Targets;
 pub(crate) use self::text::SessionText;
 
-/// Lines that may wait to be written.
-const QUEUE: usize = 4096;
-/// How long the end waits for a reader of standard error that does not read.
+/// Bytes of a line at most: more than any has, but for names that are too long to be true.
+const LONGEST: usize = 64 * 1024;
+/// How long the end waits for whoever does not take lines.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// Kept from line to line, so that none allocates.
+    static LINE: RefCell<Vec<u8>> = RefCell::default();
+}
 
 /// Which sessions are worth a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,45 +55,38 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Puts lines into the queue.
+/// Says what happens.
 #[derive(Debug)]
 pub(crate) struct Log {
     level: Level,
-    lines: SyncSender<String>,
-    dropped: Arc<AtomicU64>,
+    stderr: Arc<Target>,
     /// What `log` lines ask for. Sessions have theirs with them, and do not look here.
     logs: RwLock<SessionLogs>,
 }
 
-/// The other end of the queue.
+/// Sees to it that what was said is written.
 #[derive(Debug)]
-pub(crate) struct Writer {
-    lines: SyncSender<String>,
-    dropped: Arc<AtomicU64>,
-    /// Closed when the last line was written.
-    done: Receiver<()>,
-}
+pub(crate) struct Writer(Arc<Target>);
 
 impl Log {
     pub(crate) fn start(level: Level) -> io::Result<(Self, Writer)> {
-        let (lines, queue) = sync_channel(QUEUE);
-        let (busy, done) = sync_channel(0);
-        thread::Builder::new()
-            .name("nsproxy-log".to_owned())
-            .spawn(move || write_lines(&queue, busy))?;
-        let dropped = Arc::<AtomicU64>::default();
-        let writer = Writer {
-            lines: lines.clone(),
-            dropped: Arc::clone(&dropped),
-            done,
+        let settings = Settings {
+            address: Address::Stderr,
+            framing: Framing::Raw,
+            max_len: LONGEST,
+            // What is raw says neither who it is from nor how severe it is.
+            facility: Facility::LOCAL0,
+            level: Severity::Debug,
+            min_level: Severity::Emerg,
+            identity: Identity::new(""),
         };
+        let stderr = Arc::new(Target::start(settings)?);
         let log = Self {
             level,
-            lines,
-            dropped,
+            stderr: Arc::clone(&stderr),
             logs: RwLock::default(),
         };
-        Ok((log, writer))
+        Ok((log, Writer(stderr)))
     }
 
     /// Has what is no session logged as these `log` lines ask, instead of those before. Sessions are logged as
@@ -135,37 +131,24 @@ impl Log {
 
     fn put(&self, line: impl Display) {
         let time = humantime::format_rfc3339_millis(SystemTime::now());
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
-        let lost = lost(dropped);
-        if self.lines.try_send(format!("{lost}{time} {line}\n")).is_err() {
-            self.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
-        }
+        LINE.with_borrow_mut(|text| {
+            text.clear();
+            // A vector takes everything.
+            let _ = write!(text, "{time} {line}");
+            self.stderr.log(Severity::Info, b"", text);
+        });
     }
 }
 
 impl Writer {
-    /// Writes what is left, and some last words.
+    /// Writes what is left, and a last line.
     pub(crate) fn finish(self, last_words: &str) {
-        let Self { lines, dropped, done } = self;
-        // A queue that is still full has a reader that will not read this either.
-        let _ = lines.try_send(format!("{}{last_words}", lost(dropped.load(Ordering::Relaxed))));
-        // Whoever can control the engine may hold the log for as long as the process lives.
-        let _ = lines.try_send(END);
-        drop(lines);
-        let _ = done.recv_timeout(LAST_WORDS);
+        if !last_words.is_empty() {
+            self.0.log(Severity::Info, b"", last_words.as_bytes());
+        }
+        // Whoever can control the engine may hold the log for as long as the process lives: what comes now is not written.
+        self.0.finish(LAST_WORDS);
     }
-}
-
-/// No line is empty; this one is the last.
-const END: String = String::new();
-
-/// A line that says how many are missing, if any are.
-fn lost(dropped: u64) -> String {
-    if dropped == 0 {
-        return String::new();
-    }
-    let time = humantime::format_rfc3339_millis(SystemTime::now());
-    format!("{time} log dropped={dropped}\n")
 }
 
 impl Observer for Log {
@@ -271,13 +254,6 @@ impl Observer for Log {
             | Notice::NetnsLeft { .. } => self.put(NetnsLine(notice)),
             _ => {}
         }
-    }
-}
-
-fn write_lines(queue: &Receiver<String>, _busy: SyncSender<()>) {
-    for line in queue.iter().take_while(|line| !line.is_empty()) {
-        // A line that nobody can read is lost; the relay goes on.
-        let _ = io::stderr().lock().write_all(line.as_bytes());
     }
 }
 

@@ -2,14 +2,12 @@
 //! session has it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use nsproxy_config::model::LogTarget;
 use nsproxy_log::{Address, Framing, Identity, Settings, Target};
 
-/// How long the end waits for a target that does not take lines.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+use super::LAST_WORDS;
 
 /// Every target that was started and is still in use.
 #[derive(Debug, Default)]

@@ -33,6 +33,25 @@ fn pid(w: &World) -> Option<Pid> {
 }
 
 #[test]
+fn a_daemon_that_logs_to_standard_output_lets_go_of_it_all_the_same() {
+    world("daemon-stdout", |w| {
+        let echo = Service::echo(w.home().listen("127.0.0.1:9000"));
+        let text = format!(
+            "global\n  daemon\n  pidfile {}\n{DEFAULTS}  log stdout format raw local0\n  log stderr format raw local0\n\
+             listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n",
+            w.path("nsproxy.pid").display()
+        );
+        let file = w.write("nsproxy.cfg", text);
+        // The command has ended when nobody has its output any more.
+        w.home().output(started(&[], &file)).expect_code(0);
+        let pid = pid(w).expect("the pidfile is there when the command ends");
+        kill(pid, Signal::SIGTERM).expect("it is there");
+        wait_for_end(pid);
+        drop(echo);
+    });
+}
+
+#[test]
 fn a_daemon_relays_when_the_command_has_ended_and_ends_on_sigterm() {
     for (name, global, flags) in [
         ("daemon", "daemon", &[][..]),

@@ -112,8 +112,7 @@ fn sessions_end_in_the_old_process_and_begin_in_the_new_one() {
         accepted.close();
         wait_for_end(old);
         exchange(&other, &its);
-        let said = installed.running.stderr();
-        assert!(said.contains("ended after 1 session (0 failed)"), "{said}");
+        line_with(&installed.running, &["ended after 1 session (0 failed)"]);
         other.close();
         its.close();
         installed.end();

@@ -26,9 +26,9 @@ use crate::severity::{Facility, Level};
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
-    /// Standard output.
+    /// Standard output, as it is when a line is written.
     Stdout,
-    /// Standard error.
+    /// Standard error, as it is when a line is written.
     Stderr,
     /// A descriptor that the process was started with.
     Fd(RawFd),

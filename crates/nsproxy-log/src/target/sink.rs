@@ -1,13 +1,14 @@
 //! Writing a line, on the thread of a target. A descriptor and a unix socket may block here; a datagram to the network does not.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::write;
 
 use super::Address;
 use crate::sys;
@@ -15,7 +16,11 @@ use crate::sys;
 /// Where lines are written.
 #[derive(Debug)]
 pub(super) enum Sink {
-    File(File),
+    /// Standard output, wherever that leads at the moment: a daemon lets go of its terminal, and so must its log.
+    Stdout,
+    /// The same of standard error.
+    Stderr,
+    Descriptor(OwnedFd),
     Udp(UdpSocket, SocketAddr),
     /// The address is looked up with each line: a daemon that was started again is found by itself.
     Datagrams(UnixDatagram, PathBuf),
@@ -26,9 +31,9 @@ pub(super) enum Sink {
 impl Sink {
     pub(super) fn open(address: &Address) -> io::Result<Self> {
         Ok(match address {
-            Address::Stdout => Self::File(io::stdout().as_fd().try_clone_to_owned()?.into()),
-            Address::Stderr => Self::File(io::stderr().as_fd().try_clone_to_owned()?.into()),
-            Address::Fd(fd) => Self::File(sys::duplicate(*fd)?.into()),
+            Address::Stdout => Self::Stdout,
+            Address::Stderr => Self::Stderr,
+            Address::Fd(fd) => Self::Descriptor(sys::duplicate(*fd)?),
             Address::Udp(address) => {
                 let any: SocketAddr = if address.is_ipv4() {
                     (Ipv4Addr::UNSPECIFIED, 0).into()
@@ -46,7 +51,9 @@ impl Sink {
     /// Writes one line, which ends in its newline. On an error the target has not got it, or not all of it.
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         match self {
-            Self::File(file) => write_all(file, line),
+            Self::Stdout => write_all(io::stdout().as_fd(), line),
+            Self::Stderr => write_all(io::stderr().as_fd(), line),
+            Self::Descriptor(fd) => write_all(fd.as_fd(), line),
             Self::Udp(socket, address) => socket.send_to(line, *address).map(drop),
             Self::Datagrams(socket, path) => match socket.send_to(line, &*path) {
                 Err(error) if error.raw_os_error() == Some(libc::EPROTOTYPE) => {
@@ -80,18 +87,18 @@ fn write_stream(stream: &mut Option<UnixStream>, path: &Path, line: &[u8]) -> io
     Ok(())
 }
 
-/// Waits where `File::write_all` would give up: another program may have made the descriptor non-blocking.
-fn write_all(mut file: &File, mut line: &[u8]) -> io::Result<()> {
+/// Waits where others would give up: another program may have made the descriptor non-blocking.
+fn write_all(fd: BorrowedFd<'_>, mut line: &[u8]) -> io::Result<()> {
     while !line.is_empty() {
-        match file.write(line) {
+        match write(fd, line) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => line = &line[written..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                let mut ready = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => {
+                let mut ready = [PollFd::new(fd, PollFlags::POLLOUT)];
                 poll(&mut ready, PollTimeout::NONE)?;
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
