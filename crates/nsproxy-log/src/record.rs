@@ -40,8 +40,8 @@ pub struct Record<'a> {
     pub bytes_down: u64,
     /// How it ended: cause and state, each a letter of HAProxy's.
     pub termination: [u8; 2],
-    /// It goes on: times and bytes get a `+` before them (`option logasap`).
-    pub goes_on: bool,
+    /// Its line is written as soon as possible (`option logasap`): the total time and the bytes get a `+` before them.
+    pub is_early: bool,
     /// Sessions of the process, itself among them.
     pub process_sessions: usize,
     /// Sessions of the frontend, itself among them.

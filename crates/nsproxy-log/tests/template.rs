@@ -24,7 +24,7 @@ fn record() -> Record<'static> {
         bytes_up: 5,
         bytes_down: 6,
         termination: *b"CD",
-        goes_on: false,
+        is_early: false,
         process_sessions: 5,
         frontend_sessions: 4,
         backend_sessions: 3,
@@ -62,9 +62,9 @@ fn the_default_line_is_haproxys() {
 }
 
 #[test]
-fn a_line_of_a_session_that_goes_on_has_a_plus_before_time_and_bytes() {
+fn a_line_of_a_session_that_is_early_has_a_plus_before_time_and_bytes() {
     let record = Record {
-        goes_on: true,
+        is_early: true,
         ..record()
     };
     assert_eq!(rendered("%Tt %B %U %Tc", &record), "+108 +6 +5 3");

@@ -186,9 +186,14 @@ impl RelayLog {
     }
 
     pub(super) fn connected(&self, facts: &SessionFacts<'_>) {
-        if self.logging.as_soon_as_possible {
+        if self.logging.as_soon_as_possible && !self.is_untroubled(facts) {
             self.line(facts, None);
         }
+    }
+
+    /// Whether nothing has been worth a line so far, with `option dontlog-normal`. Another attempt is, as in HAProxy.
+    fn is_untroubled(&self, facts: &SessionFacts<'_>) -> bool {
+        self.logging.not_normal && facts.retries() == 0
     }
 
     pub(super) fn ended(&self, summary: &SessionSummary<'_>) {
@@ -201,9 +206,10 @@ impl RelayLog {
             return self.header_line(summary, sentence);
         }
         let logging = &self.logging;
-        let is_written = logging.as_soon_as_possible && facts.connect().is_some();
+        let is_untroubled = self.is_untroubled(facts);
+        let is_written = logging.as_soon_as_possible && facts.connect().is_some() && !is_untroubled;
         let is_null = logging.not_null && facts.received() == 0;
-        let is_normal = logging.not_normal && summary.reason == CloseReason::Finished;
+        let is_normal = is_untroubled && summary.reason == CloseReason::Finished;
         if !is_written && !is_null && !is_normal {
             self.line(facts, Some(summary.reason));
         }
@@ -219,6 +225,7 @@ impl RelayLog {
             data.clear();
             let around = Around {
                 reason,
+                is_early: self.logging.as_soon_as_possible,
                 host: &self.host,
                 lines: self.lines.fetch_add(1, Ordering::Relaxed),
                 unique_id: self.logging.unique_id.as_ref(),

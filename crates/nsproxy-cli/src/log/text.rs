@@ -29,6 +29,8 @@ struct Scratch {
 pub(super) struct Around<'a> {
     /// Why it has ended; without a reason it goes on.
     pub(super) reason: Option<CloseReason>,
+    /// `option logasap`: HAProxy marks all lines of such a frontend, whenever they are written.
+    pub(super) is_early: bool,
     pub(super) host: &'a str,
     /// Lines of the frontend before this one.
     pub(super) lines: u64,
@@ -74,7 +76,7 @@ pub(super) fn fill_in(
             termination: around.reason.map_or(*b"--", |reason| {
                 codes::termination(reason, facts.queued().is_some(), connect.is_some())
             }),
-            goes_on: around.reason.is_none(),
+            is_early: around.is_early,
             process_sessions: facts.sessions(),
             frontend_sessions: facts.relay_sessions(),
             backend_sessions: facts.pool_sessions(),
@@ -96,7 +98,7 @@ pub(super) fn fill_in(
                     let mut id = Vec::new();
                     format.render(
                         &Record {
-                            goes_on: false,
+                            is_early: false,
                             ..record
                         },
                         clock,
@@ -132,8 +134,6 @@ impl Compose for SessionText {
     fn compose(&self, facts: &SessionFacts<'_>, out: &mut Vec<u8>) {
         let around = Around {
             host: &self.host,
-            // What is told before the end is told as it is, without a `+`.
-            reason: Some(CloseReason::Finished),
             ..Around::default()
         };
         fill_in(&mut [(&self.format, out)], facts, around);

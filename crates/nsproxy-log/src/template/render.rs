@@ -90,7 +90,7 @@ fn since_epoch(record: &Record<'_>) -> Duration {
 }
 
 fn plus(record: &Record<'_>, out: &mut Vec<u8>) {
-    if record.goes_on {
+    if record.is_early {
         out.push(b'+');
     }
 }

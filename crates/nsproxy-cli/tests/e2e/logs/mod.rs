@@ -2,6 +2,7 @@
 
 mod identifiers;
 mod queue;
+mod quiet;
 mod rules;
 mod targets;
 

@@ -168,7 +168,7 @@ static OPTIONS: &[Named] = &[
         doc: Doc {
             syntax: "[no] option dontlog-normal",
             default: "off",
-            meaning: "No line for a session that ended well.",
+            meaning: "No line for a session that ended well and took one attempt.",
             example: "option dontlog-normal",
         },
     },
@@ -179,8 +179,8 @@ static OPTIONS: &[Named] = &[
         doc: Doc {
             syntax: "[no] option logasap",
             default: "off",
-            meaning: "The line of a session is written when the connection to the server is there; `+` stands before \
-                      what is not final.",
+            meaning: "The line of a session is written when the connection to the server is there, or with `option dontlog-normal` \
+                      in the end if it is worth one only then; `+` stands before what may not be final.",
             example: "option logasap",
         },
     },
