@@ -23,6 +23,7 @@ mod logs;
 mod memory;
 mod names;
 mod peers;
+mod netns_tlv;
 mod refusals;
 mod reload;
 mod rules;

@@ -55,6 +55,8 @@ pub(super) struct Draft {
     pub(super) unplaced_servers: Vec<usize>,
     /// The names on `netns-tlv allow` options.
     pub(super) narrowed: Vec<(NetnsName, Span)>,
+    /// `netns-tlv` options of lines without `accept-proxy`.
+    pub(super) narrowed_by_rule: Vec<Span>,
     pub(super) servers: Vec<Server>,
     /// What each of them says about its health, and where its name stands.
     pub(super) healths: Vec<(Health, Span)>,

@@ -52,6 +52,7 @@ impl Proxies {
             unplaced_binds: Vec::new(),
             unplaced_servers: Vec::new(),
             narrowed: Vec::new(),
+            narrowed_by_rule: Vec::new(),
             servers: Vec::new(),
             healths: Vec::new(),
             server_names: HashMap::new(),

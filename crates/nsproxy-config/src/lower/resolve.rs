@@ -32,6 +32,7 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     check_modes(&drafts, sink);
     check_timeouts(&drafts, sink);
     binds::check(&drafts, sink);
+    netns_tlv::check_headers(&drafts, sink);
     netns_tlv::check_names(&drafts, config, sink);
     check_resolvers(&drafts, config, sink);
     let backends = Backends::of(&drafts);

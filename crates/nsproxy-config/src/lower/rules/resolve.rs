@@ -3,7 +3,7 @@
 use super::{Asked, DraftAcl, DraftRules};
 use crate::lower::draft::Draft;
 use crate::lower::sink::Sink;
-use crate::model::{Acl, AclId, BackendId, Condition, Rule, Rules, UseBackend};
+use crate::model::{Acl, AclId, Action, BackendId, Condition, Rule, Rules, UseBackend};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::values::number::shorten;
@@ -32,6 +32,13 @@ impl DraftRules {
                 (Some(_), _) => {}
             }
         }
+    }
+
+    /// Whether one of them has connections begin with a PROXY header.
+    pub(in crate::lower) fn expect_headers(&self) -> bool {
+        self.connection
+            .iter()
+            .any(|rule| rule.action == Action::ExpectProxy)
     }
 
     /// Rules that cannot work as they are written, and names that nothing uses.

@@ -23,7 +23,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
     apply: bind,
     doc: Some(Doc {
         syntax: "bind ADDR[,ADDR...] [OPTION...]",
-        default: "",
+        default: "none",
         meaning: "Listen there. An address is `IP:PORT`, `IP:FIRST-LAST` (a socket for each port), `*:PORT`, `:PORT`, \
                   `[IPv6]:PORT`, with `ipv4@` or `ipv6@` before it if wanted, the path of a unix socket (`unix@` before \
                   one that does not begin with `/`), or `abns@NAME` (filled up with zeros, as HAProxy has it) and `abnsz@NAME` for one \
@@ -88,7 +88,7 @@ static OPTIONS: &[Opt<Options>] = &[
         doc: Doc {
             syntax: "netns-tlv allow NAME[,NAME...] [require]|require|ignore",
             default: "all of `namespace_list`",
-            meaning: "With `accept-proxy`: which namespaces a header may select here. `allow`: only these of `namespace_list`. `require`: a header has to select one, or its connection is closed. `ignore`: none; the listener's namespace applies. Only in nsproxy.",
+            meaning: "With `accept-proxy`, or where a rule says `expect-proxy layer4`: which namespaces a header may select here. `allow`: only these of `namespace_list`. `require`: a header has to select one, or its connection is closed. `ignore`: none; the listener's namespace applies. A connection for which no rule expects a header has none, and is not concerned. Only in nsproxy.",
             example: "bind :8080 accept-proxy netns-tlv require",
         },
     },
@@ -146,7 +146,7 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         Chosen::Home => (None, false),
         Chosen::Named(ref netns) => (Some(netns.clone()), false),
     };
-    let netns_tlv = narrow(draft, &mut line, sink);
+    let netns_tlv = narrow(draft, &mut line);
     let id = line.socket.id.map(|(id, span)| {
         if addresses
             .iter()
@@ -196,17 +196,13 @@ fn bind(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     }
 }
 
-/// What `netns-tlv` says, if it can have an effect.
-fn narrow(draft: &mut Draft, line: &mut Options, sink: &mut Sink<'_>) -> NetnsTlv {
+/// What `netns-tlv` says. Whether it can have an effect is known once the rules of the section are.
+fn narrow(draft: &mut Draft, line: &mut Options) -> NetnsTlv {
     let Some(Narrowed { policy, span, names }) = line.narrowed.take() else {
         return NetnsTlv::default();
     };
     if !line.accept_proxy {
-        let error = Diagnostic::error(
-            span,
-            "`netns-tlv` needs `accept-proxy`: only a PROXY header has TLVs",
-        );
-        sink.push(error.with_help("add `accept-proxy` to the line"));
+        draft.narrowed_by_rule.push(span);
     }
     draft.narrowed.extend(names);
     policy

@@ -1,6 +1,7 @@
 //! `netns-tlv` on a `bind` line: what a received NETNS TLV may do there.
 //!
-//! Whether the names are in `namespace_list` is checked once the whole configuration is known, in `check_names`.
+//! Whether there can be a header is checked once the rules of the section are known, in `check_headers`; whether the names are in
+//! `namespace_list` once the whole configuration is, in `check_names`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -92,6 +93,18 @@ fn names(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Vec<(NetnsName, Span)>>
         }
     }
     Some(names)
+}
+
+/// Options on lines whose connections never begin with a header.
+pub(in crate::lower) fn check_headers(drafts: &[Draft], sink: &mut Sink<'_>) {
+    for draft in drafts.iter().filter(|draft| !draft.rules.expect_headers()) {
+        for span in &draft.narrowed_by_rule {
+            let message =
+                "`netns-tlv` needs a PROXY header, and nothing says that connections begin with one";
+            let help = "add `accept-proxy` to the line, or a rule such as `tcp-request connection expect-proxy layer4 if { src 10.0.0.0/8 }`";
+            sink.push(Diagnostic::error(*span, message).with_help(help));
+        }
+    }
 }
 
 /// Names that `namespace_list` lacks: the option narrows that list and adds nothing to it.
