@@ -12,6 +12,7 @@ use crate::common::{
     DEFAULTS, Proxy, SILENCE, connect_from, exchange, joined, line_with, meaning, read_header, run, same,
     v2_header,
 };
+use crate::rules::split_hello;
 
 /// Where the relay of these tests listens, in whichever namespace.
 const LISTEN: &str = "127.0.0.1:8000";
@@ -352,5 +353,43 @@ fn pass_proxy_hands_the_tlvs_of_the_received_header_on() {
         let accepted = server.accept();
         accepted.expect(&header);
         exchange(&client, &accepted);
+    });
+}
+
+#[test]
+fn the_server_is_told_the_name_that_a_tls_client_asks_for_unless_a_header_has_one() {
+    world("authority", |w| {
+        let server = w.home().listen("127.0.0.1:9000");
+        let config = format!(
+            "{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  bind 127.0.0.1:8001 accept-proxy\n  tcp-request inspect-delay 10s\n\
+             \x20 tcp-request content accept if {{ req.ssl_hello_type 1 }}\n\
+             \x20 server s 127.0.0.1:9000 send-proxy-v2 proxy-v2-options authority\n"
+        );
+        let _running = run(w, w.home(), &config);
+        let addresses = Addresses::promoted(
+            Transport::Stream,
+            "192.0.2.1:1234".parse().unwrap(),
+            "198.51.100.7:80".parse().unwrap(),
+        );
+        let mut named = [0; 256];
+        let length = v2::Builder::proxy(&mut named, addresses)
+            .authority("b.example")
+            .finish()
+            .unwrap();
+        let hello = split_hello("a.example");
+        for (place, header, says, name) in [
+            ("127.0.0.1:8000", &[][..], &hello[..], Some("a.example")),
+            ("127.0.0.1:8001", &named[..length], &hello[..], Some("b.example")),
+            ("127.0.0.1:8000", &[][..], &b"no TLS"[..], None),
+        ] {
+            let client = w.home().connect(place);
+            client.send([header, says].concat());
+            let accepted = server.accept();
+            let header = read_header(&accepted);
+            let parsed = proxy_proto::parse(&header).unwrap().header;
+            assert_eq!(parsed.authority(), name.map(str::as_bytes), "{place}");
+            accepted.expect(says);
+            exchange(&client, &accepted);
+        }
     });
 }

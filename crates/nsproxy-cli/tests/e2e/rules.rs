@@ -388,7 +388,7 @@ fn a_hello_in_several_records_and_a_namespace_decide_where_a_client_goes() {
 }
 
 /// A `ClientHello` with this name, in records of ten bytes.
-fn split_hello(name: &str) -> Vec<u8> {
+pub(crate) fn split_hello(name: &str) -> Vec<u8> {
     let two = |length: usize| u16::try_from(length).expect("short").to_be_bytes();
     let entry = [&[0], &two(name.len())[..], name.as_bytes()].concat();
     let list = [&two(entry.len())[..], &entry].concat();

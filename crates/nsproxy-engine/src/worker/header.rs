@@ -203,7 +203,7 @@ pub(super) fn prepare_preface(
         .and_then(|received| received.header.take());
     let server = entry.server.as_ref().map(|chosen| Arc::clone(&chosen.server));
     if let Some(plan) = server.as_ref().and_then(|server| server.send_header.as_ref()) {
-        let composed = composed::tlvs(plan, entry, key, resources);
+        let composed = composed::tlvs(plan, entry, received.as_deref(), key, resources);
         // Nothing is in the scratch buffer between two steps.
         let header = &mut resources.scratch[..MAX_WRITTEN];
         let length = write(

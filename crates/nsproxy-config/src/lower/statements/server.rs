@@ -114,7 +114,7 @@ static OPTIONS: &[Opt<Options>] = &[
         doc: Doc {
             syntax: "proxy-v2-options LIST",
             default: "none",
-            meaning: "With `send-proxy-v2`: what the header carries besides, separated by commas. `crc32c`: a checksum. `unique-id`: the identifier by `unique-id-format`, of 128 bytes at most. `authority`: the host name that the client's own PROXY header names.",
+            meaning: "With `send-proxy-v2`: what the header carries besides, separated by commas. `crc32c`: a checksum. `unique-id`: the identifier by `unique-id-format`, of 128 bytes at most. `authority`: the host name that the client's own PROXY header names, or else the server name of its TLS ClientHello, if that has come by then: `tcp-request inspect-delay` and a rule that asks for it wait for it.",
             example: "server a 10.0.0.5:80 send-proxy-v2 proxy-v2-options crc32c,unique-id",
         },
     },
