@@ -4,7 +4,7 @@ mod health;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::num::{NonZeroI16, NonZeroU32};
+use std::num::{NonZeroI16, NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -304,7 +304,16 @@ fn at(address: Option<IpAddr>, rule: PortRule) -> Target {
 /// Where connections to a server come from: what its line says comes before what its backend does.
 fn source(backend: &Backend, server: &Server) -> Option<SourcePlan> {
     let source = server.source.as_ref().or(backend.source.as_ref())?;
+    let ports = source.ports.and_then(|ports| {
+        let [first, last] = [ports.first(), ports.last()].map(NonZeroU16::new);
+        first.zip(last)
+    });
     let address = match source.usesrc {
+        None if let Some((first, last)) = ports => SourceAddress::Ports {
+            ip: source.address.ip(),
+            first,
+            last,
+        },
         Some(UseSource::ClientIp) => SourceAddress::Client { with_port: false },
         Some(UseSource::Client) => SourceAddress::Client { with_port: true },
         Some(UseSource::Address(address)) => SourceAddress::Foreign(address),

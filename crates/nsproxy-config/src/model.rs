@@ -261,6 +261,9 @@ pub struct ServerTimeouts {
 pub struct SourceAddress {
     /// What to bind to, in the server's namespace. Unspecified address and port 0: the kernel chooses.
     pub address: SocketAddr,
+    /// On a `server` line: the ports of that address, of which each connection has one to itself; its own port is 0 then, and there
+    /// is no `usesrc`.
+    pub ports: Option<PortRange>,
     /// `usesrc`: take another address instead, as a transparent socket.
     pub usesrc: Option<UseSource>,
     /// `interface`: the link that connections leave by.

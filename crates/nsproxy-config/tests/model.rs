@@ -86,6 +86,7 @@ fn the_second_seed_means_what_it_says() {
         backend.source,
         Some(SourceAddress {
             address,
+            ports: None,
             usesrc: Some(UseSource::ClientIp),
             interface: None
         })

@@ -66,6 +66,7 @@ mod room;
 mod route;
 mod server;
 mod servers;
+mod source_ports;
 
 mod stats;
 mod status;

@@ -10,6 +10,7 @@ use crate::core::moment::Moment;
 use crate::health::{Health, Witness};
 use crate::plan::{HeaderPlan, HealthSource, NetnsRef, ServerPlan, SourcePlan, Target, UpstreamNetns};
 use crate::pool::reasons;
+use crate::source_ports::SourcePorts;
 use crate::tally::ServerTally;
 use crate::whereabouts::Whereabouts;
 
@@ -20,6 +21,8 @@ pub(crate) struct Server {
     pub(crate) target: Target,
     pub(crate) netns: ServerNetns,
     pub(crate) source: Option<SourcePlan>,
+    /// Those that are free of [`SourceAddress::Ports`](crate::plan::SourceAddress::Ports).
+    pub(crate) source_ports: Option<Arc<SourcePorts>>,
     pub(crate) send_header: Option<HeaderPlan>,
     /// As it is configured.
     pub(crate) share: Share,
@@ -116,6 +119,7 @@ impl Server {
             target: plan.target.clone(),
             netns,
             source: plan.source.clone(),
+            source_ports: source_ports(plan, before),
             send_header: plan.send_header.clone(),
             share: plan.share,
             weight: standing.effective_weight(),
@@ -137,6 +141,16 @@ impl Server {
             Target::Host { name, .. } => Some(name),
             _ => None,
         }
+    }
+}
+
+/// The ports that connections to a server come from. Sessions of the plan before hold some of the same.
+fn source_ports(plan: &ServerPlan, before: Option<&Server>) -> Option<Arc<SourcePorts>> {
+    let address = plan.source.as_ref()?.address;
+    let before = before.and_then(|before| before.source_ports.as_ref());
+    match before.filter(|ports| ports.are_of(address)) {
+        Some(same) => Some(Arc::clone(same)),
+        None => SourcePorts::of(address).map(Arc::new),
     }
 }
 

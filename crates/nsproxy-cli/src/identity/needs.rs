@@ -115,6 +115,8 @@ impl Needs {
                 (0, true)
             }
             Some(SourceAddress::Own(source)) => (source.port(), false),
+            // The lowest one takes most privilege.
+            Some(SourceAddress::Ports { first, .. }) => (first.get(), false),
             Some(SourceAddress::Foreign(source)) => (source.port(), true),
             Some(SourceAddress::Any) | None => (0, false),
         };

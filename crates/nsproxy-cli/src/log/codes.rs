@@ -18,7 +18,7 @@ pub(super) fn termination(reason: CloseReason, asked: bool, connected: bool) -> 
         R::Reset(Side::Downstream) | R::Failed(Side::Downstream, _) if !asked => *b"CR",
         R::Reset(Side::Downstream) | R::Failed(Side::Downstream, _) => *b"CD",
         R::Reset(Side::Upstream) | R::Failed(Side::Upstream, _) => [b'S', state],
-        R::ConnectFailed(_) | R::NoServer => *b"SC",
+        R::ConnectFailed(_) | R::NoServer | R::NoSourcePort => *b"SC",
         R::ConnectTimeout => *b"sC",
         R::QueueTimeout => *b"sQ",
         R::QueueFull => *b"SQ",

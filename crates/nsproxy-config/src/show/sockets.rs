@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use super::{Host, Time};
-use crate::model::{Bind, KeepAlive, SourceAddress, UseSource};
+use crate::model::{Bind, Global, KeepAlive, SourceAddress, UseSource};
 use crate::quote;
 
 /// The options of a `bind` line about its sockets.
@@ -54,7 +54,13 @@ pub(super) fn keep_alive(side: &str, keep_alive: Option<&KeepAlive>) -> Vec<Stri
 
 /// What connections to servers are bound to.
 pub(super) fn source(source: &SourceAddress) -> String {
-    let mut text = format!("source {}", place(&source.address));
+    let mut text = match source.ports {
+        None => format!("source {}", place(&source.address)),
+        Some(ports) => {
+            let host = place(&source.address);
+            format!("source {host}:{}-{}", ports.first(), ports.last())
+        }
+    };
     match &source.usesrc {
         None => {}
         Some(UseSource::ClientIp) => text.push_str(" usesrc clientip"),

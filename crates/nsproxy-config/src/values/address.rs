@@ -72,7 +72,7 @@ pub(crate) enum Fault {
     NoPort,
     #[error("`{0}` is not a port")]
     Port(String),
-    #[error("port ranges are for `bind` only")]
+    #[error("port ranges are for `bind` lines and for `source` on `server` lines")]
     PortRange,
     #[error("the port range ends before it begins")]
     ReversedRange,
@@ -159,15 +159,7 @@ pub(crate) fn parse_bind(text: &str) -> Parsed<BindAddress> {
         return Err(error(Fault::NoPort, 0..text.len()));
     };
     let ip = parts.ip()?.unwrap_or_else(|| parts.any());
-    let ports = match port.split_once('-') {
-        None => PortRange::single(parse_port(port, at)?),
-        Some((first, last)) => {
-            let first_port = parse_port(first, at)?;
-            let last_port = parse_port(last, at + first.len() + 1)?;
-            PortRange::new(first_port, last_port)
-                .ok_or_else(|| error(Fault::ReversedRange, at..at + port.len()))?
-        }
-    };
+    let ports = parse_ports(port, at)?;
     Ok(BindAddress::Ip { ip, ports })
 }
 
@@ -232,15 +224,29 @@ pub(crate) fn parse_nameserver(text: &str) -> Parsed<(SocketAddr, bool)> {
 
 /// The address of a `source` line; port 0 when there is none.
 pub(crate) fn parse_source(text: &str) -> Parsed<SocketAddr> {
+    let (ip, port) = parse_local(text)?;
+    let port = port.map_or(Ok(0), |(port, at)| parse_one_port(port, at))?;
+    Ok(SocketAddr::new(ip, port))
+}
+
+/// The same on a `server` line, where there may be several ports; the address has port 0 then.
+pub(crate) fn parse_source_of_server(text: &str) -> Parsed<(SocketAddr, Option<PortRange>)> {
+    let (ip, port) = parse_local(text)?;
+    match port {
+        Some((ports, at)) if ports.contains('-') => {
+            Ok((SocketAddr::new(ip, 0), Some(parse_ports(ports, at)?)))
+        }
+        _ => Ok((parse_source(text)?, None)),
+    }
+}
+
+/// An address of this host, and the text of its port, if there is one.
+fn parse_local(text: &str) -> Parsed<(IpAddr, Option<(&str, usize)>)> {
     let Parts::Ip(parts) = split(text)? else {
         return Err(error(Fault::UnixNotHere, 0..text.len()));
     };
     let ip = parts.ip()?.unwrap_or_else(|| parts.any());
-    let port = match parts.port {
-        None | Some(("", _)) => 0,
-        Some((port, at)) => parse_one_port(port, at)?,
-    };
-    Ok(SocketAddr::new(ip, port))
+    Ok((ip, parts.port.filter(|(port, _)| !port.is_empty())))
 }
 
 /// What stands behind `fd@`.
@@ -426,6 +432,16 @@ fn is_host_name(text: &str) -> bool {
     text.bytes()
         .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
         && text.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+/// One port or a range.
+fn parse_ports(text: &str, at: usize) -> Parsed<PortRange> {
+    let Some((first, last)) = text.split_once('-') else {
+        return Ok(PortRange::single(parse_port(text, at)?));
+    };
+    let first_port = parse_port(first, at)?;
+    let last_port = parse_port(last, at + first.len() + 1)?;
+    PortRange::new(first_port, last_port).ok_or_else(|| error(Fault::ReversedRange, at..at + text.len()))
 }
 
 fn parse_one_port(text: &str, at: usize) -> Parsed<u16> {

@@ -40,6 +40,8 @@ pub enum CloseReason {
     Loop,
     /// The client's address was to be the source, and the client has none, or one of another family.
     NoSource,
+    /// No port is free of those that connections to the server come from.
+    NoSourcePort,
     /// The PROXY header for the server could not be written: what it is to carry does not fit.
     HeaderUnwritable,
     /// The opener could not make the upstream socket.
@@ -108,6 +110,7 @@ impl CloseReason {
                 | Self::NoPort
                 | Self::Loop
                 | Self::NoSource
+                | Self::NoSourcePort
                 | Self::HeaderUnwritable
                 | Self::SocketFailed(_)
                 | Self::ConnectFailed(_)
@@ -145,6 +148,9 @@ impl std::fmt::Display for CloseReason {
                 f.write_str("the connection would lead back to a listener that it has come through")
             }
             Self::NoSource => f.write_str("the client's address cannot be the source of this connection"),
+            Self::NoSourcePort => {
+                f.write_str("no port is free of those that connections to the server come from")
+            }
             Self::HeaderUnwritable => {
                 f.write_str("what the server is to be told does not fit into a PROXY header")
             }

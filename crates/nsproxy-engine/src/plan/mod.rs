@@ -4,6 +4,7 @@
 mod check;
 mod health;
 mod netns;
+mod source;
 mod tuning;
 
 pub use check::PlanError;
@@ -328,7 +329,8 @@ pub struct TlvPlan {
     /// The TLVs of the header that the client's connection began with, byte for byte and in their order. Of the namespace it
     /// is still policy that decides, and a checksum among them is computed anew.
     pub received: bool,
-    /// The host name that the client asked for (AUTHORITY), where the header that its connection began with names one.
+    /// The host name that the client asked for (AUTHORITY): the one of the header that its connection began with, or else the server
+    /// name of its TLS `ClientHello`, where that has come by then.
     pub authority: bool,
     /// The session's identifier (`UNIQUE_ID`), where [`RelayPlan::unique_id`] gives it one.
     pub unique_id: bool,
@@ -358,40 +360,6 @@ impl Eq for ComposedTlv {}
 pub trait Compose: std::fmt::Debug + Send + Sync {
     /// Appends the text to `out`. The connection to the server is there; when it began is not known yet.
     fn compose(&self, facts: &SessionFacts<'_>, out: &mut Vec<u8>);
-}
-
-/// Where connections to a server come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourcePlan {
-    /// The address that they come from.
-    pub address: SourceAddress,
-    /// The link of the server's namespace that they leave by (`SO_BINDTODEVICE`).
-    pub interface: Option<Arc<str>>,
-}
-
-impl From<SourceAddress> for SourcePlan {
-    fn from(address: SourceAddress) -> Self {
-        Self {
-            address,
-            interface: None,
-        }
-    }
-}
-
-/// The address that connections to a server come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceAddress {
-    /// The kernel's choice.
-    Any,
-    /// This one; port 0 leaves the port to the kernel.
-    Own(SocketAddr),
-    /// This one, which need not be the host's (`IP_TRANSPARENT`); port 0 leaves the port to the kernel.
-    Foreign(SocketAddr),
-    /// The client's address (`IP_TRANSPARENT`), as the PROXY header or the client's socket tells.
-    Client {
-        /// Whether the client's port is taken, too.
-        with_port: bool,
-    },
 }
 
 impl Endpoint {

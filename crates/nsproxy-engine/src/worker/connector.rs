@@ -6,7 +6,7 @@ use std::sync::Arc;
 use socket2::SockAddr;
 
 use super::early;
-use super::entry::{Address, Chosen, Destined, Entry, Place};
+use super::entry::{Address, Chosen, Destined, Entry, Place, SourcePort};
 use super::header::{self, Preface};
 use super::loops::{self, Verdict};
 use super::resources::Resources;
@@ -15,7 +15,7 @@ use crate::core::balance::{Placed, hash_of_client};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::session::Connect;
 use crate::core::side::Side;
-use crate::opener::{self, Family, SocketKind, SocketRequest, SourceBind};
+use crate::opener::{self, Family, OpenError, Operation, SocketKind, SocketRequest, SourceBind};
 use crate::plan::{NetnsRef, SourceAddress, Target};
 use crate::server::{Server, ServerNetns};
 
@@ -34,11 +34,11 @@ pub(super) fn choose(
         entry.destined = Destined::Arrived;
         counting.enter_pool(&entry.route.pool);
     }
-    if let (Place::Taken, Some(chosen)) = (&entry.place, &entry.server) {
+    if let (Place::Taken(_), Some(chosen)) = (&entry.place, &entry.server) {
         if chosen.server.is_up() {
             counting.retry(&entry.route.pool, &chosen.server);
             // Another attempt at the same server.
-            return request(entry, chosen).map(Some);
+            return request(entry, 0).map(Some);
         }
         // It has gone down since.
         leave(entry, resources);
@@ -83,7 +83,6 @@ pub(super) fn choose(
             return Err(reason);
         }
     };
-    let request = request(entry, &chosen);
     if let Some((milestones, now)) = resources.milestones(entry, key) {
         let before = entry.server.as_ref();
         let is_other = before.is_some_and(|before| !Arc::ptr_eq(&before.server, &chosen.server));
@@ -92,8 +91,8 @@ pub(super) fn choose(
     let before = entry.server.as_ref().map(|before| &*before.server);
     counting.assign(&entry.route.pool, before, &chosen.server, called);
     entry.server = Some(chosen);
-    entry.place = Place::Taken;
-    request.map(Some)
+    entry.place = Place::Taken(None);
+    request(entry, 0).map(Some)
 }
 
 fn place(entry: &Entry, key: usize, resources: &mut Resources) -> Placed<Arc<Server>> {
@@ -119,30 +118,59 @@ fn prepare(
     Ok((netns, address))
 }
 
-fn request(entry: &Entry, chosen: &Chosen) -> Result<SocketRequest, CloseReason> {
-    let kind = match &chosen.address {
-        Address::Unix => SocketKind::Upstream {
-            family: Family::Unix,
-            source: None,
-            interface: None,
-        },
-        Address::Ip(address) => SocketKind::Upstream {
-            family: Family::from(address),
-            source: match &chosen.server.source {
+/// The socket for a connection to the server that was chosen. So many ports were `refused` for it before.
+fn request(entry: &mut Entry, refused: u8) -> Result<SocketRequest, CloseReason> {
+    let Some(chosen) = &entry.server else {
+        return Err(CloseReason::NoServer);
+    };
+    let netns = chosen.netns.clone();
+    let (kind, port) = match &chosen.address {
+        Address::Unix => {
+            let kind = SocketKind::Upstream {
+                family: Family::Unix,
+                source: None,
+                interface: None,
+            };
+            (kind, None)
+        }
+        Address::Ip(address) => {
+            let plan = chosen.server.source.as_ref();
+            let mut source = match plan {
                 Some(plan) => source_of(plan.address, entry, address)?,
                 None => None,
-            },
-            interface: chosen
-                .server
-                .source
-                .as_ref()
-                .and_then(|plan| plan.interface.clone()),
-        },
+            };
+            let mut port = None;
+            if let (Some(source), Some(ports)) = (&mut source, &chosen.server.source_ports) {
+                let taken = ports.take().ok_or(CloseReason::NoSourcePort)?;
+                source.address.set_port(taken.get());
+                port = Some(SourcePort { port: taken, refused });
+            }
+            let kind = SocketKind::Upstream {
+                family: Family::from(address),
+                source,
+                interface: plan.and_then(|plan| plan.interface.clone()),
+            };
+            (kind, port)
+        }
     };
-    Ok(SocketRequest {
-        netns: chosen.netns.clone(),
-        kind,
-    })
+    entry.place = Place::Taken(port);
+    Ok(SocketRequest { netns, kind })
+}
+
+/// After a socket could not be bound to the port that it was to have: the same with another port, unless too many were taken.
+/// HAProxy tries as many.
+pub(super) fn request_with_another_port(entry: &mut Entry, error: &OpenError) -> Option<SocketRequest> {
+    const MOST: u8 = 10;
+    let is_taken = matches!(error.operation, Operation::Bind(_)) && error.errno() == Errno(libc::EADDRINUSE);
+    let Place::Taken(Some(SourcePort { refused, .. })) = entry.place else {
+        return None;
+    };
+    let refused = refused + 1;
+    if !is_taken || refused == MOST {
+        return None;
+    }
+    give_port_back(entry);
+    request(entry, refused).ok()
 }
 
 /// Takes the place that a session has waited for; `false` when it has to wait on.
@@ -178,6 +206,20 @@ pub(super) fn drop_upstream(entry: &mut Entry, resources: &Resources) {
     {
         resources.own.forget(&socket);
     }
+    give_port_back(entry);
+}
+
+/// Gives back what the socket was bound to, which is closed or never was.
+fn give_port_back(entry: &mut Entry) {
+    if let Place::Taken(port) = &mut entry.place
+        && let Some(SourcePort { port, .. }) = port.take()
+        && let Some(ports) = entry
+            .server
+            .as_ref()
+            .and_then(|chosen| chosen.server.source_ports.as_ref())
+    {
+        ports.give_back(port);
+    }
 }
 
 /// Gives the session's place at a server back, or its place in the queue.
@@ -187,7 +229,7 @@ pub(super) fn leave(entry: &mut Entry, resources: &mut Resources) {
         Place::None => {}
         Place::Awaited(ticket) => resources.abandon(pool, ticket),
         Place::Granted(server) => resources.release(pool, &server),
-        Place::Taken => {
+        Place::Taken(_) => {
             if let Some(chosen) = &entry.server {
                 resources.release(pool, &chosen.server);
             }
@@ -199,7 +241,7 @@ pub(super) fn leave(entry: &mut Entry, resources: &mut Resources) {
 pub(super) fn holds_place(entry: &Entry) -> Option<&Server> {
     match (&entry.place, &entry.server) {
         (Place::Granted(server), _) => Some(server),
-        (Place::Taken, Some(chosen)) => Some(&chosen.server),
+        (Place::Taken(_), Some(chosen)) => Some(&chosen.server),
         _ => None,
     }
 }
@@ -360,6 +402,8 @@ fn source_of(plan: SourceAddress, entry: &Entry, to: &SocketAddr) -> Result<Opti
     let (address, transparent) = match plan {
         SourceAddress::Any => return Ok(None),
         SourceAddress::Own(address) => (address, false),
+        // Which port is found out with the request.
+        SourceAddress::Ports { ip, .. } => (SocketAddr::new(ip, 0), false),
         SourceAddress::Foreign(address) => (address, true),
         SourceAddress::Client { with_port } => {
             let client = entry.client().ok_or(CloseReason::NoSource)?;

@@ -72,6 +72,7 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                         return Turn::WaitsForSocket;
                     }
                     Ok(None) => entry.core.on_queued(resources.now()),
+                    Err(CloseReason::NoSourcePort) => entry.core.on_no_source_port(),
                     Err(reason) => entry.core.close(reason),
                 }
             }

@@ -1,6 +1,7 @@
 //! What a worker keeps of one session: the pure state machine, its two sockets, and what it holds for its flows.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use netns_core::NetnsSpec;
@@ -81,6 +82,14 @@ pub(super) struct Chosen {
     pub(super) address: Address,
 }
 
+/// A port of [`SourcePorts`](crate::source_ports::SourcePorts) that a session has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SourcePort {
+    pub(super) port: NonZeroU16,
+    /// How many before it somebody else was bound to.
+    pub(super) refused: u8,
+}
+
 /// Whether a session has a place at a server.
 #[derive(Debug)]
 pub(super) enum Place {
@@ -90,8 +99,8 @@ pub(super) enum Place {
     Awaited(Ticket),
     /// At this server, which it has waited for.
     Granted(Arc<Server>),
-    /// At the server that was chosen last.
-    Taken,
+    /// At the server that was chosen last. The port that the connection there is bound to, where the server has a range of them.
+    Taken(Option<SourcePort>),
 }
 
 /// Where a connection goes.
@@ -220,7 +229,7 @@ impl Entry {
 
     /// Whether it has a place at its server.
     pub(super) fn has_place(&self) -> bool {
-        matches!(self.place, Place::Taken)
+        matches!(self.place, Place::Taken(_))
     }
 
     /// What the client has sent beyond its PROXY header, and nobody has taken.

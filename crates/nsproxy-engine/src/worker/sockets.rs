@@ -1,6 +1,7 @@
 //! Has the opener make sockets, passes its answers on to sessions, and keeps its stock fresh.
 
 use super::Worker;
+use super::connector;
 use super::resources::split;
 use crate::core::moment::Span;
 use crate::observer::Notice;
@@ -30,6 +31,12 @@ impl Worker {
                         entry.core.on_socket();
                     }
                     Err(error) => {
+                        if let Some(request) = connector::request_with_another_port(entry, &error) {
+                            let generation = entry.generation;
+                            self.resources.request_socket(key, generation, request);
+                            self.awaiting_sockets += 1;
+                            continue;
+                        }
                         entry.core.on_socket_failed(error.errno());
                         if let Some(chosen) = &entry.server {
                             let (relay, server) = (entry.route.relay.as_str(), chosen.server.name.as_str());

@@ -212,10 +212,10 @@ static OPTIONS: &[Opt<Options>] = &[
         name: "source",
         apply: |options, _, args, sink| options.source = source::on_a_line(args, sink),
         doc: Doc {
-            syntax: "source ADDR[:PORT] [usesrc clientip|client|ADDR] [interface NAME]",
+            syntax: "source ADDR[:PORT[-LAST]] [usesrc clientip|client|ADDR] [interface NAME]",
             default: "`source` of the backend",
-            meaning: "What connections to it are bound to, as the statement `source` says.",
-            example: "server a 10.0.0.5:80 source 192.0.2.7 interface eth1 weight 3",
+            meaning: "What connections to it are bound to, as the statement `source` says. With a range of ports each connection has one to itself; while none is free, there can be none.",
+            example: "server a 10.0.0.5:80 source 192.0.2.7:10000-19999 interface eth1 weight 3",
         },
     },
     Opt {

@@ -9,9 +9,11 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::set;
 use crate::lower::sink::{Sink, report_address, shown};
 use crate::lower::table::Directive;
-use crate::model::{SourceAddress, UseSource};
+use crate::model::{PortRange, SourceAddress, UseSource};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
+use crate::source::Span;
+use crate::syntax::Word;
 use crate::values::address;
 
 pub(in crate::lower) static ROW: Directive = Directive {
@@ -31,14 +33,16 @@ pub(in crate::lower) static ROW: Directive = Directive {
 /// What stands behind the address.
 #[derive(Default)]
 struct Behind {
-    usesrc: Option<UseSource>,
+    usesrc: Option<(UseSource, Span)>,
     interface: Option<String>,
 }
 
 static OPTIONS: &[Opt<Behind>] = &[
     Opt {
         name: "usesrc",
-        apply: |behind, _, args, sink| behind.usesrc = usesrc(args, sink),
+        apply: |behind, word, args, sink| {
+            behind.usesrc = usesrc(args, sink).map(|source| (source, word.span));
+        },
         doc: Doc {
             syntax: "usesrc clientip|client|ADDR[:PORT]",
             default: "off",
@@ -60,9 +64,10 @@ static OPTIONS: &[Opt<Behind>] = &[
 ];
 
 fn source(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
-    let Some(address) = address(args, sink) else {
+    let Some(word) = args.need("source", "an address", sink) else {
         return;
     };
+    let address = address::parse_source(&word.text).map_err(|error| report_address(word, 0, &error, sink));
     let mut behind = Behind::default();
     options(
         &mut behind,
@@ -76,7 +81,7 @@ fn source(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         set(
             draft,
             |settings| &mut settings.source,
-            with(address, behind),
+            with(address, None, behind),
             ("source", args.span()),
             args,
             sink,
@@ -86,7 +91,9 @@ fn source(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
 
 /// What follows the word `source` on a `server` line: the address, and what belongs to it.
 pub(super) fn on_a_line(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<SourceAddress> {
-    let address = address(args, sink)?;
+    let word = args.need("source", "an address", sink)?;
+    let address =
+        address::parse_source_of_server(&word.text).map_err(|error| report_address(word, 0, &error, sink));
     let mut behind = Behind::default();
     while let Some(word) = args.peek()
         && let Some(option) = OPTIONS.iter().find(|option| option.name == word.text)
@@ -94,19 +101,32 @@ pub(super) fn on_a_line(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<
         args.next();
         (option.apply)(&mut behind, word, args, sink);
     }
-    Some(with(address.ok()?, behind))
+    let (address, ports) = address.ok()?;
+    if let (Some(_), Some((_, usesrc))) = (ports, behind.usesrc) {
+        refuse_both(word, usesrc, sink);
+        return None;
+    }
+    Some(with(address, ports, behind))
 }
 
-/// The address, or `Err` when it was reported. `None`: there is no word.
-fn address(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<Result<SocketAddr, ()>> {
-    let word = args.need("source", "an address", sink)?;
-    Some(address::parse_source(&word.text).map_err(|error| report_address(word, 0, &error, sink)))
+/// HAProxy takes both, sets a port of the range aside for each connection, and does not use it.
+fn refuse_both(range: &Word<'_>, usesrc: Span, sink: &mut Sink<'_>) {
+    let error = Diagnostic::error(
+        usesrc,
+        "`usesrc` takes another address, which does not have the range of ports",
+    );
+    sink.push(
+        error
+            .with_related(range.span, "the range of ports")
+            .with_help("remove the ports, or `usesrc`"),
+    );
 }
 
-fn with(address: SocketAddr, behind: Behind) -> SourceAddress {
+fn with(address: SocketAddr, ports: Option<PortRange>, behind: Behind) -> SourceAddress {
     SourceAddress {
         address,
-        usesrc: behind.usesrc,
+        ports,
+        usesrc: behind.usesrc.map(|(source, _)| source),
         interface: behind.interface,
     }
 }

@@ -56,7 +56,18 @@ impl Session {
 
     /// The opener has answered that there can be no socket. Another attempt at the same server would hardly fare better.
     pub fn on_socket_failed(&mut self, errno: Errno) {
-        if let State::AwaitSocket { requested: true, .. } = self.state
+        self.go_elsewhere(true, CloseReason::SocketFailed(errno));
+    }
+
+    /// Other outcome of [`Step::OpenSocket`]: no port is free of those that connections to the server come from.
+    pub fn on_no_source_port(&mut self) {
+        self.go_elsewhere(false, CloseReason::NoSourcePort);
+    }
+
+    /// There can be no socket for this server: another one is tried if that is allowed. `was_requested` says when that was found out.
+    fn go_elsewhere(&mut self, was_requested: bool, reason: CloseReason) {
+        if let State::AwaitSocket { requested, .. } = self.state
+            && requested == was_requested
             && self.retries.redispatch.is_some()
             && self.retried < self.retries.most
         {
@@ -66,7 +77,7 @@ impl Session {
                 pause: false,
             };
         } else {
-            self.close(CloseReason::SocketFailed(errno));
+            self.close(reason);
         }
     }
 
