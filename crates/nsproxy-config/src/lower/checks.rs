@@ -85,7 +85,7 @@ fn of_line(line: &server_checks::Health) -> Check {
     Check {
         netns: line.netns.clone(),
         address: line.address,
-        port: line.port,
+        port: line.port.or(line.address_port),
         send_proxy: line.send_proxy,
         inter: line.inter.unwrap_or(Check::INTER),
         fastinter: line.fastinter,
@@ -144,7 +144,7 @@ fn check_destination(
         ServerAddress::Host(host) => matches!(host.port, PortRule::Fixed(_)),
         ServerAddress::Unix(_) | ServerAddress::Abstract(_) => !replaces_unix,
     };
-    if lacks_port && line.port.is_none() && !has_port {
+    if lacks_port && line.port.or(line.address_port).is_none() && !has_port {
         refuse(
             "there is no port that a check could connect to",
             "say which one with `port`, or write `no-check`",

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use super::Time;
+use super::{Host, Time};
 use crate::model::{
     Check, Health, HealthSource, OnError, TcpCheckAction, TcpCheckConnect, TcpCheckExpect, TcpCheckPattern,
     TcpCheckStep,
@@ -32,7 +32,7 @@ fn options(check: &Check, words: &mut String) {
         _ = write!(words, " check-namespace {}", quote(&netns.to_string()));
     }
     if let Some(address) = check.address {
-        _ = write!(words, " addr {address}");
+        _ = write!(words, " addr {}", Host(address));
     }
     if let Some(port) = check.port {
         _ = write!(words, " port {port}");
@@ -87,7 +87,7 @@ fn write_connect(connect: TcpCheckConnect, f: &mut fmt::Formatter<'_>) -> fmt::R
         f.write_str(" default")?;
     }
     if let Some(address) = connect.address {
-        write!(f, " addr {address}")?;
+        write!(f, " addr {}", Host(address))?;
     }
     if let Some(port) = connect.port {
         write!(f, " port {port}")?;

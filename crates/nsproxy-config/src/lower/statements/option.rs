@@ -50,7 +50,7 @@ static OPTIONS: &[Named] = &[
         side: Side::Server,
         effect: Effect::Flag(|settings| &mut settings.all_backups),
         doc: Doc {
-            syntax: "option allbackups",
+            syntax: "[no] option allbackups",
             default: "off",
             meaning: "When no other server can be used, use all `backup` servers, not only the first.",
             example: "option allbackups",
@@ -61,7 +61,7 @@ static OPTIONS: &[Named] = &[
         side: Side::Server,
         effect: Effect::Flag(|settings| &mut settings.log_health_checks),
         doc: Doc {
-            syntax: "option log-health-checks",
+            syntax: "[no] option log-health-checks",
             default: "off",
             meaning: "Log each result of a check that differs from the one before, and each step towards up or down. That a server goes up or down is always logged.",
             example: "option log-health-checks",
@@ -72,7 +72,7 @@ static OPTIONS: &[Named] = &[
         side: Side::Server,
         effect: Effect::Flag(|settings| &mut settings.is_tcp_check),
         doc: Doc {
-            syntax: "option tcp-check",
+            syntax: "[no] option tcp-check",
             default: "off",
             meaning: "Do in each check what the `tcp-check` lines say.",
             example: "option tcp-check",
@@ -83,7 +83,7 @@ static OPTIONS: &[Named] = &[
         side: Side::Server,
         effect: Effect::Own(redispatch),
         doc: Doc {
-            syntax: "option redispatch [N]",
+            syntax: "[no] option redispatch [N]",
             default: "off",
             meaning: "Try another server on every Nth of the `retries`; a negative N counts back from the last, which is -1, the default. With `roundrobin`, `static-rr`, `first` and `random`, which have no reason for a certain one, on each one and without a pause; and at once when there can be no socket, as in a namespace that is missing.",
             example: "option redispatch",

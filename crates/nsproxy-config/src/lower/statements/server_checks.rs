@@ -10,13 +10,13 @@ use netns_core::NetnsSpec;
 use super::server::Options;
 use crate::lower::args::{Args, Opt};
 use crate::lower::namespaces;
-use crate::lower::sink::{Sink, list, shown};
+use crate::lower::sink::{Sink, list, report_address, shown};
 use crate::model::OnError;
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
-use crate::values::number;
+use crate::values::{address, number};
 
 /// What a line says about a server's health, and where.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ pub(in crate::lower) struct Health {
     pub(in crate::lower) netns: Option<NetnsSpec>,
     pub(in crate::lower) address: Option<IpAddr>,
     pub(in crate::lower) port: Option<u16>,
+    /// Behind that address. `port` comes before it, wherever it stands.
+    pub(in crate::lower) address_port: Option<u16>,
     pub(in crate::lower) send_proxy: bool,
     pub(in crate::lower) inter: Option<Duration>,
     pub(in crate::lower) fastinter: Option<Duration>,
@@ -65,7 +67,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
         apply: |options, _, _, _| options.health.check = None,
         doc: Doc {
             syntax: "no-check",
-            default: "",
+            default: "as `default-server` says",
             meaning: "Do not check it, whatever `default-server` says.",
             example: "server a 10.0.0.5:80 no-check",
         },
@@ -138,7 +140,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
         name: "addr",
         apply: address,
         doc: Doc {
-            syntax: "addr IP",
+            syntax: "addr IP[:PORT]",
             default: "the server's address",
             meaning: "Connect there for checks.",
             example: "server a 10.0.0.5:80 check addr 10.0.0.6",
@@ -169,7 +171,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
         apply: |options, _, _, _| options.health.send_proxy = false,
         doc: Doc {
             syntax: "no-check-send-proxy",
-            default: "",
+            default: "as `default-server` says",
             meaning: "Take a `check-send-proxy` of `default-server` back.",
             example: "server a 10.0.0.5:80 check no-check-send-proxy",
         },
@@ -234,7 +236,7 @@ pub(super) static OPTIONS: &[Opt<Options>] = &[
         apply: track,
         doc: Doc {
             syntax: "track [BACKEND/]SERVER",
-            default: "",
+            default: "none",
             meaning: "Be up and down with that server, which is checked or tracks one that is.",
             example: "server a 10.0.0.5:80 track checked/server",
         },
@@ -266,20 +268,23 @@ fn count(target: &mut Option<NonZeroU32>, name: &str, args: &mut Args<'_, '_>, s
 
 fn address<'a, 's>(options: &mut Options, _: &'a Word<'s>, args: &mut Args<'a, 's>, sink: &mut Sink<'_>) {
     if let Some(word) = args.need("addr", "an IP address", sink) {
-        options.health.address = ip(word, sink);
+        let address = check_address(word, sink);
+        options.health.address = address.map(|(ip, _)| ip);
+        options.health.address_port = address.and_then(|(_, port)| port);
     }
 }
 
-/// An IP address that something can be connected to.
-pub(super) fn ip(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<IpAddr> {
-    match word.text.parse::<IpAddr>() {
-        Ok(ip) if !ip.is_unspecified() => Some(ip),
-        _ => {
-            let error = Diagnostic::error(
-                word.span,
-                format!("`{}` is no address that a check can connect to", shown(word)),
-            );
-            sink.push(error.with_help("write an IP address without a port"));
+/// An IP address that something can be connected to, and the port behind it.
+pub(super) fn check_address(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<(IpAddr, Option<u16>)> {
+    match address::parse_source(&word.text) {
+        Ok(address) if address.ip().is_unspecified() => {
+            let message = format!("`{}` is no address that a check can connect to", shown(word));
+            sink.push(Diagnostic::error(word.span, message).with_help("write an IP address"));
+            None
+        }
+        Ok(address) => Some((address.ip(), Some(address.port()).filter(|port| *port != 0))),
+        Err(error) => {
+            report_address(word, 0, &error, sink);
             None
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::server_checks::{ip, port_number};
+use super::server_checks::{check_address, port_number};
 use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::Lines;
@@ -46,7 +46,7 @@ static ROWS: &[Row] = &[
         name: "tcp-check connect",
         apply: connect,
         doc: Doc {
-            syntax: "tcp-check connect [default] [port PORT] [addr IP] [send-proxy] [linger] [comment TEXT]",
+            syntax: "tcp-check connect [default] [port PORT] [addr IP[:PORT]] [send-proxy] [linger] [comment TEXT]",
             default: "to the server's address and port for checks",
             meaning: "Connect; a connection before it is closed. `default`: with a PROXY header if the server's checks have one. `linger`: close in an orderly way in the end, instead of with a reset. The first step, if any is.",
             example: "tcp-check connect port 6379",
@@ -57,7 +57,7 @@ static ROWS: &[Row] = &[
         apply: send,
         doc: Doc {
             syntax: "tcp-check send TEXT [comment TEXT]",
-            default: "",
+            default: "none",
             meaning: "Send it, and forget what was received. `\\r` and `\\n` end lines.",
             example: "tcp-check send PING\\r\\n",
         },
@@ -67,7 +67,7 @@ static ROWS: &[Row] = &[
         apply: send_binary,
         doc: Doc {
             syntax: "tcp-check send-binary HEX [comment TEXT]",
-            default: "",
+            default: "none",
             meaning: "The same with bytes in hexadecimal.",
             example: "tcp-check send-binary 50494e470d0a",
         },
@@ -77,7 +77,7 @@ static ROWS: &[Row] = &[
         apply: expect,
         doc: Doc {
             syntax: "tcp-check expect [min-recv N] [comment TEXT] [!] string|rstring|binary|rbinary PATTERN",
-            default: "",
+            default: "none",
             meaning: "Receive until the pattern is found: text, an expression, bytes in hexadecimal, an expression for the bytes in hexadecimal. `!`: it must not be found before the server ends the connection. `min-recv`: look once, when so many bytes have come. At most 16 KiB are received.",
             example: "tcp-check expect string +PONG",
         },
@@ -87,7 +87,7 @@ static ROWS: &[Row] = &[
         apply: comment,
         doc: Doc {
             syntax: "tcp-check comment TEXT",
-            default: "",
+            default: "none",
             meaning: "What to say when one of the steps below fails that has no `comment` of its own.",
             example: "tcp-check comment \"the login\"",
         },
@@ -143,13 +143,19 @@ fn tcp_check(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
 fn connect(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<TcpCheckStep> {
     let mut connect = TcpCheckConnect::default();
     let mut comment = None;
+    // Behind the address. `port` comes before it, wherever it stands.
+    let mut address_port = None;
     while let Some(word) = args.next() {
         match &*word.text {
             "default" => connect.default = true,
             "send-proxy" => connect.send_proxy = true,
             "linger" => connect.linger = true,
             "port" => connect.port = Some(port_number(args.need("port", "a port", sink)?, sink)?),
-            "addr" => connect.address = Some(ip(args.need("addr", "an IP address", sink)?, sink)?),
+            "addr" => {
+                let (ip, port) = check_address(args.need("addr", "an IP address", sink)?, sink)?;
+                connect.address = Some(ip);
+                address_port = port;
+            }
             "comment" => comment = Some(text("comment", args, sink)?),
             _ => {
                 let supported = ["addr", "comment", "default", "linger", "port", "send-proxy"];
@@ -158,6 +164,7 @@ fn connect(args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<TcpCheckStep>
             }
         }
     }
+    connect.port = connect.port.or(address_port);
     Some(TcpCheckStep {
         action: TcpCheckAction::Connect(connect),
         comment,
