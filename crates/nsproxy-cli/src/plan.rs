@@ -16,7 +16,8 @@ use nsproxy_config::model::{
 use nsproxy_engine::{
     Algorithm, Balancing, ComposedTlv, Endpoint, HashType, HeaderPlan, KeepAlive, ListenerNetns,
     ListenerPlan, ListenerTuning, NETNS_REMOVED_TIMEOUT, NetnsSet, NetnsTlv, Plan, PoolPlan, RelayPlan,
-    ServerPlan, Share, SourceAddress, SourcePlan, Span, Spread, Target, TlvPlan, UpstreamNetns,
+    ServerPlan, Share, SocketBuffers, SourceAddress, SourcePlan, Span, Spread, Target, TlvPlan,
+    UpstreamNetns,
 };
 
 use crate::activation;
@@ -28,10 +29,12 @@ pub(crate) const NOWHERE: &str = "<no backend>";
 
 /// What the engine has to do for this configuration.
 pub(crate) fn plan(config: &Config) -> Plan {
-    let host: Arc<str> = host_name(config).into();
-    let by_name = Pools::of(config);
-    let backends = config.backends.iter();
-    let mut pools: Vec<_> = backends.map(|backend| pool(backend, &by_name, &host)).collect();
+    let shared = Shared::of(config);
+    let mut pools: Vec<_> = config
+        .backends
+        .iter()
+        .map(|backend| pool(backend, &shared))
+        .collect();
     // A frontend without a backend is allowed, and warned about: its connections find no server.
     let nowhere = pools.len();
     if config.frontends.iter().any(|frontend| frontend.backend.is_none()) {
@@ -43,6 +46,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
             server_half_closed_timeout: None,
             relaying_timeout: None,
             keep_alive: None,
+            buffers: SocketBuffers::default(),
             netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
             balance: Balancing::default(),
             hash_key: None,
@@ -55,7 +59,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
         .filter(|frontend| !frontend.binds.is_empty());
     Plan {
         relays: listening
-            .map(|frontend| relay(frontend, nowhere, &by_name, &host))
+            .map(|frontend| relay(frontend, nowhere, &shared))
             .collect(),
         pools,
         selectable: NetnsSet {
@@ -70,11 +74,37 @@ pub(crate) fn plan(config: &Config) -> Plan {
     }
 }
 
-fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>) -> RelayPlan {
+/// What the proxies of a configuration have in common.
+struct Shared<'c> {
+    pools: Pools<'c>,
+    host: Arc<str>,
+    client_buffers: SocketBuffers,
+    server_buffers: SocketBuffers,
+}
+
+impl<'c> Shared<'c> {
+    fn of(config: &'c Config) -> Self {
+        Self {
+            pools: Pools::of(config),
+            host: host_name(config).into(),
+            client_buffers: buffers(config.global.client_buffers),
+            server_buffers: buffers(config.global.server_buffers),
+        }
+    }
+}
+
+fn buffers(written: model::SocketBuffers) -> SocketBuffers {
+    SocketBuffers {
+        receive: written.receive,
+        send: written.send,
+    }
+}
+
+fn relay(frontend: &Frontend, nowhere: usize, shared: &Shared<'_>) -> RelayPlan {
     let unique_id = frontend.logging.unique_id.as_ref();
     RelayPlan {
         name: frontend.name.clone(),
-        listeners: numbered(frontend),
+        listeners: numbered(frontend, shared),
         pool: frontend.backend.map_or(nowhere, model::BackendId::index),
         client_timeout: frontend.timeouts.client.unwrap_or_default(),
         client_half_closed_timeout: frontend.timeouts.client_fin,
@@ -84,8 +114,8 @@ fn relay(frontend: &Frontend, nowhere: usize, pools: &Pools<'_>, host: &Arc<str>
         max_session_rate: frontend.session_rate,
         // Of others, one line at their end is all that is said.
         followed: !frontend.logging.targets.is_empty(),
-        rules: rules(&frontend.rules, pools),
-        unique_id: unique_id.map(|format| SessionText::shared(format.clone(), Arc::clone(host))),
+        rules: rules(&frontend.rules, &shared.pools),
+        unique_id: unique_id.map(|format| SessionText::shared(format.clone(), Arc::clone(&shared.host))),
         attachment: None,
     }
 }
@@ -102,7 +132,7 @@ pub(crate) fn endpoints(address: &BindAddress) -> Vec<Endpoint> {
 }
 
 /// All listeners of a frontend. One without an `id` has its place among them as its number, or the next that is free.
-fn numbered(frontend: &Frontend) -> Vec<ListenerPlan> {
+fn numbered(frontend: &Frontend, shared: &Shared<'_>) -> Vec<ListenerPlan> {
     let given: BTreeSet<u32> = frontend
         .binds
         .iter()
@@ -111,7 +141,7 @@ fn numbered(frontend: &Frontend) -> Vec<ListenerPlan> {
     let mut next = 1;
     let mut all = Vec::new();
     for bind in &frontend.binds {
-        for mut listener in listeners(bind, frontend) {
+        for mut listener in listeners(bind, frontend, shared) {
             while bind.id.is_none() && given.contains(&next) {
                 next += 1;
             }
@@ -124,7 +154,7 @@ fn numbered(frontend: &Frontend) -> Vec<ListenerPlan> {
 }
 
 /// One for each port of a range.
-fn listeners(bind: &Bind, frontend: &Frontend) -> Vec<ListenerPlan> {
+fn listeners(bind: &Bind, frontend: &Frontend, shared: &Shared<'_>) -> Vec<ListenerPlan> {
     let socket = &bind.socket;
     let netns_tlv = netns_tlv(&bind.netns_tlv);
     let listener = |address| ListenerPlan {
@@ -149,6 +179,7 @@ fn listeners(bind: &Bind, frontend: &Frontend) -> Vec<ListenerPlan> {
             defer_accept: socket.defer_accept,
             fast_open: socket.tfo,
             keep_alive: frontend.keep_alive.map(keep_alive),
+            buffers: shared.client_buffers,
         },
     };
     endpoints(&bind.address).into_iter().map(listener).collect()
@@ -180,26 +211,27 @@ fn specs(names: &BTreeSet<NetnsName>) -> NetnsSet {
         .collect()
 }
 
-fn pool(backend: &Backend, pools: &Pools<'_>, host: &Arc<str>) -> PoolPlan {
+fn pool(backend: &Backend, shared: &Shared<'_>) -> PoolPlan {
     PoolPlan {
         name: backend.name.clone(),
         servers: backend
             .servers
             .iter()
-            .map(|line| server(backend, line, host))
+            .map(|line| server(backend, line, &shared.host))
             .collect(),
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
         server_half_closed_timeout: backend.timeouts.server_fin,
         relaying_timeout: backend.timeouts.tunnel,
         keep_alive: backend.keep_alive.map(keep_alive),
+        buffers: shared.server_buffers,
         netns_removed_timeout: backend.timeouts.netns_removed.unwrap_or_default(),
         balance: balancing(backend),
         hash_key: match &backend.balance {
-            Balance::Hash(key) => Some(expression(key, pools)),
+            Balance::Hash(key) => Some(expression(key, &shared.pools)),
             _ => None,
         },
-        rules: rules(&backend.rules, pools),
+        rules: rules(&backend.rules, &shared.pools),
     }
 }
 

@@ -28,7 +28,7 @@ use crate::json;
 
 pub use self::abstract_name::AbstractName;
 pub use self::admin::{Admin, AdminLevel, AdminSocket};
-pub use self::bind::{Bind, BindAddress, BindSocket, KeepAlive, PortRange};
+pub use self::bind::{Bind, BindAddress, BindSocket, KeepAlive, PortRange, SocketBuffers};
 pub use self::bind_netns::BindNetns;
 pub use self::global::{Global, HostName};
 pub use self::identity::{Account, Capability};

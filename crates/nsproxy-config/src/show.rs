@@ -108,6 +108,7 @@ impl<W: Write> Sections<'_, W> {
             self.statement(format_args!("pidfile {}", quote(&path.to_string_lossy())))?;
         }
         self.identity(&config.global)?;
+        sockets::buffers(&config.global).try_for_each(|statement| self.statement(statement))?;
         if let Some(time) = config.global.hard_stop_after {
             self.statement(format_args!("hard-stop-after {}", Time(time)))?;
         }

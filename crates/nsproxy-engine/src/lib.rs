@@ -103,8 +103,8 @@ pub use opener::{
 pub use plan::{
     Balancing, CheckPlan, Compose, ComposedTlv, Endpoint, HeaderPlan, HealthPlan, HealthSource, KeepAlive,
     ListenerNetns, ListenerPlan, ListenerTuning, NETNS_REMOVED_TIMEOUT, NetnsSet, NetnsTlv, ObservePlan,
-    Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SourceAddress, SourcePlan, Target, TlvPlan,
-    UNIQUE_ID_LEN, UpstreamNetns,
+    Plan, PlanError, PoolPlan, RelayPlan, ServerPlan, SocketBuffers, SourceAddress, SourcePlan, Target,
+    TlvPlan, UNIQUE_ID_LEN, UpstreamNetns,
 };
 pub use stats::Stats;
 pub use status::{PoolStatus, RelayStatus, ServerStatus};

@@ -15,7 +15,7 @@ use crate::core::history::History;
 use crate::core::moment::Span;
 use crate::core::rules::{Expression, Fetch, PoolLoad, Rules, ServerLoad};
 use crate::core::session::{Retries, Timeouts};
-use crate::plan::{HeaderPlan, KeepAlive, PoolPlan};
+use crate::plan::{HeaderPlan, KeepAlive, PoolPlan, SocketBuffers};
 use crate::server::Server;
 use crate::tally::PoolTally;
 
@@ -33,6 +33,7 @@ pub(crate) struct Pool {
     pub(crate) name: String,
     servers: Vec<Arc<Server>>,
     pub(crate) keep_alive: Option<KeepAlive>,
+    pub(crate) buffers: SocketBuffers,
     /// Only the upstream ones are set.
     pub(crate) timeouts: Timeouts,
     pub(crate) retries: Retries,
@@ -113,6 +114,7 @@ impl Pool {
         let pool = Self {
             name: plan.name.clone(),
             keep_alive: plan.keep_alive,
+            buffers: plan.buffers,
             timeouts: Timeouts {
                 connect: Span::from_duration(plan.connect_timeout),
                 server: Span::from_duration(plan.server_timeout),

@@ -273,7 +273,7 @@ mod tests {
     use super::*;
     use crate::core::balance::Placed;
     use crate::core::balance::Share;
-    use crate::plan::{Balancing, HealthPlan};
+    use crate::plan::{Balancing, HealthPlan, SocketBuffers};
     use crate::plan::{Target, UpstreamNetns};
     use std::num::NonZeroU32;
     use std::time::Duration;
@@ -309,6 +309,7 @@ mod tests {
             server_half_closed_timeout: None,
             relaying_timeout: None,
             keep_alive: None,
+            buffers: SocketBuffers::default(),
             netns_removed_timeout: crate::plan::NETNS_REMOVED_TIMEOUT,
             balance: Balancing::default(),
             hash_key: None,

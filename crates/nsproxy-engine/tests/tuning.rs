@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{A_WHILE, Relay, listener, plan};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{getsockopt, sockopt};
-use nsproxy_engine::{Endpoint, KeepAlive, ListenerPlan, ListenerTuning};
+use nsproxy_engine::{Endpoint, KeepAlive, ListenerPlan, ListenerTuning, SocketBuffers};
 use nsproxy_testkit::{Listener, Service, world};
 use socket2::{Domain, Socket, Type};
 
@@ -21,6 +21,10 @@ fn everything() -> ListenerTuning {
         user_timeout: Some(Duration::from_secs(30)),
         defer_accept: true,
         fast_open: true,
+        buffers: SocketBuffers {
+            receive: NonZeroU32::new(32_768),
+            send: NonZeroU32::new(16_384),
+        },
         keep_alive: Some(KeepAlive {
             idle: NonZeroU16::new(60),
             interval: NonZeroU16::new(10),

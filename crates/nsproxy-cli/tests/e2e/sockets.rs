@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use nsproxy_testkit::{Program, Service, World, require, world};
+use nsproxy_testkit::{Netns, Program, Service, World, require, world};
 
 use crate::common::{DEFAULTS, Proxy, SILENCE, joined, line_with, peer_ip, run, same, session, take_all};
 
@@ -193,5 +193,59 @@ fn the_first_server_that_refuses_gives_way_at_once_as_in_haproxy() {
                 );
             },
         );
+    });
+}
+
+/// The sizes of the kernel's buffers (`rb`, `tb`) of a connection of this namespace, as `ss` tells them.
+#[track_caller]
+fn buffers(ss: &Program, netns: &Netns, filter: &str) -> (usize, usize) {
+    let mut command = ss.command();
+    command
+        .args([
+            "--no-header",
+            "--tcp",
+            "--numeric",
+            "--memory",
+            "state",
+            "established",
+        ])
+        .args(filter.split(' '));
+    let said = netns.output(command).expect_success();
+    let size = |name: &str| {
+        let field = said.split([',', '(']).find_map(|field| field.strip_prefix(name));
+        field
+            .and_then(|size| size.parse().ok())
+            .unwrap_or_else(|| panic!("{filter}: {said}"))
+    };
+    (size("rb"), size("tb"))
+}
+
+#[test]
+fn the_kernels_buffers_have_the_sizes_that_are_asked_for_as_in_haproxy() {
+    let both = require!(Proxy::both());
+    let ss = require!(Program::find("ss"));
+    world("socket-buffers", |w| {
+        let server = w.home().listen("127.0.0.1:9000");
+        // Debian's HAProxy knows no letters behind a number.
+        let config = format!(
+            "global\n  tune.rcvbuf.client 20480\n  tune.sndbuf.client 24576\n  tune.rcvbuf.server 28672\n\
+             \x20 tune.sndbuf.server 32768\n{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  server s 127.0.0.1:9000\n"
+        );
+        let letters = config.replace(" 20480", " 20k").replace(" 32768", " 32k");
+        for (proxy, config) in both.iter().zip([&config, &letters]) {
+            let _running = proxy.start(w, w.home(), config, &[(w.home(), "127.0.0.1:8000")]);
+            let _session = session(w.home(), "127.0.0.1:8000", &server);
+            // The kernel doubles what it is told.
+            assert_eq!(
+                buffers(&ss, w.home(), "sport = :8000"),
+                (40_960, 49_152),
+                "{proxy:?}"
+            );
+            assert_eq!(
+                buffers(&ss, w.home(), "dport = :9000"),
+                (57_344, 65_536),
+                "{proxy:?}"
+            );
+        }
     });
 }

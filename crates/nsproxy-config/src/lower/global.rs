@@ -11,6 +11,7 @@ use super::log_target;
 use super::sink::{Sink, shown};
 use super::statement;
 use super::statements::server_checks;
+use super::tuning;
 use crate::keywords;
 use crate::model::{Global, HostName};
 use crate::reference::Doc;
@@ -234,6 +235,8 @@ pub(super) fn statements() -> impl Iterator<Item = &'static GlobalDirective> {
     STATEMENTS
         .iter()
         .chain(identity::STATEMENTS)
+        .chain(tuning::STATEMENTS)
+        // The last of them has options.
         .chain(admin::STATEMENTS)
 }
 

@@ -25,6 +25,7 @@ mod sink;
 mod statement;
 mod statements;
 mod table;
+mod tuning;
 
 pub(crate) use rows::rows;
 pub(crate) use rules::fetch_entries;

@@ -140,6 +140,15 @@ pub struct BindSocket {
     pub tfo: bool,
 }
 
+/// `tune.rcvbuf` and `tune.sndbuf`: the kernel's buffers for one connection, in bytes. `None`: as the kernel has it, or written as 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SocketBuffers {
+    /// Of what was received.
+    pub receive: Option<NonZeroU32>,
+    /// Of what is to be sent.
+    pub send: Option<NonZeroU32>,
+}
+
 /// `option clitcpka` or `srvtcpka`, and its numbers. `None`: as the kernel has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct KeepAlive {

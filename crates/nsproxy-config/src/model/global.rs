@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Account, Admin, Capability, LogTarget};
+use super::{Account, Admin, Capability, LogTarget, SocketBuffers};
 use crate::json;
 
 /// The `global` section.
@@ -48,6 +48,10 @@ pub struct Global {
     pub chroot: Option<PathBuf>,
     /// `ulimit-n`: the limit of open files, at least 1. `None`: the hard limit.
     pub open_files: Option<u32>,
+    /// `tune.rcvbuf.client`, `tune.sndbuf.client`
+    pub client_buffers: SocketBuffers,
+    /// `tune.rcvbuf.server`, `tune.sndbuf.server`
+    pub server_buffers: SocketBuffers,
     /// `stats`: the admin socket.
     pub admin: Admin,
 }

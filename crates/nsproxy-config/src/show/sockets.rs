@@ -34,6 +34,18 @@ pub(super) fn options(bind: &Bind, line: &mut String) {
     }
 }
 
+/// The statements of `global` about the kernel's buffers.
+pub(super) fn buffers(global: &Global) -> impl Iterator<Item = String> + use<> {
+    let sides = [
+        ("client", global.client_buffers),
+        ("server", global.server_buffers),
+    ];
+    let sizes = sides.into_iter().flat_map(|(side, buffers)| {
+        [("rcvbuf", buffers.receive), ("sndbuf", buffers.send)].map(|(name, size)| (name, side, size))
+    });
+    sizes.filter_map(|(name, side, size)| Some(format!("tune.{name}.{side} {}", size?)))
+}
+
 /// The statements about probes; `side` is how their names begin.
 pub(super) fn keep_alive(side: &str, keep_alive: Option<&KeepAlive>) -> Vec<String> {
     let Some(keep_alive) = keep_alive else {

@@ -8,5 +8,6 @@ pub(crate) mod interface;
 pub(crate) mod name;
 pub(crate) mod number;
 pub(crate) mod regex;
+pub(crate) mod size;
 pub(crate) mod time;
 pub(crate) mod version;

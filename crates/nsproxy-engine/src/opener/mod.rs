@@ -18,7 +18,7 @@ pub use adopting::Adopting;
 pub use in_process::{InProcess, InProcessFrom};
 pub(crate) use inherited::take_back;
 pub use prepared::{PrepareError, Prepared};
-pub(crate) use tuning::{change, keep_alive};
+pub(crate) use tuning::{buffers, change, keep_alive};
 pub use watcher::{NetnsChange, NetnsInterest, NetnsWatcher, Presence};
 
 use std::error::Error;

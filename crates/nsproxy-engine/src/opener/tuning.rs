@@ -4,14 +4,14 @@
 //! was set before may have to go.
 
 use std::io;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use socket2::{Socket, TcpKeepalive};
 
 use super::Operation;
 use super::in_process::{BACKLOG, Failure, option};
-use crate::plan::{KeepAlive, ListenerTuning};
+use crate::plan::{KeepAlive, ListenerTuning, SocketBuffers};
 use crate::sys;
 
 /// For a TCP socket that does not listen yet. The backlog is left to [`backlog`].
@@ -52,6 +52,9 @@ fn set(socket: &Socket, before: Option<&ListenerTuning>, tuning: &ListenerTuning
             sys::set_tcp_option(socket, libc::TCP_FASTOPEN, queue(tuning)),
         )?;
     }
+    if before.is_none_or(|before| before.buffers != tuning.buffers) {
+        option("SO_RCVBUF or SO_SNDBUF", buffers(socket, tuning.buffers))?;
+    }
     if before.is_none_or(|before| before.keep_alive != tuning.keep_alive) {
         match tuning.keep_alive {
             None => option("SO_KEEPALIVE", socket.set_keepalive(false))?,
@@ -76,6 +79,19 @@ pub(crate) fn change(socket: &Socket, before: &ListenerTuning, tuning: &Listener
     }
     if backlog(before) != backlog(tuning) {
         socket.listen(backlog(tuning))?;
+    }
+    Ok(())
+}
+
+/// Sets the sizes that there are. Of a connection, before it is made: they decide what its peer is offered.
+pub(crate) fn buffers(socket: &Socket, buffers: SocketBuffers) -> io::Result<()> {
+    // The kernel takes what is too large for its largest.
+    let bytes = |size: NonZeroU32| usize::try_from(size.get()).unwrap_or(usize::MAX);
+    if let Some(size) = buffers.receive {
+        socket.set_recv_buffer_size(bytes(size))?;
+    }
+    if let Some(size) = buffers.send {
+        socket.set_send_buffer_size(bytes(size))?;
     }
     Ok(())
 }

@@ -10,7 +10,8 @@ mod tuning;
 pub use check::PlanError;
 pub use health::{CheckPlan, HealthPlan, HealthSource, ObservePlan};
 pub use netns::{ListenerNetns, NetnsSet};
-pub use tuning::{KeepAlive, ListenerTuning};
+pub use source::{SourceAddress, SourcePlan};
+pub use tuning::{KeepAlive, ListenerTuning, SocketBuffers};
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -138,6 +139,10 @@ impl ListenerPlan {
                 defer_accept: false,
                 fast_open: false,
                 keep_alive: None,
+                buffers: SocketBuffers {
+                    receive: None,
+                    send: None,
+                },
             },
         }
     }
@@ -214,6 +219,8 @@ pub struct PoolPlan {
     pub relaying_timeout: Option<Duration>,
     /// Whether, and how, silent servers are probed.
     pub keep_alive: Option<KeepAlive>,
+    /// The kernel's buffers for connections to its servers, but for unix sockets.
+    pub buffers: SocketBuffers,
     /// How long a session may go on once the namespace of its server is gone; zero is "as long as it likes".
     pub netns_removed_timeout: Duration,
     /// How sessions are spread, wait and are tried again.
@@ -434,6 +441,7 @@ impl Plan {
                 server_half_closed_timeout: None,
                 relaying_timeout: None,
                 keep_alive: None,
+                buffers: SocketBuffers::default(),
                 netns_removed_timeout: NETNS_REMOVED_TIMEOUT,
                 balance: Balancing::default(),
                 hash_key: None,

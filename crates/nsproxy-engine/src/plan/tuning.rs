@@ -19,6 +19,18 @@ pub struct ListenerTuning {
     pub fast_open: bool,
     /// Whether, and how, silent clients are probed.
     pub keep_alive: Option<KeepAlive>,
+    /// The kernel's buffers. A size that a listener has had stays until there is another.
+    pub buffers: SocketBuffers,
+}
+
+/// What the kernel holds for a connection at most, in bytes; `None`: as much as it finds right. It takes no more than
+/// `net.core.rmem_max` and `net.core.wmem_max`, and doubles the number for what it keeps beside the bytes (socket(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct SocketBuffers {
+    /// Of what was received (`SO_RCVBUF`).
+    pub receive: Option<NonZeroU32>,
+    /// Of what is to be sent (`SO_SNDBUF`).
+    pub send: Option<NonZeroU32>,
 }
 
 /// How the kernel finds out that a silent peer has gone (`SO_KEEPALIVE`). `None`: as the namespace has it.

@@ -276,6 +276,11 @@ pub(super) fn connect(entry: &mut Entry, key: usize, resources: &mut Resources) 
         },
         (Address::Unix, _) => return Connect::Failed(Errno(libc::EDESTADDRREQ)),
     };
+    if let Address::Ip(_) = chosen.address
+        && let Err(error) = opener::buffers(socket, entry.route.pool.buffers)
+    {
+        return Connect::Failed(Errno::from(&error));
+    }
     let verdict = match chosen.address {
         Address::Ip(to) if entry.suspect => loops::judge(entry, socket, &to, resources),
         _ => Verdict::Elsewhere,
