@@ -12,7 +12,7 @@ use crate::lower;
 pub struct Doc {
     /// How it is written: words as they are, variable parts in capitals.
     pub syntax: &'static str,
-    /// What applies without it; empty where that says nothing.
+    /// What applies without it.
     pub default: &'static str,
     /// What it does.
     pub meaning: &'static str,

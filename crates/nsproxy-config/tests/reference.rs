@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nsproxy_config::reference::{Entry, Home, fetches, fetches_markdown, keywords, markdown};
+use nsproxy_config::reference::{Doc, Entry, Home, fetches, fetches_markdown, keywords, markdown};
 use nsproxy_config::{Source, parse};
 
 const BEGIN: &str =
@@ -66,6 +66,42 @@ fn every_fetch_is_among_the_accepted_configurations() {
     for fetch in fetches() {
         assert!(words.contains(&fetch.name()), "{}", fetch.name());
     }
+}
+
+#[test]
+fn every_keyword_has_a_syntax_a_default_a_meaning_and_an_example_with_it() {
+    for Entry { name, home, doc } in keywords() {
+        let Doc {
+            syntax,
+            default,
+            meaning,
+            example,
+        } = doc;
+        for (part, text) in [("default", default), ("meaning", meaning)] {
+            assert!(!text.trim().is_empty(), "`{name}` ({home:?}) has no {part}");
+        }
+        assert!(
+            meaning.ends_with('.'),
+            "the meaning of `{name}` is no sentence: {meaning}"
+        );
+        // `[no] option tcpka` is found under `option tcpka`.
+        let syntax = syntax.strip_prefix("[no] ").unwrap_or(syntax);
+        assert!(begins_with(syntax, name), "`{name}` is not how `{syntax}` begins");
+        let has_it = match home {
+            Home::Sections(_) => begins_with(example, name),
+            Home::Line(line) => {
+                let options = example.split_whitespace().skip(1);
+                begins_with(example, line) && options.into_iter().any(|word| begins_with(word, name))
+            }
+        };
+        assert!(has_it, "`{name}` ({home:?}) is not in its example: {example}");
+    }
+}
+
+/// Whether a text begins with a keyword, and with no longer one.
+fn begins_with(text: &str, keyword: &str) -> bool {
+    let rest = text.strip_prefix(keyword);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '(']))
 }
 
 #[test]

@@ -173,7 +173,7 @@ static STATEMENTS: &[GlobalDirective] = &[
         apply: |_, args, sink| need_variable_and_value(args, sink),
         doc: Doc {
             syntax: "setenv NAME VALUE",
-            default: "",
+            default: "none",
             meaning: "Sets a variable for the lines below. Programs do not see it.",
             example: "setenv LISTEN 192.0.2.1",
         },
@@ -184,7 +184,7 @@ static STATEMENTS: &[GlobalDirective] = &[
         apply: |_, args, sink| need_variable_and_value(args, sink),
         doc: Doc {
             syntax: "presetenv NAME VALUE",
-            default: "",
+            default: "none",
             meaning: "`setenv`, unless the variable is set already.",
             example: "presetenv LISTEN 192.0.2.1",
         },
@@ -198,7 +198,7 @@ static STATEMENTS: &[GlobalDirective] = &[
         },
         doc: Doc {
             syntax: "unsetenv NAME...",
-            default: "",
+            default: "none",
             meaning: "Unsets variables for the lines below.",
             example: "unsetenv LISTEN",
         },
@@ -209,7 +209,7 @@ static STATEMENTS: &[GlobalDirective] = &[
         apply: |_, args, sink| check_variables(None, args, sink),
         doc: Doc {
             syntax: "resetenv [NAME...]",
-            default: "",
+            default: "none",
             meaning: "Unsets all variables but these for the lines below.",
             example: "resetenv HOME PATH",
         },

@@ -17,7 +17,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
     apply: acl,
     doc: Some(Doc {
         syntax: "acl NAME FETCH[,CONVERTER...] [-i] [-m METHOD] [-f FILE] [--] [PATTERN...]",
-        default: "",
+        default: "none",
         meaning: "A name for conditions below: it holds when the value matches one of the patterns. Several lines of one name: when one of them does. See [Conditions](#conditions).",
         example: "acl internal src 10.0.0.0/8 fd00::/8",
     }),

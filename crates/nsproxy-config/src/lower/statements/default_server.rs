@@ -15,7 +15,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
     apply: default_server,
     doc: Some(Doc {
         syntax: "default-server OPTION...",
-        default: "",
+        default: "none",
         meaning: "Options of `server` for the `server` lines below, in the section or in those that inherit it. A line can override \
                   them; what it cannot take back otherwise it takes back with `no-check`, `no-backup`, `enabled` and the like. Several lines add up.",
         example: "default-server check inter 5s maxconn 100",

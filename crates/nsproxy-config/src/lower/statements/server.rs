@@ -26,7 +26,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
     apply: server,
     doc: Some(Doc {
         syntax: "server NAME ADDR[:[+|-]PORT] [OPTION...]",
-        default: "",
+        default: "none",
         meaning: "Connect there: an IP address, the name of a host, the path of a unix socket, `abns@NAME`, or `*` (also `0.0.0.0`): the client's destination, by its \
                   PROXY header or its connection. Without a port: the port that the client connected to; `+N` or `-N`: so far from that.",
         example: "server a 10.0.0.5:80 namespace services",
@@ -143,7 +143,7 @@ static OPTIONS: &[Opt<Options>] = &[
         apply: |options, _, _, _| options.header.take_back(Version::V1),
         doc: Doc {
             syntax: "no-send-proxy",
-            default: "",
+            default: "as `default-server` says",
             meaning: "Take a `send-proxy` of `default-server` back.",
             example: "server a 10.0.0.5:80 no-send-proxy",
         },
@@ -153,7 +153,7 @@ static OPTIONS: &[Opt<Options>] = &[
         apply: |options, _, _, _| options.header.take_back(Version::V2),
         doc: Doc {
             syntax: "no-send-proxy-v2",
-            default: "",
+            default: "as `default-server` says",
             meaning: "Take a `send-proxy-v2` of `default-server` back.",
             example: "server a 10.0.0.5:80 no-send-proxy-v2",
         },
@@ -183,7 +183,7 @@ static OPTIONS: &[Opt<Options>] = &[
         apply: |options, _, _, _| options.backup = false,
         doc: Doc {
             syntax: "no-backup",
-            default: "",
+            default: "as `default-server` says",
             meaning: "Take a `backup` of `default-server` back.",
             example: "server a 10.0.0.5:80 no-backup",
         },
@@ -193,7 +193,7 @@ static OPTIONS: &[Opt<Options>] = &[
         apply: |options, _, _, _| options.disabled = false,
         doc: Doc {
             syntax: "enabled",
-            default: "",
+            default: "as `default-server` says",
             meaning: "Take a `disabled` of `default-server` back.",
             example: "server a 10.0.0.5:80 enabled",
         },
