@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod dns;
 pub mod hello;
 pub mod proxy;
 pub mod session;

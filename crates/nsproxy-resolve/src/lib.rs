@@ -20,7 +20,7 @@ mod exchange;
 mod files;
 mod lookup;
 mod memory;
-mod message;
+pub mod message;
 mod name;
 mod resolver;
 mod round;

@@ -13,25 +13,28 @@ use simple_dns::{
 use crate::{Failure, HostName};
 
 /// Without the extension of RFC 6891, an answer by UDP has at most so many bytes (RFC 1035, section 4.2.1).
-pub(crate) const PLAIN_SIZE: u16 = 512;
+pub const PLAIN_SIZE: u16 = 512;
+/// How many addresses are taken from an answer.
+pub const MOST_ADDRESSES: usize = 64;
 /// The header of a message, in bytes.
 const HEADER: usize = 12;
 /// The smallest record: an empty name, type, class, time to live, length.
 const SMALLEST_RECORD: usize = 11;
 /// How many names an answer may lead over.
 const MOST_ALIASES: usize = 16;
-/// How many addresses are taken from an answer.
-const MOST_ADDRESSES: usize = 64;
 
 /// Which addresses are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Those of IPv4: A records.
     V4,
+    /// Those of IPv6: AAAA records.
     V6,
 }
 
 impl Kind {
-    pub(crate) const BOTH: [Self; 2] = [Self::V4, Self::V6];
+    /// One of each.
+    pub const BOTH: [Self; 2] = [Self::V4, Self::V6];
 
     fn qtype(self) -> QTYPE {
         QTYPE::TYPE(match self {
@@ -43,25 +46,29 @@ impl Kind {
 
 /// One question.
 #[derive(Debug, Clone)]
-pub(crate) struct Query {
-    pub(crate) id: u16,
-    pub(crate) name: HostName,
-    pub(crate) kind: Kind,
+pub struct Query {
+    /// Tells its answer apart from others; so it should be hard to guess.
+    pub id: u16,
+    /// The name that is asked for, as it is: no search domain is added.
+    pub name: HostName,
+    /// Which of its addresses.
+    pub kind: Kind,
 }
 
 /// What a name server has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reply {
-    /// These; none when the name has no address of this kind.
+pub enum Reply {
+    /// These, each once, in order and [`MOST_ADDRESSES`] at most; none when the name has no address of this kind.
     Addresses(Vec<IpAddr>),
     /// It does not fit; TCP has room.
     Truncated,
+    /// The server has none.
     Failed(Failure),
 }
 
 impl Query {
-    /// The question as bytes. `size` is what an answer by UDP may have.
-    pub(crate) fn bytes(&self, size: u16) -> Option<Vec<u8>> {
+    /// The question as bytes. `size` is what an answer by UDP may have, in bytes. `None`: the name does not fit into a message.
+    pub fn bytes(&self, size: u16) -> Option<Vec<u8>> {
         let mut packet = Packet::new_query(self.id);
         packet.set_flags(PacketFlag::RECURSION_DESIRED);
         packet.questions.push(Question::new(
@@ -81,7 +88,7 @@ impl Query {
     }
 
     /// What a message says to this question; `None` when it is not an answer to it.
-    pub(crate) fn reply(&self, message: &[u8]) -> Option<Reply> {
+    pub fn reply(&self, message: &[u8]) -> Option<Reply> {
         // The question alone first: what follows it may have been cut off.
         let question = without_records(message, 0)?;
         let packet = Packet::parse(&question).ok()?;
