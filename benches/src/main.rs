@@ -8,6 +8,7 @@
     reason = "a command-line tool talks to its user"
 )]
 
+mod config;
 mod netns;
 mod private;
 mod proto;
@@ -28,6 +29,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// Checking large configurations, beside HAProxy.
+    Config(config::Options),
     /// Namespaces made, listed and deleted, beside `ip netns`; sockets in them.
     Netns(netns::Options),
     /// Reading and writing PROXY headers, beside the other crates that do.
@@ -38,6 +41,7 @@ enum Bench {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().bench {
+        Bench::Config(options) => config::run(&options),
         Bench::Netns(options) => netns::run(&options),
         Bench::Proto(options) => proto::run(&options),
         Bench::Relay(options) => relay::run(&options),

@@ -3,6 +3,7 @@
 //! What is measured, and how, is the business of the package `nsproxy-bench`, which also understands the options. A submodule is a
 //! comparison that needs more than that package.
 
+mod config;
 mod netns;
 mod relay;
 
@@ -19,6 +20,7 @@ use crate::workspace::{Workspace, cargo};
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
     match arguments.split_first() {
         Some((name, options)) if name == "relay" => relay::run(workspace, options),
+        Some((name, options)) if name == "config" => config::run(workspace, options),
         Some((name, options)) if name == "netns" => netns::run(workspace, options),
         _ => {
             let programs = build(workspace, &["nsproxy-bench"])?;
