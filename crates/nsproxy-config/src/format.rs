@@ -6,7 +6,8 @@
 //!
 //! The style: a section begins at the margin behind an empty line, its statements are indented by four, lines that begin with a
 //! dot stand at the margin, words are separated by one blank, and no two empty lines follow each other. A
-//! comment is indented like the statement below it; one at the margin stays there when a section or the end follows.
+//! comment is indented like the statement below it; one at the margin stays there when a section or the end follows. Statements
+//! before the first section, which are mistakes, are not moved to the margin: there a slip might be taken for a section's name.
 
 use std::sync::Arc;
 
@@ -134,7 +135,7 @@ fn separator(word: &&str) -> char {
 
 /// Whether each line is indented.
 fn indents(lines: &[Line<'_>]) -> Vec<bool> {
-    // From the end: a comment looks at what follows. Before the first section everything is at the margin.
+    // From the end: a comment looks at what follows.
     let first_header = lines.iter().position(|line| line.kind == Kind::Header);
     let mut next_is_statement = false;
     let mut indents: Vec<bool> = lines
@@ -148,12 +149,11 @@ fn indents(lines: &[Line<'_>]) -> Vec<bool> {
                 Kind::Header => next_is_statement = false,
                 Kind::Empty | Kind::Comment | Kind::If | Kind::Else | Kind::Directive => {}
             }
-            in_section
-                && match line.kind {
-                    Kind::Statement => true,
-                    Kind::Comment => next_is_statement || !line.at_margin,
-                    Kind::Empty | Kind::Header | Kind::If | Kind::Else | Kind::Directive => false,
-                }
+            match line.kind {
+                Kind::Statement => in_section || !line.at_margin,
+                Kind::Comment => in_section && (next_is_statement || !line.at_margin),
+                Kind::Empty | Kind::Header | Kind::If | Kind::Else | Kind::Directive => false,
+            }
         })
         .collect();
     indents.reverse();

@@ -41,6 +41,20 @@ fn lines_that_cannot_be_read_are_refused_with_their_places() {
 }
 
 #[test]
+fn a_slip_in_the_name_of_a_section_stays_at_the_margin_and_an_error() {
+    // Lines of the section before it are not looked at: with a blank before it, the slip would be one of them.
+    let written = "userlist people\nlistne l\nbind :80\n";
+    let expected = "userlist people\n\nlistne l\n    bind :80\n";
+    assert_eq!(formatted(written), expected);
+    same_meaning(written);
+    assert_eq!(
+        formatted("userlist people\n'listne' l\n"),
+        "userlist people\n    'listne' l\n"
+    );
+    same_meaning("userlist people\n'listne' l\n");
+}
+
+#[test]
 fn the_configurations_of_the_tests_mean_the_same_afterwards() {
     let mut compared = 0;
     for kind in ["accept", "warn"] {

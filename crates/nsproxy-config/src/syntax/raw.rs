@@ -1,6 +1,6 @@
 //! A line as it is written: its words with their quotes, and its comment. For what changes only how a text looks.
 
-use super::tree::SectionKind;
+use super::tree::opened_section;
 use super::words::{self, Line};
 use crate::report::Diagnostic;
 use crate::source::RawLine;
@@ -9,7 +9,7 @@ use crate::source::RawLine;
 pub(crate) struct Raw<'t> {
     /// The first word, without quotes; empty where it is a variable.
     pub(crate) keyword: Option<String>,
-    /// The first word begins a section.
+    /// The first word begins a section, or was meant to.
     pub(crate) opens_section: bool,
     /// The words with everything that is written.
     pub(crate) words: Vec<&'t str>,
@@ -35,7 +35,7 @@ pub(crate) fn raw_line<'t>(line: &RawLine<'t>) -> Raw<'t> {
         keyword: words.first().map(|word| word.text.clone().into_owned()),
         opens_section: words
             .first()
-            .is_some_and(|word| SectionKind::named(&word.text).is_some()),
+            .is_some_and(|word| opened_section(line, word).is_some()),
         words: ranges.map(|range| &line.text[range]).collect(),
         comment: rest.starts_with('#').then_some(rest),
         error: result.err(),

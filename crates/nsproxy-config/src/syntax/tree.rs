@@ -3,6 +3,8 @@
 //! Every line is kept, also those whose meaning nobody knows: `lower` judges them. Only a line whose words
 //! cannot be told apart is dropped, with its error.
 
+use std::borrow::Cow;
+
 use super::directive::Conditions;
 use super::environment::{Environment, EnvironmentStatement};
 use super::words::{self, Line, Word};
@@ -138,8 +140,7 @@ impl<'s> Tree<'s> {
             return;
         }
         let Some(keyword) = words.first() else { return };
-        let indented = line.text.starts_with(|c: char| c.is_ascii_whitespace());
-        let kind = SectionKind::named(&keyword.text).or_else(|| misspelt(&keyword.text, indented));
+        let kind = opened_section(line, keyword);
         let statement = Statement { words };
         match (kind, self.sections.last_mut()) {
             (Some(kind), _) => self.sections.push(Section {
@@ -171,9 +172,18 @@ fn cut_off(line: &RawLine<'_>) -> Diagnostic {
     Diagnostic::warning(end, message).with_note("the file may have been cut off")
 }
 
+/// The section that a line opens, if it does, by its first word.
+pub(super) fn opened_section(line: &RawLine<'_>, word: &Word<'_>) -> Option<SectionKind> {
+    let indented = line.text.starts_with(|c: char| c.is_ascii_whitespace());
+    SectionKind::named(&word.text).or_else(|| misspelt(word, indented))
+}
+
 /// An unknown word at the start of an unindented line that is almost the name of a section. Without this, one
-/// slip would make every line below it an error.
-fn misspelt(word: &str, indented: bool) -> Option<SectionKind> {
+/// slip would make every line below it an error. Whoever writes it with quotes or a variable has not slipped.
+fn misspelt(word: &Word<'_>, indented: bool) -> Option<SectionKind> {
+    let Cow::Borrowed(word) = word.text else {
+        return None;
+    };
     if indented {
         return None;
     }
