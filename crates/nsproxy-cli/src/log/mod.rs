@@ -51,8 +51,10 @@ pub(crate) enum Level {
 
 /// Says something for which there is no log yet, or no more.
 pub(crate) fn complain(text: &str) {
+    // In one piece: a line of the log, or of another process, must not come between the text and its end.
+    let line = format!("{text}\n");
     // With standard error gone there is nobody to tell.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Says what happens.
