@@ -81,6 +81,28 @@ fn a_raised_limit_lets_a_waiting_client_in() {
 }
 
 #[test]
+fn limits_count_the_sessions_of_the_plan_before() {
+    let echo = Service::echo(Listener::bind(LOOPBACK));
+    let mut of_relay = plan(echo.address());
+    of_relay.relays[0].max_sessions = Some(1);
+    let mut of_listener = plan(echo.address());
+    of_listener.relays[0].listeners[0].max_sessions = Some(1);
+    for plan in [of_relay, of_listener] {
+        let relay = Relay::start(&plan);
+        let first = relay.connect();
+        first.send("one");
+        first.expect("one");
+        relay.handle.apply(&plan).unwrap();
+        let second = relay.connect();
+        second.send("two");
+        second.expect_silence(A_WHILE);
+        first.half_close();
+        first.expect_eof();
+        second.expect("two");
+    }
+}
+
+#[test]
 fn a_listener_that_is_not_in_the_new_plan_is_closed() {
     let echo = Service::echo(Listener::bind(LOOPBACK));
     let relay = relay_to(echo.address());
