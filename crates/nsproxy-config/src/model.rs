@@ -199,11 +199,10 @@ pub struct Backend {
 }
 
 /// How a server is chosen.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
-    /// Each in turn, by weight. The default.
-    #[default]
+    /// Each in turn, by weight.
     RoundRobin,
     /// `static-rr`: the same, in an order that is computed once.
     StaticRoundRobin,
@@ -215,8 +214,19 @@ pub enum Balance {
     Source,
     /// By this value.
     Hash(Expression),
-    /// The least busy one of so many drawn by lot.
+    /// The least busy one of so many drawn by lot. Of two, by default.
     Random(u32),
+}
+
+impl Balance {
+    /// How many servers `random` draws when it does not say.
+    pub(crate) const DRAWS: u32 = 2;
+}
+
+impl Default for Balance {
+    fn default() -> Self {
+        Self::Random(Self::DRAWS)
+    }
 }
 
 /// How a hash becomes a server.

@@ -56,7 +56,7 @@ frontend l
 
 backend l
     mode tcp
-    balance roundrobin
+    balance random(2)
     fullconn 1
     retries 3
     source [::] usesrc client
@@ -128,7 +128,7 @@ fn json_has_the_model_with_times_in_milliseconds() {
     let server = &json["backends"][0]["servers"][0];
     assert_eq!(server["netns"]["named"], "b");
     assert_eq!(server["address"]["ip"]["port"], "client");
-    assert_eq!(json["backends"][0]["balance"], "round_robin");
+    assert_eq!(json["backends"][0]["balance"]["random"], 2);
 }
 
 #[test]

@@ -88,7 +88,13 @@ fn backups_and_disabled_servers_are_used_as_in_haproxy() {
     world("backup", |w| {
         let (_services, servers) = services(w, ["disabled", "backup", "backup"]);
         assert_eq!(order(w, &both, "", &servers, 3), ["two", "two", "two"]);
-        let all = order(w, &both, "  option allbackups\n", &servers, 4);
+        let all = order(
+            w,
+            &both,
+            "  balance roundrobin\n  option allbackups\n",
+            &servers,
+            4,
+        );
         assert_eq!(all, ["two", "six", "two", "six"]);
         let (_services, servers) = services(w, ["disabled", "", "backup"]);
         assert_eq!(order(w, &both, "", &servers, 3), ["two", "two", "two"]);

@@ -284,7 +284,7 @@ fn checks_are_made_in_the_namespace_of_the_server_as_in_haproxy() {
             .map(|netns| Service::reply(netns.listen("127.0.0.1:80"), netns.name()));
         let _only_in_one = pulse(&services[0], PULSE);
         let config = format!(
-            "{DEFAULTS}listen l\n  bind {PLACE}\n  default-server check port 9999 inter 50ms\n  \
+            "{DEFAULTS}listen l\n  bind {PLACE}\n  balance roundrobin\n  default-server check port 9999 inter 50ms\n  \
              server a 127.0.0.1:80 namespace one\n  server b 127.0.0.1:80 namespace two\n"
         );
         same(&both, w, (w.home(), &config), &[(w.home(), PLACE)], || {
@@ -386,7 +386,7 @@ fn a_client_that_waits_gets_the_server_that_comes_up_as_in_haproxy() {
         let busy = w.home().listen("127.0.0.1:9001");
         let free = w.home().listen("127.0.0.1:9002");
         let config = format!(
-            "{DEFAULTS}listen l\n  bind {PLACE}\n  server a 127.0.0.1:9001 maxconn 1\n  \
+            "{DEFAULTS}listen l\n  bind {PLACE}\n  balance roundrobin\n  server a 127.0.0.1:9001 maxconn 1\n  \
              server b 127.0.0.1:9002 check port 9999 inter 50ms\n"
         );
         both_say(w, &both, &config, |running| {

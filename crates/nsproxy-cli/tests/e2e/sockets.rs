@@ -130,7 +130,7 @@ fn each_server_is_reached_from_where_its_line_says_as_in_haproxy() {
         services.ip("route add 198.51.100.0/24 via 10.0.0.2");
         let origins = ["10.0.0.1:9001", "10.0.0.1:9002", "10.0.0.1:9003"].map(|place| services.listen(place));
         let config = format!(
-            "{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  source 10.0.0.3\n\
+            "{DEFAULTS}listen l\n  bind 127.0.0.1:8000\n  balance roundrobin\n  source 10.0.0.3\n\
              \x20 server plain 10.0.0.1:9001\n\
              \x20 server own 10.0.0.1:9002 source 10.0.0.4 interface to-services\n\
              \x20 server foreign 10.0.0.1:9003 source 0.0.0.0 usesrc 198.51.100.7\n"

@@ -16,7 +16,7 @@ fn both_config(socket: &Path) -> String {
          frontend fe\n  bind 127.0.0.1:8001\n  default_backend be\n\
          backend be\n  balance roundrobin\n  server s1 127.0.0.1:9001 check inter 200 weight 3\n  \
          server s2 127.0.0.1:9002 check inter 200\n  server s3 127.0.0.1:9001 disabled\n  server s4 127.0.0.1:9001 backup\n\
-         listen li\n  bind 127.0.0.1:8003\n  server s1 127.0.0.1:9001 track be/s1\n  server s2 127.0.0.1:9001 maxconn 5\n",
+         listen li\n  bind 127.0.0.1:8003\n  balance roundrobin\n  server s1 127.0.0.1:9001 track be/s1\n  server s2 127.0.0.1:9001 maxconn 5\n",
         socket.display()
     )
 }

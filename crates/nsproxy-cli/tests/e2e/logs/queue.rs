@@ -13,6 +13,7 @@ defaults
   mode tcp
   log global
   option tcplog
+  balance roundrobin
   timeout connect 10s
   timeout client 10s
   timeout server 10s

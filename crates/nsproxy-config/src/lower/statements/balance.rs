@@ -20,7 +20,7 @@ pub(in crate::lower) static ROW: Directive = Directive {
     apply: balance,
     doc: Some(Doc {
         syntax: "balance roundrobin|static-rr|leastconn|first|source|hash EXPRESSION|random[(N)]",
-        default: "roundrobin",
+        default: "random",
         meaning: "How a server is chosen, over all workers and by `weight`: each in turn; the same in a fixed order; the one with the fewest sessions; the first one with room; by the client's address; by a value such as `src,ipmask(24)` or `req.ssl_sni`, which has to be there when the server is chosen; the least busy one of N drawn by lot (2).",
         example: "balance leastconn",
     }),
@@ -69,13 +69,11 @@ static PLAIN: [(&str, Balance); 6] = [
     ("leastconn", Balance::LeastConn),
     ("first", Balance::First),
     ("source", Balance::Source),
-    ("random", Balance::Random(DRAWS)),
+    ("random", Balance::Random(Balance::DRAWS)),
 ];
 
 /// More draws than this make no difference.
 const MOST_DRAWS: u32 = 256;
-/// How many servers `random` draws when it does not say.
-const DRAWS: u32 = 2;
 
 fn algorithm(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Balance> {
     if let Some((_, balance)) = PLAIN.iter().find(|(name, _)| *name == word.text) {
