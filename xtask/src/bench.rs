@@ -1,73 +1,40 @@
 //! `cargo xtask bench`: comparisons with other programs and libraries, always of optimised builds.
 //!
-//! What is measured, and how, is the business of the package `nsproxy-bench`, which also understands the options. A submodule is a
-//! comparison that needs more than that package.
-
-mod config;
-mod netns;
-mod relay;
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+//! What is measured, and how, is the business of the package `nsproxy-bench`, which also understands the options.
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 
-use crate::workspace::{Workspace, cargo};
+use crate::programs::{Profile, Programs};
+use crate::workspace::Workspace;
+
+/// The comparisons of nsproxy itself; the others are of its libraries.
+const OF_NSPROXY: [&str; 3] = ["config", "netns", "relay"];
+/// Where the plot of a run of `relay` with `--record` goes, for docs/performance.md.
+const PLOT: &str = "docs/relay-ratios.svg";
 
 /// Builds what is needed, and runs the comparison that the first of `arguments` names, with the others as its options.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> anyhow::Result<()> {
-    match arguments.split_first() {
-        Some((name, options)) if name == "relay" => relay::run(workspace, options),
-        Some((name, options)) if name == "config" => config::run(workspace, options),
-        Some((name, options)) if name == "netns" => netns::run(workspace, options),
-        _ => {
-            let programs = build(workspace, &["nsproxy-bench"])?;
-            finish(workspace, command(&programs, "nsproxy-bench")?.args(arguments))
-        }
+    let (name, options) = match arguments {
+        [name, options @ ..] => (Some(name.as_str()), options),
+        [] => (None, arguments),
+    };
+    let is_of_nsproxy = name.is_some_and(|name| OF_NSPROXY.contains(&name));
+    let packages: &[_] = if is_of_nsproxy {
+        &["nsproxy-cli", "nsproxy-bench"]
+    } else {
+        &["nsproxy-bench"]
+    };
+    let programs = Programs::build(workspace, Profile::Release, packages)?;
+    let mut command = programs.command("nsproxy-bench")?;
+    command.args(name);
+    if is_of_nsproxy {
+        let nsproxy = programs.command("nsproxy")?;
+        command.arg("--nsproxy").arg(nsproxy.get_program());
     }
-}
-
-/// The programs of these packages by name, built with optimisation.
-fn build(workspace: &Workspace, packages: &[&str]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
-    let mut command = Command::new(cargo());
-    command.args([
-        "build",
-        "--release",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
-    for package in packages {
-        command.args(["--package", package]);
+    command.args(options);
+    if name == Some("relay") && is_whole_record(options) {
+        command.arg("--plot").arg(workspace.root().join(PLOT));
     }
-    let output = command
-        .current_dir(workspace.root())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run cargo build")?;
-    ensure!(
-        output.status.success(),
-        "cargo build ended with {}",
-        output.status
-    );
-    let messages = String::from_utf8(output.stdout).context("cargo's messages are not UTF-8")?;
-    messages
-        .lines()
-        .filter_map(|line| executable(line).transpose())
-        .collect()
-}
-
-/// To run the program of this name.
-fn command(programs: &BTreeMap<String, PathBuf>, name: &str) -> anyhow::Result<Command> {
-    let path = programs.get(name);
-    Ok(Command::new(
-        path.with_context(|| format!("cargo has built no {name}"))?,
-    ))
-}
-
-/// Runs a comparison to its end.
-fn finish(workspace: &Workspace, command: &mut Command) -> anyhow::Result<()> {
     let status = command
         .current_dir(workspace.root())
         .status()
@@ -76,14 +43,10 @@ fn finish(workspace: &Workspace, command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Name and path of the program that a message of cargo tells of.
-fn executable(line: &str) -> anyhow::Result<Option<(String, PathBuf)>> {
-    let message: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
-    let (name, path) = (&message["target"]["name"], &message["executable"]);
-    Ok(name
-        .as_str()
-        .zip(path.as_str())
-        .map(|(name, path)| (name.to_owned(), path.into())))
+/// Whether a run is to be kept, and is of everything: part of a table is no picture of the whole.
+fn is_whole_record(options: &[String]) -> bool {
+    let has = |name: &str| options.iter().any(|option| option.starts_with(name));
+    has("--record") && !has("--scenario") && !has("--plot")
 }
 
 #[cfg(test)]
@@ -91,17 +54,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_messages_about_programs_name_one() {
-        let program =
-            r#"{"reason":"compiler-artifact","target":{"name":"nsproxy"},"executable":"/t/nsproxy"}"#;
-        let library = r#"{"reason":"compiler-artifact","target":{"name":"netns_core"},"executable":null}"#;
-        let end = r#"{"reason":"build-finished","success":true}"#;
-        assert_eq!(
-            executable(program).unwrap(),
-            Some(("nsproxy".to_owned(), "/t/nsproxy".into()))
-        );
-        assert_eq!(executable(library).unwrap(), None);
-        assert_eq!(executable(end).unwrap(), None);
-        assert!(executable("no JSON").is_err());
+    fn only_a_record_of_everything_is_plotted() {
+        let is_whole = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+            is_whole_record(&words)
+        };
+        assert!(is_whole(&["--rounds", "3", "--record"]));
+        assert!(!is_whole(&["--rounds", "3"]));
+        assert!(!is_whole(&["--record", "--scenario=bulk"]));
+        assert!(!is_whole(&["--record", "--plot", "x.svg"]));
     }
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask`: one entry for everything that is checked about this repository.
 //!
 //! This file is the command line. A subcommand is a module: `test` runs every check in order, `tidy`
-//! reads the sources for the rules that no compiler knows, `fuzz` and `bench` look for faults and for time.
+//! reads the sources for the rules that no compiler knows, `fuzz`, `soak` and `bench` look for faults and for time.
 
 #![allow(
     clippy::print_stdout,
@@ -13,6 +13,8 @@ mod bench;
 mod fuzz;
 mod packages;
 mod packaging;
+mod programs;
+mod soak;
 mod stages;
 mod test;
 mod tidy;
@@ -40,6 +42,8 @@ enum Task {
     Tidy,
     /// Run every fuzz target for a while. Exits with 1 and the way to see it again when one finds a fault.
     Fuzz(FuzzArgs),
+    /// Have nsproxy relay, reload, be upgraded and lose namespaces for minutes, all at once, and look at what is left.
+    Soak(SoakArgs),
     /// Compare with other programs and libraries: `cargo xtask bench --help` says what.
     #[command(disable_help_flag = true)]
     Bench(BenchArgs),
@@ -60,6 +64,16 @@ struct FuzzArgs {
     /// Only this target.
     #[arg(value_name = "TARGET")]
     target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct SoakArgs {
+    /// How long.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: u32,
+    /// Of a build with optimisation, and without the checks of its own arithmetic that other builds have.
+    #[arg(long)]
+    release: bool,
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +100,7 @@ fn run(task: &Task) -> anyhow::Result<()> {
         Task::Test(args) => test::run(&workspace, args.quick),
         Task::Tidy => tidy::run(&workspace),
         Task::Fuzz(args) => fuzz::run(&workspace, args.seconds, args.target.as_deref()),
+        Task::Soak(args) => soak::run(&workspace, args.minutes, args.release),
         Task::Bench(args) => bench::run(&workspace, &args.arguments),
     }
 }

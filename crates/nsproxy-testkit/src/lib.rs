@@ -70,5 +70,5 @@ pub use program::{Finished, MissingProgram, Program, Running};
 pub use seed::Rng;
 pub use service::Service;
 pub use skip::skip;
-pub use transfer::{Checksum, Tally, pattern};
+pub use transfer::{Checksum, Pattern, Tally, pattern};
 pub use world::{LinkEnd, World, world};

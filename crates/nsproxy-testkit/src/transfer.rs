@@ -59,6 +59,34 @@ pub fn pattern(seed: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// The same bytes, in pieces of up to 64 KiB.
+#[derive(Debug)]
+pub struct Pattern {
+    rng: Rng,
+    left: u64,
+    piece: Vec<u8>,
+}
+
+impl Pattern {
+    /// The first `length` bytes of the stream that follows from `seed`.
+    pub fn new(seed: u64, length: u64) -> Self {
+        Self {
+            rng: Rng::new(seed),
+            left: length,
+            piece: vec![0; PIECE],
+        }
+    }
+
+    /// The next ones, unless there are no more.
+    pub fn next_piece(&mut self) -> Option<&[u8]> {
+        let size = usize::try_from(self.left).map_or(PIECE, |left| left.min(PIECE));
+        self.left -= size as u64;
+        let piece = &mut self.piece[..size];
+        self.rng.fill(piece);
+        (size > 0).then_some(piece)
+    }
+}
+
 impl Peer {
     /// Sends the first `length` bytes of the stream that follows from `seed`, in large pieces.
     ///
@@ -67,16 +95,26 @@ impl Peer {
     /// When the connection fails, or does not take a piece within the deadline.
     #[track_caller]
     pub fn send_pattern(&self, seed: u64, length: u64) -> Tally {
-        let mut rng = Rng::new(seed);
+        let mut pattern = Pattern::new(seed, length);
         let mut tally = Tally::default();
-        let mut piece = vec![0; PIECE];
-        while tally.bytes < length {
-            let size = usize::try_from(length - tally.bytes).map_or(PIECE, |left| left.min(PIECE));
-            rng.fill(&mut piece[..size]);
-            self.send(&piece[..size]);
-            tally.add(&piece[..size]);
+        while let Some(piece) = pattern.next_piece() {
+            self.send(piece);
+            tally.add(piece);
         }
         tally
+    }
+
+    /// Expects the first `length` bytes of the stream that follows from `seed`. The deadline is for each piece.
+    ///
+    /// # Panics
+    ///
+    /// When other bytes come, or fewer.
+    #[track_caller]
+    pub fn expect_pattern(&self, seed: u64, length: u64) {
+        let mut pattern = Pattern::new(seed, length);
+        while let Some(piece) = pattern.next_piece() {
+            self.expect(piece);
+        }
     }
 
     /// Receives to the end of the stream and sums up. The deadline is for each piece.
@@ -132,5 +170,17 @@ mod tests {
         let long = pattern(5, 3 * PIECE);
         assert_eq!(pattern(5, 1001), long[..1001]);
         assert_ne!(long[..PIECE], long[PIECE..2 * PIECE]);
+    }
+
+    #[test]
+    fn the_pieces_are_the_whole() {
+        for length in [0, 1, PIECE - 1, PIECE, 2 * PIECE + 13] {
+            let mut pieces = Pattern::new(5, length as u64);
+            let mut whole = Vec::new();
+            while let Some(piece) = pieces.next_piece() {
+                whole.extend_from_slice(piece);
+            }
+            assert_eq!(whole, pattern(5, length));
+        }
     }
 }
