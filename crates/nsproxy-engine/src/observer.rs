@@ -233,7 +233,7 @@ pub enum Notice<'a> {
         /// After how long the first of them will be reset; `None` when none will.
         patience: Option<Duration>,
     },
-    /// A listener could not be opened in a namespace that has come. It is tried again, and told of now and then.
+    /// A listener could not be opened in a namespace that has come. It is told of now and then, as long as it is tried again.
     ListenerFailed {
         /// The relay's name.
         relay: &'a str,
@@ -243,8 +243,8 @@ pub enum Notice<'a> {
         netns: &'a NetnsSpec,
         /// What failed.
         error: &'a OpenError,
-        /// After how long it is tried again.
-        again: Duration,
+        /// After how long it is tried again; `None` when it never can be there, in this namespace.
+        again: Option<Duration>,
     },
     /// A listener was opened after it had failed.
     ListenerOpened {

@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd as _;
 use common::{Relay, plan};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nsproxy_engine::{ApplyError, Endpoint, ListenerNetns, ListenerPlan, Plan};
-use nsproxy_testkit::{Listener, Peer, Service, world};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Peer, Service, eventually, world};
 use socket2::{Domain, Socket, Type};
 
 /// A socket as a process inherits it: not closed on exec.
@@ -133,6 +133,28 @@ fn a_socket_is_taken_for_one_of_the_namespace_that_it_is_in_and_no_other() {
         expect_echo(&blue.run(|| Peer::connect(address)));
         let refused = Peer::try_connect(address).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        drop(relay);
+        drop(socket);
+    });
+}
+
+#[test]
+fn a_socket_whose_namespace_was_replaced_is_not_tried_in_the_other_one_again_and_again() {
+    world("inherited-replaced", |w| {
+        let blue = w.add_netns("blue");
+        let socket = blue.run(tcp);
+        let echo = Service::echo(Listener::bind("127.0.0.1:0"));
+        let mut plan = relay_from(&socket, &echo);
+        plan.relays[0].listeners[0].netns = Some(ListenerNetns::Named("blue".parse().unwrap()));
+        let relay = Relay::start(&plan);
+        w.remove_netns("blue");
+        w.add_netns("blue");
+        let told = eventually(DEFAULT_DEADLINE, "the failure of the listener", || {
+            let mut notices = relay.record.notices().into_iter();
+            notices.find(|notice| notice.starts_with("ListenerFailed"))
+        });
+        assert!(told.contains("again: None"), "{told}");
+        assert!(told.contains("it is a socket of another namespace"), "{told}");
         drop(relay);
         drop(socket);
     });

@@ -65,11 +65,15 @@ impl Display for NetnsLine<'_> {
                 error,
                 again,
             } => {
-                let (error, again) = (Chain(*error), again.as_millis());
+                let error = Chain(*error);
                 write!(
                     f,
-                    "listener-failed relay={relay} address={address} netns={netns} error=\"{error}\" again_in_ms={again}"
-                )
+                    "listener-failed relay={relay} address={address} netns={netns} error=\"{error}\" again_in_ms="
+                )?;
+                match again {
+                    Some(again) => write!(f, "{}", again.as_millis()),
+                    None => f.write_str("never"),
+                }
             }
             Notice::ListenerOpened {
                 relay,

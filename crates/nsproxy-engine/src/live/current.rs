@@ -120,7 +120,7 @@ impl Current {
                 (Condition::Open(_), Some(key), _) => drop(self.open.insert(place, key)),
                 (_, Some(_), Some(error)) => {
                     let again = self.namespaces.on_failed(slot, now).as_duration();
-                    told.extend(Told::failed(self, &place, error, again));
+                    told.extend(Told::failed(self, &place, error, Some(again)));
                 }
                 _ => {}
             }

@@ -182,6 +182,11 @@ impl Handle {
                     state.current.open.insert(place, key);
                     self.counted().listeners_opened.add(1);
                 }
+                Err(error) if error.is_final() => {
+                    self.counted().listeners_failed.add(1);
+                    state.current.namespaces.on_refused(slot);
+                    told.extend(Told::failed(&state.current, &place, error, None));
+                }
                 Err(error) => {
                     let again = state
                         .current
@@ -191,7 +196,7 @@ impl Handle {
                     self.counted().listeners_failed.add(1);
                     // The first tries are about to be made again within a moment: an address may be on its way.
                     if failures >= QUIET_FAILURES && failures.is_power_of_two() {
-                        told.extend(Told::failed(&state.current, &place, error, again));
+                        told.extend(Told::failed(&state.current, &place, error, Some(again)));
                     }
                 }
             }

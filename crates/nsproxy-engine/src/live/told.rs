@@ -29,7 +29,7 @@ pub(crate) enum Told {
         address: Endpoint,
         netns: Arc<NetnsSpec>,
         error: OpenError,
-        again: Duration,
+        again: Option<Duration>,
     },
     Unsure {
         netns: NetnsSpec,
@@ -54,7 +54,7 @@ impl Told {
         current: &Current,
         place: &Place,
         error: OpenError,
-        again: Duration,
+        again: Option<Duration>,
     ) -> Option<Self> {
         let (relay, address) = names(current, place);
         let netns = place.netns.clone()?;

@@ -305,6 +305,11 @@ impl OpenError {
                 || matches!(answer, Some(libc::ESRCH | libc::EINVAL | libc::ENOENT | libc::ENOTDIR)))
     }
 
+    /// Whether it fails however often it is asked for: a socket that the process was started with is what it is, and where it is.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self.operation, Operation::Inherit(_)) && self.source.kind() == io::ErrorKind::InvalidInput
+    }
+
     /// The same once more, for another request that failed with it: the system's answer by its kind and words.
     pub(crate) fn duplicate(&self) -> Self {
         let source = match self.source.raw_os_error() {

@@ -73,7 +73,7 @@ pub struct SlotId(usize);
 /// How a listener stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// Its name leads nowhere, or nobody has said yet how opening it went.
+    /// Its name leads nowhere, nobody has said yet how opening it went, or it cannot be where its name leads.
     Closed,
     /// It is open in this namespace.
     Open(NetnsId),
@@ -225,6 +225,28 @@ impl<L: Clone> Namespaces<L> {
         }
         self.due.insert((due, id));
         wait
+    }
+
+    /// A listener cannot be opened where its name leads: it is not tried again before that changes.
+    pub fn on_refused(&mut self, id: SlotId) {
+        let Some(slot) = self.slots.get_mut(id.0) else {
+            return;
+        };
+        slot.condition = Condition::Closed;
+        if let Some(due) = slot.due.take() {
+            self.due.remove(&(due, id));
+        }
+    }
+
+    /// The listeners whose names lead somewhere, and that nobody has opened there or is to try again.
+    pub fn left(&self) -> Vec<Step<L>> {
+        let is_left = |slot: &Slot<L>| slot.condition == Condition::Closed && slot.due.is_none();
+        let left = self.slots.iter().filter(|(_, slot)| is_left(slot));
+        let steps = left.filter_map(|(key, slot)| {
+            let id = self.lead(&slot.name)?.id()?;
+            Some(Step::Open(SlotId(key), id, slot.listener.clone()))
+        });
+        steps.collect()
     }
 
     /// The listeners that failed and are to be tried once more now, each with the namespace that it is to be in.
