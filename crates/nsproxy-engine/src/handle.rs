@@ -24,7 +24,7 @@ use crate::live::{Current, Told, Watching};
 use crate::observer::Observer;
 use crate::opener::{NetnsInterest, OpenError, OpenerFactory, Operation, SocketRequest};
 use crate::plan::{Endpoint, Plan, RelayPlan};
-use crate::reconcile::{self, Identified, Wanted};
+use crate::reconcile::{self, Identified, Opened, Wanted};
 use crate::route::Limits;
 use crate::servers::ServerRegistry;
 use crate::stats::{Stats, WorkerStats};
@@ -144,9 +144,9 @@ impl Handle {
     ///
     /// Nothing has changed: the plan does not hold together, a listener cannot be opened in a namespace that is there, or the
     /// engine is ending. A listener of a pattern, and one that is being tried again under the plan before, do not fail this.
-    /// With one exception: where a listener stays at its address and its `transparent`, `only_v6` or `interface` differs from the
-    /// plan before, the old socket has to make way. It does so once nothing else is wrong with the new one; if another program
-    /// takes the address in that moment, that listener is gone.
+    ///
+    /// Where a listener stays at its address and its `transparent`, `only_v6` or `interface` differs from the plan before, another
+    /// socket is opened beside the old one, which then makes way: connections that wait in its backlog are reset.
     pub fn apply(&self, plan: &Plan) -> Result<Vec<ListenerStatus>, ApplyError> {
         plan.check()?;
         let mut told = Vec::new();
@@ -174,19 +174,16 @@ impl Handle {
         let control = &self.shared.control;
         let Identified { mut wanted, leads } = reconcile::identify(plan, &names, control)?;
         self.start_checker(plan, state)?;
-        let mut made_way = Vec::new();
         let current = &state.current;
-        let opened = reconcile::open(
-            &mut wanted,
-            control,
-            &mut state.listeners,
-            &mut made_way,
-            |place| current.is_failing(plan, place),
-        );
+        let Opened {
+            listeners: opened,
+            made_way,
+        } = reconcile::open(&mut wanted, control, &mut state.listeners, |place| {
+            current.is_failing(plan, place)
+        })?;
         for listener in made_way {
             self.close(&listener);
         }
-        let opened = opened?;
         // From here on nothing fails.
         let mut called = Vec::new();
         let State { servers, checker, .. } = &mut *state;

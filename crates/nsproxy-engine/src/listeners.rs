@@ -97,9 +97,20 @@ impl Listener {
         })
     }
 
-    /// Whether the socket is as this plan wants it.
+    /// Whether the socket is as this plan wants it, but for what can be changed while it listens.
     pub(crate) fn has_options_of(&self, plan: &ListenerPlan) -> bool {
-        (self.transparent, self.only_v6, &self.interface) == (plan.transparent, plan.only_v6, &plan.interface)
+        // A unix socket has none of these.
+        matches!(self.bound, Endpoint::Unix(_))
+            || (self.transparent, self.only_v6, &self.interface)
+                == (plan.transparent, plan.only_v6, &plan.interface)
+    }
+
+    /// Whether another listener of this user may be bound to its address, too.
+    pub(crate) fn share_address(&self, is_shared: bool) {
+        if matches!(self.bound, Endpoint::Ip(_)) && self.is_own() {
+            // Where it cannot be shared, the other one is refused, and says so.
+            let _ = self.socket.set_reuse_port(is_shared);
+        }
     }
 
     /// Makes its socket what a later plan wants it to be, or leaves it as it is. Says what it was.

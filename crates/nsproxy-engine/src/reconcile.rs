@@ -12,7 +12,7 @@ use crate::control::{self, Control};
 use crate::error::ApplyError;
 use crate::listeners::{Listener, ListenerKey, ListenerRegistry};
 use crate::live::Place;
-use crate::opener::{OpenError, Operation, SocketKind, SocketRequest};
+use crate::opener::{OpenError, SocketKind, SocketRequest};
 use crate::plan::{Endpoint, ListenerNetns, ListenerPlan, NetnsSet, Plan, PlanError, RelayPlan};
 
 /// A listener that a plan wants, in one namespace.
@@ -200,55 +200,67 @@ fn spots<'a>(plan: &'a Plan, answers: &Answers) -> Vec<Spot<'a>> {
     spots
 }
 
+/// The listeners of a plan.
+pub(crate) struct Opened {
+    /// Of each one that is wanted, unless its namespace is missing.
+    pub(crate) listeners: Vec<Option<Arc<Listener>>>,
+    /// Those that had to make way for one with other options.
+    pub(crate) made_way: Vec<Arc<Listener>>,
+}
+
 /// Keeps, or opens, the listening socket of each wanted place whose namespace is there.
 ///
-/// A socket whose option changes has to make way for the new one, which takes its address. Those come last, and only when
-/// nothing else is wrong with the new ones: when anything fails, nothing has changed. Those that were shut are added to
-/// `made_way`, whatever the result: the workers have to be told. Where `may_fail` says so, a listener that cannot be opened is
-/// left for later.
+/// A socket whose option changes makes way for a new one at its address, which is opened beside it. When anything fails, nothing
+/// has changed. Where `may_fail` says so, a listener that cannot be opened is left for later.
 pub(crate) fn open(
     wanted: &mut [Wanted<'_>],
     control: &Control,
     listeners: &mut ListenerRegistry,
-    made_way: &mut Vec<Arc<Listener>>,
     may_fail: impl Fn(&Place) -> bool,
-) -> Result<Vec<Option<Arc<Listener>>>, ApplyError> {
+) -> Result<Opened, ApplyError> {
     let mut opened: Vec<Option<Arc<Listener>>> = Vec::with_capacity(wanted.len());
     let (mut fresh, mut replacing) = (Vec::new(), Vec::new());
+    let mut making_way = Vec::new();
     for (index, wanted) in wanted.iter_mut().enumerate() {
         let there = wanted.key.as_ref().and_then(|key| listeners.get(key));
         let same = there.filter(|there| there.has_options_of(wanted.listener));
         wanted.kept = same.is_some();
         opened.push(same.cloned());
         match (same, there) {
-            (None, Some(_)) => replacing.push(index),
+            (None, Some(old)) => {
+                replacing.push(index);
+                making_way.push(Arc::clone(old));
+            }
             (None, None) if wanted.key.is_some() => fresh.push(index),
             // It stays, or its namespace is missing.
             _ => {}
         }
     }
-    let made = make(&fresh, wanted, control, listeners);
+    let made = make(&fresh, wanted, control, listeners, false);
     settle(made, wanted, &mut opened, &may_fail)?;
-    // The same is asked for twice: what is wrong with it is found out while the old socket is still there.
-    let (mut in_use, tried): (Vec<_>, Vec<_>) = replacing
-        .iter()
-        .copied()
-        .partition(|index| matches!(wanted[*index].listener.address, Endpoint::Unix(_)));
-    let made = make(&tried, wanted, control, listeners);
-    let (stopped, made): (Vec<_>, Vec<_>) = made.into_iter().partition(|(_, made)| is_in_use(made));
-    settle(made, wanted, &mut opened, &may_fail)?;
-    tune(wanted, &opened)?;
-    in_use.extend(stopped.into_iter().map(|(index, _)| index));
+    for old in &making_way {
+        old.share_address(true);
+    }
+    let made = make(&replacing, wanted, control, listeners, true);
+    let settled = settle(made, wanted, &mut opened, &may_fail).and_then(|()| tune(wanted, &opened));
+    if let Err(error) = settled {
+        for old in &making_way {
+            old.share_address(false);
+        }
+        return Err(error);
+    }
     for index in replacing {
-        let key = wanted[index].key.as_ref();
-        if let Some(old) = key.and_then(|key| listeners.remove(key)) {
-            old.shut();
-            made_way.push(old);
+        if let Some(key) = &wanted[index].key {
+            listeners.remove(key);
+        }
+        if let Some(new) = &opened[index] {
+            new.share_address(false);
         }
     }
-    let made = make(&in_use, wanted, control, listeners);
-    settle(made, wanted, &mut opened, &may_fail)?;
-    Ok(opened)
+    Ok(Opened {
+        listeners: opened,
+        made_way: making_way,
+    })
 }
 
 /// Listeners that were asked for, by their places among those that are wanted.
@@ -260,10 +272,11 @@ fn make(
     wanted: &[Wanted<'_>],
     control: &Control,
     listeners: &mut ListenerRegistry,
+    beside: bool,
 ) -> Made {
     let requests = indices.iter().map(|index| {
         let wanted = &wanted[*index];
-        request(wanted.listener, wanted.place.netns.as_deref())
+        request(wanted.listener, wanted.place.netns.as_deref(), beside)
     });
     let answers = control.open(requests.collect());
     let answered = indices.iter().zip(answers);
@@ -292,14 +305,6 @@ fn settle(
         }
     }
     Ok(())
-}
-
-/// Whether nothing is known to be wrong with a listener but that there is one at its address.
-fn is_in_use(made: &Result<Arc<Listener>, ApplyError>) -> bool {
-    let Err(ApplyError::Listen { source, .. }) = made else {
-        return false;
-    };
-    matches!(source.operation, Operation::Bind(_)) && source.source.kind() == io::ErrorKind::AddrInUse
 }
 
 /// Makes the listeners that were kept what the plan wants them to be: all of them, or none.
@@ -335,8 +340,8 @@ fn tune(wanted: &[Wanted<'_>], opened: &[Option<Arc<Listener>>]) -> Result<(), A
     Ok(())
 }
 
-/// What to ask for to have this listener, in one namespace.
-pub(crate) fn request(plan: &ListenerPlan, netns: Option<&NetnsSpec>) -> SocketRequest {
+/// What to ask for to have this listener, in one namespace; `beside` one that makes way for it.
+pub(crate) fn request(plan: &ListenerPlan, netns: Option<&NetnsSpec>, beside: bool) -> SocketRequest {
     SocketRequest {
         netns: netns.cloned().map(Arc::new),
         kind: SocketKind::Listener {
@@ -345,6 +350,7 @@ pub(crate) fn request(plan: &ListenerPlan, netns: Option<&NetnsSpec>) -> SocketR
             only_v6: plan.only_v6,
             interface: plan.interface.clone(),
             tuning: plan.tuning,
+            beside,
         },
     }
 }

@@ -4,12 +4,17 @@
 mod common;
 
 use std::io::ErrorKind;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{A_WHILE, LOOPBACK, Relay, listener, listener_at, plan, relay_to, server, settings};
-use nsproxy_engine::{ApplyError, InProcess, ListenerPlan, Plan, PlanError, RelayPlan, ServerPlan, Settings};
+use nsproxy_engine::{
+    ApplyError, InProcess, ListenerPlan, OpenAnswer, OpenToken, OpenerFactory, Plan, PlanError, RelayPlan,
+    ServerPlan, Settings, SocketOpener, SocketRequest,
+};
 use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Peer, Service, eventually};
+use socket2::{Domain, Socket, Type};
 
 fn ask(relay: &Relay) -> Vec<u8> {
     let client = relay.connect();
@@ -273,6 +278,80 @@ fn a_listener_that_had_to_make_way_is_forgotten_by_every_worker() {
     Listener::bind(LOOPBACK).expect_no_connection(2 * A_WHILE);
     let used = worker_time().saturating_sub(before);
     assert!(used < A_WHILE, "idle workers have used {used:?}");
+}
+
+#[test]
+fn nobody_gets_the_address_of_a_listener_that_makes_way_for_another() {
+    let service = Service::reply(Listener::bind(LOOPBACK), "there");
+    let place = Listener::bind(LOOPBACK).address().clone();
+    let plan = |interface: Option<&str>| {
+        let listener = ListenerPlan {
+            interface: interface.map(str::to_owned),
+            ..listener_at(&place.to_string())
+        };
+        Plan::forward(listener, server(service.address()), None)
+    };
+    let rival = Rival::default();
+    let relay = Relay::start_with(&settings(1), Arc::new(rival.clone()), &plan(None));
+    *rival.wants.lock().unwrap() = Some(relay.address());
+    let statuses = relay.handle.apply(&plan(Some("lo"))).unwrap();
+    assert!(!statuses[0].kept);
+    assert!(
+        rival.has.lock().unwrap().is_empty(),
+        "another program has the address"
+    );
+    assert_eq!(ask(&relay), b"there");
+    let refused = bind_at(relay.address()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::AddrInUse);
+}
+
+/// Another program that binds an address as soon as it can: whenever the engine asks its opener for something.
+#[derive(Clone, Debug, Default)]
+struct Rival {
+    wants: Arc<Mutex<Option<SocketAddr>>>,
+    has: Arc<Mutex<Vec<Socket>>>,
+}
+
+/// An opener beside which there is a rival.
+struct Contended {
+    opener: Box<dyn SocketOpener>,
+    rival: Rival,
+}
+
+fn bind_at(address: SocketAddr) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+impl OpenerFactory for Rival {
+    fn opener(&self, stock: usize) -> std::io::Result<Box<dyn SocketOpener>> {
+        let opener = InProcess.opener(stock)?;
+        let rival = self.clone();
+        Ok(Box::new(Contended { opener, rival }))
+    }
+}
+
+impl SocketOpener for Contended {
+    fn request(&mut self, token: OpenToken, request: SocketRequest) {
+        if let Some(address) = *self.rival.wants.lock().unwrap() {
+            self.rival.has.lock().unwrap().extend(bind_at(address));
+        }
+        self.opener.request(token, request);
+    }
+
+    fn answers(&mut self, answers: &mut Vec<OpenAnswer>) {
+        self.opener.answers(answers);
+    }
+
+    fn stock(&self) -> usize {
+        self.opener.stock()
+    }
+
+    fn release_unused(&mut self) {
+        self.opener.release_unused();
+    }
 }
 
 /// CPU time of this test's workers: other tests of this program run beside it, so the busiest thread alone counts.

@@ -164,7 +164,7 @@ impl Handle {
         }
         let requests = to_open
             .iter()
-            .map(|(_, _, place)| reconcile::request(state.current.plan(place), place.netns.as_deref()))
+            .map(|(_, _, place)| reconcile::request(state.current.plan(place), place.netns.as_deref(), false))
             .collect();
         let answers = self.control().open(requests);
         for ((slot, id, place), answer) in to_open.into_iter().zip(answers) {

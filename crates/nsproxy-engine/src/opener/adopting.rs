@@ -82,6 +82,7 @@ impl Sockets {
             only_v6,
             interface,
             tuning,
+            beside: _,
         } = wanted
         else {
             return None;

@@ -288,11 +288,15 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
             only_v6,
             interface,
             tuning,
+            beside,
         } => {
             if let Some(link) = interface {
                 bind_device(&socket, link)?;
             }
             tuning::begin(&socket, tuning)?;
+            if *beside {
+                option("SO_REUSEPORT", socket.set_reuse_port(true))?;
+            }
             listen(
                 &socket,
                 *address,

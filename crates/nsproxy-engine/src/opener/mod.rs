@@ -68,6 +68,9 @@ pub enum SocketKind {
         interface: Option<String>,
         /// What it is like.
         tuning: ListenerTuning,
+        /// Whether a listener of this engine is at the address, and makes way once this one is there: until then both are
+        /// (`SO_REUSEPORT`), and nobody else can have it in between.
+        beside: bool,
     },
     /// A non-blocking datagram socket, for questions to a name server.
     Datagram {

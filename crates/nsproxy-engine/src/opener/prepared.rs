@@ -104,7 +104,7 @@ fn requests(plan: &Plan) -> Vec<(SocketRequest, &RelayPlan, &ListenerPlan)> {
         .map(|(netns, relay, listener)| (control::probe(netns), relay, listener));
     let listeners = places
         .iter()
-        .map(|(netns, relay, listener)| (reconcile::request(listener, *netns), *relay, *listener));
+        .map(|(netns, relay, listener)| (reconcile::request(listener, *netns, false), *relay, *listener));
     probes.chain(listeners).collect()
 }
 
