@@ -16,7 +16,6 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::core::moment::Moment;
 use crate::error::ApplyError;
-use crate::handed_over::HandedOver;
 use crate::inbox::{self, Command, Mailbox};
 use crate::judge::count_sessions;
 use crate::listeners::{Listener, ListenerRegistry};
@@ -72,6 +71,8 @@ pub(crate) struct State {
     pub(crate) watching: Option<Watching>,
     pub(crate) current: Current,
     pub(crate) ending: bool,
+    /// Another process is about to take over, and opens what is to be opened from now on.
+    pub(crate) is_handed_over: bool,
 }
 
 /// A handle that does not keep anything alive, for a thread of the engine.
@@ -118,6 +119,7 @@ impl Handle {
             watching: None,
             current: Current::default(),
             ending: false,
+            is_handed_over: false,
         });
         Self {
             shared: Arc::new(Shared {
@@ -273,26 +275,6 @@ impl Handle {
     /// Closes every listener and resets every session.
     pub fn stop(&self) {
         self.end(|| Command::Stop);
-    }
-
-    /// Has the engine share its listeners with another process, which is given their sockets, and takes over from this one. The
-    /// engine goes on accepting; when it is drained or stopped, connections that wait are left to the other process. That has to
-    /// be told then, for its [`Handle::succeed`].
-    ///
-    /// Inherited listeners ([`Endpoint::Inherited`]) are not among them: the other process inherits them as this one has.
-    pub fn hand_over(&self) -> HandedOver {
-        let state = self.state();
-        let own = state.listeners.all().filter(|listener| listener.is_own());
-        HandedOver::new(own.cloned().collect())
-    }
-
-    /// The process that this engine has listeners from ([`Adopting`](crate::Adopting)) has let go of them. Connections of which
-    /// that one was told, and which it has not accepted, are found; the files of listeners at a path go with these from now on.
-    pub fn succeed(&self) {
-        for listener in self.state().listeners.all().filter(|listener| listener.is_own()) {
-            listener.set_shared(false);
-        }
-        self.tell(|| Command::LookAgain);
     }
 
     /// Has so many workers accept from now on, and returns how many that are: no more than there are, see

@@ -168,6 +168,15 @@ impl Listener {
         }
     }
 
+    /// No other process has the socket any more, which this one was given.
+    pub(crate) fn take_over(&self) {
+        if !self.transparent && matches!(self.bound, Endpoint::Ip(_)) {
+            // The other one may have been transparent, and could not have become so again: that takes a privilege.
+            let _ = opener::make_opaque(&self.socket);
+        }
+        self.set_shared(false);
+    }
+
     /// No other process has the socket any more. One that has had it may have changed its options.
     pub(crate) fn take_back(&self) {
         if matches!(self.bound, Endpoint::Ip(_)) {

@@ -9,9 +9,11 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Relay, listener, listener_at, plan, settings, unix_listener};
-use nsproxy_engine::{Adopting, Endpoint, HandedOver, InProcess, OpenerFactory, Plan, Prepared};
-use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Peer, Service, eventually, world};
+use common::{A_WHILE, Relay, in_netns, listener, listener_at, plan, settings, unix_listener};
+use nsproxy_engine::{Adopting, Endpoint, HandedOver, InProcess, NetnsState, OpenerFactory, Plan, Prepared};
+use nsproxy_testkit::{
+    Address, DEFAULT_DEADLINE, Deadline, Listener, Netns, Peer, Service, eventually, world,
+};
 use socket2::Socket;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -180,5 +182,86 @@ fn a_successor_that_fails_leaves_the_options_of_listeners_as_they_were() {
         assert_ne!(options(), before, "it has not come so far");
         handed.take_back();
         assert_eq!(options(), before);
+    });
+}
+
+const WEB: &str = "127.0.0.1:8080";
+
+/// The namespace that a plan waits for comes, and an engine that has handed over has seen it.
+fn comes(w: &nsproxy_testkit::World, old: &Relay) -> Netns {
+    let blue = w.add_netns("blue");
+    eventually(DEFAULT_DEADLINE, "the namespace to be noticed", || {
+        let namespaces = old.handle.namespaces();
+        (namespaces[0].state == NetnsState::Live).then_some(())
+    });
+    // What is opened is opened at once.
+    Listener::bind("127.0.0.1:0").expect_no_connection(A_WHILE);
+    assert!(blue.run(|| Peer::try_connect(WEB)).is_err(), "it is open already");
+    blue
+}
+
+/// One plan for each of these: a listener in `blue`, and what is to be heard there.
+fn in_blue(replies: [&'static str; 2]) -> ([Service; 2], [Plan; 2]) {
+    let services = replies.map(|reply| Service::reply(Listener::bind("127.0.0.1:0"), reply));
+    let plans = services.each_ref().map(|service| {
+        let mut plan = plan(service.address());
+        plan.relays[0].listeners = vec![in_netns("blue", listener_at(WEB))];
+        plan
+    });
+    (services, plans)
+}
+
+#[test]
+fn a_namespace_that_comes_while_listeners_are_handed_over_is_for_the_other_engine() {
+    world("handed-over-comes", |w| {
+        let (_services, [first, second]) = in_blue(["old", "new"]);
+        let old = Relay::start(&first);
+        let handed = old.handle.hand_over();
+        let blue = comes(w, &old);
+        let (new, _) = successor(&handed, &second);
+        blue.run(|| ask(WEB.parse().map(Address::Inet).unwrap(), "new"));
+        old.handle.drain(LONG);
+        wait_until_released(&handed);
+        drop((handed, old));
+        new.handle.succeed();
+        blue.run(|| ask(WEB.parse().map(Address::Inet).unwrap(), "new"));
+    });
+}
+
+#[test]
+fn a_namespace_that_has_come_is_listened_in_when_there_will_be_no_other_engine() {
+    world("taken-back-comes", |w| {
+        let (_services, [first, _]) = in_blue(["old", "new"]);
+        let old = Relay::start(&first);
+        let handed = old.handle.hand_over();
+        let blue = comes(w, &old);
+        handed.take_back();
+        blue.wait_listening(WEB, Deadline::after(DEFAULT_DEADLINE));
+        blue.run(|| ask(WEB.parse().map(Address::Inet).unwrap(), "old"));
+        drop(handed);
+    });
+}
+
+#[test]
+fn a_listener_that_is_not_transparent_any_more_becomes_so_once_the_other_engine_has_let_go() {
+    world("handed-over-opaque", |_| {
+        let service = Service::reply(Listener::bind("127.0.0.1:0"), "there");
+        let second = plan(service.address());
+        let mut first = second.clone();
+        first.relays[0].listeners[0].transparent = true;
+        let old = Relay::start(&first);
+        let handed = old.handle.hand_over();
+        let looked_at = duplicates(&handed);
+        let is_transparent = || looked_at[0].ip_transparent_v4().unwrap();
+        let mut second = as_opened(&old, &second);
+        second.relays[0].listeners[0].transparent = false;
+        let (new, _) = successor(&handed, &second);
+        assert!(is_transparent(), "the other engine could not make it so again");
+        old.handle.drain(LONG);
+        wait_until_released(&handed);
+        drop((handed, old));
+        new.handle.succeed();
+        assert!(!is_transparent());
+        ask(Address::Inet(new.address()), "there");
     });
 }

@@ -65,6 +65,21 @@ impl Handle {
         [next, unsure].into_iter().flatten().min()
     }
 
+    /// No other process takes over any more: opens what was left to it.
+    pub(crate) fn open_left(&self) {
+        let mut told = Vec::new();
+        let mut state = self.state();
+        state.is_handed_over = false;
+        let left = state.current.namespaces.left();
+        self.carry_out(&mut state, left, &mut told);
+        if let Some(watching) = &state.watching {
+            // What has failed is due again.
+            watching.look_at_the_clock();
+        }
+        drop(state);
+        self.tell_observer(&told);
+    }
+
     /// Finds out where these names lead now, and does what follows.
     fn look_at(&self, state: &mut State, asked: &BTreeMap<NetnsSpec, Presence>, told: &mut Vec<Told>) {
         let probed: Vec<_> = asked
@@ -149,7 +164,10 @@ impl Handle {
                     self.tell(|| Command::LeaveNetns(Arc::clone(&left)));
                 }
                 Step::Enter(id) => self.tell(|| Command::EnterNetns(id)),
-                Step::Open(slot, id, place) if !state.ending => to_open.push((slot, id, place)),
+                // While another process is about to take over, what comes is for that one to open.
+                Step::Open(slot, id, place) if !state.ending && !state.is_handed_over => {
+                    to_open.push((slot, id, place));
+                }
                 Step::Open(..) => {}
             }
         }

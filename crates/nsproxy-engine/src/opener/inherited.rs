@@ -67,9 +67,17 @@ pub(super) fn set_up(socket: &Socket, transparent: bool) -> Result<(), Failure> 
 
 /// Makes a listening socket of TCP again what it was, after another process may have given it the options of its own plan.
 pub(crate) fn take_back(socket: &Socket, transparent: bool, options: &ListenerTuning) -> Result<(), Failure> {
-    let address = socket.local_addr().ok();
-    if !transparent && let Some(address) = address.and_then(|address| address.as_socket()) {
-        make_transparent(socket, &address, false)?;
+    if !transparent {
+        make_opaque(socket)?;
     }
     tuning::impose(socket, options)
+}
+
+/// Has a listening socket of TCP take connections to addresses of this host only. It takes no privilege.
+pub(crate) fn make_opaque(socket: &Socket) -> Result<(), Failure> {
+    let address = socket.local_addr().ok();
+    match address.and_then(|address| address.as_socket()) {
+        Some(address) => make_transparent(socket, &address, false),
+        None => Ok(()),
+    }
 }

@@ -16,7 +16,7 @@ mod watcher;
 
 pub use adopting::Adopting;
 pub use in_process::{InProcess, InProcessFrom};
-pub(crate) use inherited::take_back;
+pub(crate) use inherited::{make_opaque, take_back};
 pub use prepared::{PrepareError, Prepared};
 pub(crate) use tuning::{buffers, change, keep_alive};
 pub use watcher::{NetnsChange, NetnsInterest, NetnsWatcher, Presence};
