@@ -103,6 +103,12 @@ pub(crate) fn receive(channel: impl AsFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)>
             received => break received?,
         }
     };
+    // What did come of them goes with this process, which cannot go on.
+    if message.flags.contains(MsgFlags::MSG_CTRUNC) {
+        return Err(io::Error::other(
+            "not all descriptors have come through: this process may not have so many (`ulimit -n`)",
+        ));
+    }
     let mut with = Vec::new();
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = control {
@@ -115,4 +121,38 @@ pub(crate) fn receive(channel: impl AsFd) -> io::Result<(Vec<u8>, Vec<OwnedFd>)>
     let length = message.bytes;
     text.truncate(length);
     Ok((text, with))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    use super::*;
+
+    fn pair() -> (OwnedFd, OwnedFd) {
+        let pair = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        );
+        pair.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn a_message_that_has_lost_descriptors_is_an_error() {
+        let (ours, theirs) = pair();
+        for (count, is_whole) in [(MOST_AT_A_TIME, true), (MOST_AT_A_TIME + 1, false)] {
+            send(&ours, b"sockets", &vec![ours.as_fd(); count]).unwrap_or_else(|error| panic!("{error}"));
+            match receive(&theirs) {
+                Ok((text, with)) => assert!(is_whole && text == b"sockets" && with.len() == count),
+                Err(error) => {
+                    assert!(!is_whole);
+                    assert!(error.to_string().contains("not all descriptors"), "{error}");
+                }
+            }
+        }
+    }
 }
