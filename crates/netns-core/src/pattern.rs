@@ -81,6 +81,11 @@ impl NetnsPattern {
         Ok(Self(Arc::from(text)))
     }
 
+    /// Whether there is a name that both stand for.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        overlap(self.0.as_bytes(), other.0.as_bytes())
+    }
+
     /// Whether it stands for this name. Takes at most as many steps as the product of both lengths.
     pub fn matches(&self, name: &NetnsName) -> bool {
         matches(self.0.as_bytes(), name.as_bytes())
@@ -113,6 +118,29 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
         }
     }
     pattern[at..].iter().all(|&byte| byte == b'*')
+}
+
+/// By what of the second pattern is left, for each beginning of the first one.
+fn overlap(one: &[u8], other: &[u8]) -> bool {
+    // Whether what is left of each, from this byte of `other` on, has a name in common: first for nothing left of `one`.
+    let mut behind: Vec<bool> = (0..=other.len())
+        .map(|from| other[from..].iter().all(|&byte| byte == b'*'))
+        .collect();
+    for &byte in one.iter().rev() {
+        let mut here = vec![false; other.len() + 1];
+        here[other.len()] = byte == b'*' && behind[other.len()];
+        for at in (0..other.len()).rev() {
+            let both = byte == b'?' || other[at] == b'?' || byte == other[at];
+            here[at] = if byte == b'*' || other[at] == b'*' {
+                // The star stands for nothing more, or for whatever the other has here.
+                behind[at] || here[at + 1]
+            } else {
+                both && behind[at + 1]
+            };
+        }
+        behind = here;
+    }
+    behind[0]
 }
 
 impl FromStr for NetnsPattern {
@@ -169,6 +197,23 @@ mod tests {
         assert_eq!(NetnsPattern::new(long), Err(PatternError::TooLong { len: 256 }));
     }
 
+    #[test]
+    fn patterns_overlap_when_a_name_is_in_both() {
+        for (one, other, expected) in [
+            ("tenant-*", "tenant-1*", true),
+            ("tenant-*", "*-7", true),
+            ("tenant-*", "blue-*", false),
+            ("a?", "?b", true),
+            ("a?", "a??", false),
+            ("?*", "*", true),
+            ("*a", "*b", false),
+        ] {
+            let [first, second]: [NetnsPattern; 2] = [one, other].map(|text| text.parse().unwrap());
+            assert_eq!(first.overlaps(&second), expected, "{one} {other}");
+            assert_eq!(second.overlaps(&first), expected, "{other} {one}");
+        }
+    }
+
     /// The definition, without a thought for the time that it takes.
     fn by_definition(pattern: &[u8], name: &[u8]) -> bool {
         match (pattern.split_first(), name.split_first()) {
@@ -185,6 +230,19 @@ mod tests {
         fn it_matches_what_the_definition_says(pattern in "[ab*?]{0,8}", name in "[ab]{0,10}") {
             let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
             prop_assert_eq!(matches(pattern, name), by_definition(pattern, name));
+        }
+
+        #[test]
+        fn two_that_match_one_name_overlap(one in "[ab*?]{0,6}", other in "[ab*?]{0,6}") {
+            let (one, other) = (one.as_bytes(), other.as_bytes());
+            // If there is a name, there is one no longer than both together.
+            let mut names = (0..=one.len() + other.len()).flat_map(|length| {
+                (0..1_u32 << length).map(move |bits| -> Vec<u8> {
+                    (0..length).map(|at| if bits >> at & 1 == 0 { b'a' } else { b'b' }).collect()
+                })
+            });
+            let expected = names.any(|name| matches(one, &name) && matches(other, &name));
+            prop_assert_eq!(overlap(one, other), expected);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::num::{NonZeroI16, NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
-use netns_core::{NetnsName, NetnsSpec};
+use netns_core::{NetnsName, NetnsPattern, NetnsSpec};
 use nsproxy_config::model::{
     self, Backend, Balance, Bind, BindAddress, Config, Frontend, PortRule, ProxyHeader, Server,
     ServerAddress, ServerNetns, UseSource,
@@ -62,10 +62,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
             .map(|frontend| relay(frontend, nowhere, &shared))
             .collect(),
         pools,
-        selectable: NetnsSet {
-            patterns: config.namespace_patterns.clone(),
-            ..specs(&config.namespace_list)
-        },
+        selectable: netns_set(&config.namespace_list, &config.namespace_patterns),
         strict_namespaces: config.global.strict_namespaces,
         spread: Spread {
             percent: config.global.spread_checks,
@@ -197,18 +194,21 @@ fn netns_tlv(policy: &model::NetnsTlv) -> NetnsTlv {
     match policy {
         model::NetnsTlv::Ignore => NetnsTlv::Ignore,
         model::NetnsTlv::Select { only, required } => NetnsTlv::Select {
-            only: only.as_ref().map(|names| Arc::new(specs(names))),
+            only: only
+                .as_ref()
+                .map(|only| Arc::new(netns_set(&only.names, &only.patterns))),
             required: *required,
         },
     }
 }
 
 /// As a header names them.
-fn specs(names: &BTreeSet<NetnsName>) -> NetnsSet {
-    names
-        .iter()
-        .filter_map(|name| NetnsSpec::new(name).ok())
-        .collect()
+fn netns_set(names: &BTreeSet<NetnsName>, patterns: &BTreeSet<NetnsPattern>) -> NetnsSet {
+    let specs = names.iter().filter_map(|name| NetnsSpec::new(name).ok());
+    NetnsSet {
+        specs: specs.collect(),
+        patterns: patterns.clone(),
+    }
 }
 
 fn pool(backend: &Backend, shared: &Shared<'_>) -> PoolPlan {

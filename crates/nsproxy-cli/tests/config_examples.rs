@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use nsproxy_testkit::{
     DEFAULT_DEADLINE, Deadline, DnsAnswer, Listener, Netns, Peer, Program, Running, Service, Signal, World,
@@ -76,6 +77,49 @@ fn tenants_with_the_same_addresses_reach_a_service_that_tells_them_apart() {
             exchange(&client, &accepted);
         }
     });
+}
+
+#[test]
+fn tenants_that_no_line_names_are_served_from_when_they_come_until_they_go() {
+    world("example-come-and-go", |w| {
+        let metadata = w.home().listen("127.0.0.1:8080");
+        let running = start(w, "tenants-that-come-and-go.cfg");
+        // A tenant of each name, twice.
+        for name in ["tenant-17", "tenant-2", "tenant-17"] {
+            let tenant = netns(w, name, &["10.0.0.1/32"]);
+            tenant.wait_listening("10.0.0.1:80", Deadline::after(DEFAULT_DEADLINE));
+            let client = tenant.connect("10.0.0.1:80");
+            let accepted = metadata.accept();
+            assert!(has(&header(&accepted), name));
+            exchange(&client, &accepted);
+            let agent = tenant.listen("10.0.0.1:7000");
+            let client = w.home().connect("127.0.0.1:9000");
+            client.send(header_naming(name));
+            exchange(&client, &agent.accept());
+            w.remove_netns(name);
+        }
+        // One that `allow` leaves out, though the list has it.
+        let tenant = netns(w, "tenant-99", &["10.0.0.1/32"]);
+        let agent = tenant.listen("10.0.0.1:7000");
+        let client = w.home().connect("127.0.0.1:9000");
+        client.send(header_naming("tenant-99"));
+        client.expect_closed();
+        agent.expect_no_connection(Duration::from_millis(50));
+        running.signal(Signal::SIGTERM);
+        running.wait().expect_success();
+    });
+}
+
+/// A PROXY v2 header of a connection from nowhere in particular, in this namespace.
+fn header_naming(netns: &str) -> Vec<u8> {
+    let (source, destination) = (([192, 0, 2, 1], 4711).into(), ([192, 0, 2, 2], 80).into());
+    let transport = proxy_proto::Transport::Stream;
+    let addresses = proxy_proto::Addresses::from_socket_addrs(transport, source, destination)
+        .expect("both of one family");
+    let header = proxy_proto::v2::to_vec(proxy_proto::Command::Proxy(addresses), |header| {
+        header.netns(netns.as_bytes());
+    });
+    header.expect("a short header")
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! How the values of the model that are not plain data look in JSON: as the configuration writes them, and times as whole
 //! milliseconds.
 
-use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serializer;
+use serde::{Serialize, Serializer};
 
 pub(crate) fn text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
@@ -30,16 +29,13 @@ pub(crate) fn texts<'v, S: Serializer, T: Display + 'v>(
     serializer.collect_seq(values.into_iter().map(ToString::to_string))
 }
 
-/// `null` for none.
+/// What is shared, as if it were not; `null` for none.
 #[expect(clippy::ref_option, reason = "serde passes the field as it is")]
-pub(crate) fn optional_texts<S: Serializer, T: Display>(
-    values: &Option<Arc<BTreeSet<T>>>,
+pub(crate) fn optional<S: Serializer, T: Serialize>(
+    value: &Option<Arc<T>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    match values {
-        Some(values) => texts(&**values, serializer),
-        None => serializer.serialize_none(),
-    }
+    value.as_deref().serialize(serializer)
 }
 
 pub(crate) fn time<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

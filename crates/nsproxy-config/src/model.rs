@@ -32,7 +32,7 @@ pub use self::bind::{Bind, BindAddress, BindSocket, KeepAlive, PortRange, Socket
 pub use self::bind_netns::BindNetns;
 pub use self::global::{Global, HostName};
 pub use self::identity::{Account, Capability};
-pub use self::netns_tlv::NetnsTlv;
+pub use self::netns_tlv::{NetnsNames, NetnsTlv};
 pub use self::resolvers::{Family, Hold, Host, InitAddr, Nameserver, Network, Resolvers};
 pub use crate::logs::{LogTarget, Logging};
 pub use crate::source::Place;

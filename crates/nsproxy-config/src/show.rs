@@ -423,7 +423,7 @@ fn netns_tlv(policy: &NetnsTlv) -> String {
         NetnsTlv::Select { only, required } => (only, *required),
     };
     let allowed = only.as_ref().map(|names| {
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let names: Vec<String> = names.texts().collect();
         format!(" allow {}", quote(&names.join(",")))
     });
     let required = if required { " require" } else { "" };

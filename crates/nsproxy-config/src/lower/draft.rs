@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use netns_core::NetnsName;
-
+use super::namespaces::Listed;
 use super::rules::DraftRules;
 use super::settings::Settings;
 use super::sink::Sink;
@@ -53,8 +52,8 @@ pub(super) struct Draft {
     /// Those whose namespace is the default one, as indices.
     pub(super) unplaced_binds: Vec<usize>,
     pub(super) unplaced_servers: Vec<usize>,
-    /// The names on `netns-tlv allow` options.
-    pub(super) narrowed: Vec<(NetnsName, Span)>,
+    /// The names and patterns on `netns-tlv allow` options.
+    pub(super) narrowed: Vec<(Listed, Span)>,
     /// `netns-tlv` options of lines without `accept-proxy`.
     pub(super) narrowed_by_rule: Vec<Span>,
     pub(super) servers: Vec<Server>,

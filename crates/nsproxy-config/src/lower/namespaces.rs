@@ -59,8 +59,9 @@ pub(super) fn section(config: &mut Config, section: &Section<'_>, sink: &mut Sin
     }
 }
 
-/// What a word of the list stands for.
-enum Listed {
+/// What a word of the list, or of `netns-tlv allow`, stands for.
+#[derive(Debug)]
+pub(super) enum Listed {
     Name(NetnsName),
     Pattern(NetnsPattern),
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use netns_core::NetnsName;
-use serde::Serialize;
+use netns_core::{NetnsName, NetnsPattern};
+use serde::{Serialize, Serializer};
 
 use crate::json;
 
@@ -14,9 +14,9 @@ use crate::json;
 pub enum NetnsTlv {
     /// Select a namespace.
     Select {
-        /// `allow`: only these, which are all in [`namespace_list`](super::Config::namespace_list). `None`: all of that list.
-        #[serde(serialize_with = "json::optional_texts")]
-        only: Option<Arc<BTreeSet<NetnsName>>>,
+        /// `allow`: of [`namespace_list`](super::Config::namespace_list), only these. `None`: all of that list.
+        #[serde(serialize_with = "json::optional")]
+        only: Option<Arc<NetnsNames>>,
         /// `require`: a connection whose header selects none is closed.
         required: bool,
     },
@@ -30,5 +30,29 @@ impl Default for NetnsTlv {
             only: None,
             required: false,
         }
+    }
+}
+
+/// Names of namespaces, and patterns of such names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NetnsNames {
+    /// These.
+    pub names: BTreeSet<NetnsName>,
+    /// And each one that matches one of these.
+    pub patterns: BTreeSet<NetnsPattern>,
+}
+
+impl NetnsNames {
+    /// As a configuration writes them.
+    pub fn texts(&self) -> impl Iterator<Item = String> {
+        let names = self.names.iter().map(ToString::to_string);
+        names.chain(self.patterns.iter().map(ToString::to_string))
+    }
+}
+
+/// A list of texts.
+impl Serialize for NetnsNames {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.texts())
     }
 }

@@ -86,9 +86,9 @@ static OPTIONS: &[Opt<Options>] = &[
         name: "netns-tlv",
         apply: |options, word, args, sink| options.narrowed = netns_tlv::parse(word, args, sink),
         doc: Doc {
-            syntax: "netns-tlv allow NAME[,NAME...] [require]|require|ignore",
+            syntax: "netns-tlv allow NAME|PATTERN[,...] [require]|require|ignore",
             default: "all of `namespace_list`",
-            meaning: "With `accept-proxy`, or where a rule says `expect-proxy layer4`: which namespaces a header may select here. `allow`: only these of `namespace_list`. `require`: a header has to select one, or its connection is closed. `ignore`: none; the listener's namespace applies. A connection for which no rule expects a header has none, and is not concerned. Only in nsproxy.",
+            meaning: "With `accept-proxy`, or where a rule says `expect-proxy layer4`: which namespaces a header may select here. `allow`: of `namespace_list`, only these names, and those that match these patterns. `require`: a header has to select one, or its connection is closed. `ignore`: none; the listener's namespace applies. A connection for which no rule expects a header has none, and is not concerned. Only in nsproxy.",
             example: "bind :8080 accept-proxy netns-tlv require",
         },
     },

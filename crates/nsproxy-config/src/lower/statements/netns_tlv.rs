@@ -3,15 +3,15 @@
 //! Whether there can be a header is checked once the rules of the section are known, in `check_headers`; whether the names are in
 //! `namespace_list` once the whole configuration is, in `check_names`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use netns_core::{NetnsName, NetnsPattern};
 
 use crate::lower::args::Args;
 use crate::lower::draft::Draft;
+use crate::lower::namespaces::Listed;
 use crate::lower::sink::{Sink, shown};
-use crate::model::{Config, NetnsTlv};
+use crate::model::{Config, NetnsNames, NetnsTlv};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
@@ -22,13 +22,13 @@ pub(super) struct Narrowed {
     pub(super) policy: NetnsTlv,
     /// The option's own word.
     pub(super) span: Span,
-    /// The names, each with its place.
-    pub(super) names: Vec<(NetnsName, Span)>,
+    /// The names and patterns, each with its place.
+    pub(super) names: Vec<(Listed, Span)>,
 }
 
-const FORMS: &str = "`allow NAME[,NAME...]`, `require` or `ignore`";
+const FORMS: &str = "`allow NAME|PATTERN[,...]`, `require` or `ignore`";
 
-/// `allow NAME[,NAME...] [require]`, `require` or `ignore`. `None` after an error.
+/// `allow NAME|PATTERN[,...] [require]`, `require` or `ignore`. `None` after an error.
 pub(super) fn parse(option: &Word<'_>, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<Narrowed> {
     let mode = args.need("netns-tlv", FORMS, sink)?;
     let narrowed = |policy, names| Narrowed {
@@ -51,7 +51,13 @@ pub(super) fn parse(option: &Word<'_>, args: &mut Args<'_, '_>, sink: &mut Sink<
             if required {
                 args.next();
             }
-            let only: BTreeSet<_> = names.iter().map(|(name, _)| name.clone()).collect();
+            let mut only = NetnsNames::default();
+            for (listed, _) in &names {
+                match listed {
+                    Listed::Name(name) => only.names.insert(name.clone()),
+                    Listed::Pattern(pattern) => only.patterns.insert(pattern.clone()),
+                };
+            }
             let policy = NetnsTlv::Select {
                 only: Some(Arc::new(only)),
                 required,
@@ -66,28 +72,19 @@ pub(super) fn parse(option: &Word<'_>, args: &mut Args<'_, '_>, sink: &mut Sink<
     }
 }
 
-/// The names of a comma-separated list, each with its place.
-fn names(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Vec<(NetnsName, Span)>> {
+/// The names and patterns of a comma-separated list, each with its place.
+fn names(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Vec<(Listed, Span)>> {
     let mut names = Vec::new();
     let mut at = 0;
     for text in word.text.split(',') {
         let span = word.part(at..at + text.len());
         at += text.len() + 1;
-        if NetnsPattern::is_pattern(text) {
-            let message = format!(
-                "`netns-tlv allow` takes names, and `{}` is a pattern",
-                shorten(text)
-            );
-            let help = "name those that may be selected here; patterns stand in `namespace_list`";
-            sink.push(Diagnostic::error(span, message).with_help(help));
-            return None;
-        }
-        match text.parse::<NetnsName>() {
-            Ok(name) => names.push((name, span)),
+        match listed(text) {
+            Ok(listed) => names.push((listed, span)),
             Err(error) => {
                 let note =
                     "a PROXY header selects a namespace by its name; it carries no path and no `pid:N`";
-                sink.push(Diagnostic::error(span, error.to_string()).with_note(note));
+                sink.push(Diagnostic::error(span, error).with_note(note));
                 return None;
             }
         }
@@ -107,22 +104,46 @@ pub(in crate::lower) fn check_headers(drafts: &[Draft], sink: &mut Sink<'_>) {
     }
 }
 
-/// Names that `namespace_list` lacks: the option narrows that list and adds nothing to it.
+fn listed(text: &str) -> Result<Listed, String> {
+    if NetnsPattern::is_pattern(text) {
+        let pattern = text.parse::<NetnsPattern>().map_err(|error| error.to_string());
+        return pattern.map(Listed::Pattern);
+    }
+    let name = text.parse::<NetnsName>().map_err(|error| error.to_string());
+    name.map(Listed::Name)
+}
+
+/// Names that `namespace_list` lacks, and patterns that match none of it: the option narrows that list and adds nothing to it.
 pub(in crate::lower) fn check_names(drafts: &[Draft], config: &Config, sink: &mut Sink<'_>) {
-    let list = &config.namespace_list;
-    let listed: Vec<String> = list.iter().map(ToString::to_string).collect();
-    for (name, span) in drafts.iter().flat_map(|draft| &draft.narrowed) {
-        let matches = |pattern: &NetnsPattern| pattern.matches(name);
-        if list.contains(name) || config.namespace_patterns.iter().any(matches) {
+    let (names, patterns) = (&config.namespace_list, &config.namespace_patterns);
+    for (listed, span) in drafts.iter().flat_map(|draft| &draft.narrowed) {
+        let is_in_it = match listed {
+            Listed::Name(name) => {
+                names.contains(name) || patterns.iter().any(|pattern| pattern.matches(name))
+            }
+            Listed::Pattern(pattern) => {
+                names.iter().any(|name| pattern.matches(name))
+                    || patterns.iter().any(|other| other.overlaps(pattern))
+            }
+        };
+        if is_in_it {
             continue;
         }
-        let shown = shorten(&name.to_string());
-        let error = Diagnostic::error(*span, format!("`namespace_list` does not have `{shown}`"))
+        let shown = shorten(&listed.to_string());
+        let error = Diagnostic::error(*span, lacks(listed, &shown))
             .with_note("`netns-tlv allow` narrows what `namespace_list` allows, and adds nothing to it");
-        let near = sink.nearest(&shown, listed.iter().map(String::as_str));
+        let texts: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let near = sink.nearest(&shown, texts.iter().map(String::as_str));
         sink.push(match near {
             Some(near) => error.with_help(format!("did you mean `{near}`?")),
             None => error.with_help(format!("add `namespace {shown}` to a `namespace_list` section")),
         });
+    }
+}
+
+fn lacks(listed: &Listed, shown: &str) -> String {
+    match listed {
+        Listed::Name(_) => format!("`namespace_list` does not have `{shown}`"),
+        Listed::Pattern(_) => format!("`namespace_list` has nothing that `{shown}` matches"),
     }
 }
