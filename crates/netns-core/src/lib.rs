@@ -106,7 +106,9 @@ pub use owner::UserNamespace;
 pub use pattern::{NetnsPattern, PatternError};
 pub use pool::{PoolError, PoolTurn, SocketPool};
 pub use process::{Process, Thread};
-pub use registry::{Entry, EntryState, Reach, Registry, RegistryError, RegistryOperation, Watch, WatchEvent};
+pub use registry::{
+    Entry, EntryState, Reach, Registry, RegistryError, RegistryOperation, Sight, Watch, WatchEvent,
+};
 pub use root::Root;
 pub use scoped::run;
 pub use socket::{socket, tcp_listener, tcp_stream, udp_socket};

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use netns_core::{
-    ExecEnvironment, Netns, OpenError, Reach, Registry, RegistryError, Thread, UserNamespace, run,
+    ExecEnvironment, Netns, OpenError, Reach, Registry, RegistryError, Sight, Thread, UserNamespace, run,
 };
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -205,6 +205,59 @@ fn a_registry_that_does_not_exist_yet_reaches_as_far_as_its_parent() {
             });
         });
         assert_eq!(registry().reach().unwrap(), Reach::Shared);
+    });
+}
+
+/// What a mount namespace that is made now sees of a name that is added outside of it later, and what is foretold of that.
+fn inner(propagation: MsFlags) -> (Sight, bool) {
+    let none = None::<&str>;
+    let (add, added) = mpsc::channel();
+    let (told, tell) = mpsc::channel();
+    let outcome = thread::scope(|scope| {
+        let inner = scope.spawn(move || {
+            unshare(CloneFlags::CLONE_NEWNS).unwrap();
+            mount(none, "/", none, propagation | MsFlags::MS_REC, none).unwrap();
+            told.send(registry().sight().unwrap()).unwrap();
+            added.recv().unwrap();
+            registry().open(&name("late")).is_ok()
+        });
+        let sight = tell.recv().unwrap();
+        registry().add(&name("late")).unwrap();
+        add.send(()).unwrap();
+        (sight, inner.join().unwrap())
+    });
+    registry().remove(&name("late")).unwrap();
+    outcome
+}
+
+#[test]
+fn names_that_are_added_outside_come_in_where_the_directory_was_prepared_and_that_is_foretold() {
+    in_private_namespaces(|| {
+        let none = None::<&str>;
+        mount(none, "/run", none, MsFlags::MS_SHARED, none).unwrap();
+        assert_eq!(inner(MsFlags::MS_SLAVE), (Sight::Unprepared, false));
+        // Whoever added that name has prepared it.
+        assert_eq!(inner(MsFlags::MS_SLAVE), (Sight::Clear, true));
+        let (sight, is_seen) = inner(MsFlags::MS_PRIVATE);
+        assert!(
+            matches!(&sight, Sight::Blind { mount_point } if mount_point.ends_with("run/netns")),
+            "{sight:?}"
+        );
+        assert!(sight.warning().unwrap().contains("no mount comes into"));
+        assert!(!is_seen);
+    });
+}
+
+#[test]
+fn a_directory_can_be_prepared_before_the_first_name() {
+    in_private_namespaces(|| {
+        let none = None::<&str>;
+        mount(none, "/run", none, MsFlags::MS_SHARED, none).unwrap();
+        for _ in 0..2 {
+            registry().prepare().unwrap();
+        }
+        assert_eq!(registry().reach().unwrap(), Reach::Shared, "once is enough");
+        assert_eq!(inner(MsFlags::MS_SLAVE), (Sight::Clear, true));
     });
 }
 

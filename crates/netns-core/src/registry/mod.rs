@@ -30,11 +30,13 @@ mod entry;
 mod error;
 mod identify;
 mod reach;
+mod sight;
 mod watch;
 
 pub use entry::{Entry, EntryState};
 pub use error::{RegistryError, RegistryOperation};
 pub use reach::Reach;
+pub use sight::Sight;
 pub use watch::{Watch, WatchEvent};
 
 use std::borrow::Borrow;
@@ -95,6 +97,16 @@ impl Registry {
         let netns = Netns::create()?;
         self.attach(name, &netns)?;
         Ok(netns)
+    }
+
+    /// Makes the directory what the first name makes it: a mount of its own, from which mounts spread. A mount namespace that is
+    /// made afterwards, such as that of a service with private mounts, then sees the names that are added here later.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made, or the kernel refuses.
+    pub fn prepare(&self) -> Result<(), RegistryError> {
+        directory::prepare(&self.path).map(drop)
     }
 
     /// Gives a namespace a name; it may have others, here and elsewhere.

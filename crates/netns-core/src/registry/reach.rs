@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Registry, RegistryError, RegistryOperation};
-use crate::mountinfo;
+use crate::mountinfo::{self, Mount};
 use crate::sys::statmount;
 
 /// Who sees the names that are added here.
@@ -123,6 +123,28 @@ fn ask_for_mount(directory: &Path) -> io::Result<Reach> {
 
 /// Searches the list of all mounts.
 fn search_mounts(directory: &Path) -> io::Result<Reach> {
+    let Lie {
+        exists,
+        on_it,
+        covering,
+    } = lie(directory)?;
+    if on_it > 1 && exists {
+        return Ok(Reach::Stacked { mounts: on_it });
+    }
+    Ok(covering.map_or(Reach::Shared, |mount| Reach::by(mount.is_slave, mount.point)))
+}
+
+/// Where a directory lies among the mounts.
+pub(super) struct Lie {
+    pub(super) exists: bool,
+    /// Mounts on the directory itself; of one that does not exist, on the one above.
+    pub(super) on_it: usize,
+    /// The one that it is in.
+    pub(super) covering: Option<Mount>,
+}
+
+/// Finds it in the list of all mounts.
+pub(super) fn lie(directory: &Path) -> io::Result<Lie> {
     // Mount points are written without symlinks.
     let (directory, exists) = match fs::canonicalize(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -136,15 +158,16 @@ fn search_mounts(directory: &Path) -> io::Result<Reach> {
     };
     let mounts = mountinfo::read()?;
     let on_it = mounts.iter().filter(|mount| mount.point == directory).count();
-    if on_it > 1 && exists {
-        return Ok(Reach::Stacked { mounts: on_it });
-    }
     // The last of the innermost ones is the one that is seen.
     let covering = mounts
         .into_iter()
         .filter(|mount| directory.starts_with(&mount.point))
         .max_by_key(|mount| mount.point.components().count());
-    Ok(covering.map_or(Reach::Shared, |mount| Reach::by(mount.is_slave, mount.point)))
+    Ok(Lie {
+        exists,
+        on_it,
+        covering,
+    })
 }
 
 fn parent_of(directory: &Path) -> &Path {

@@ -86,6 +86,7 @@ impl Started {
         limits::set_open_files(global.open_files)?;
         let settings = settings(global, &plan);
         namespaces::warn_about_missing(&plan);
+        namespaces::warn_if_blind(&plan);
         let root = identity.leaves_root().then(Root::current).transpose();
         let root = root.context("cannot keep the root directory open")?.map(Arc::new);
         if let Some(root) = &root {

@@ -251,21 +251,26 @@ fn sockets_of_the_manager_are_known_by_name_and_go_on_when_the_service_ends() {
 fn a_service_with_a_mount_namespace_of_its_own_reaches_namespaces_that_are_made_later() {
     let unshare = require!(Program::find("unshare"));
     world("unit-mounts", |w| {
-        // As systemd has it outside of services.
-        let flags = MsFlags::MS_REC | MsFlags::MS_SHARED;
-        mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).unwrap();
-        let rest = RELAY.replace(":9000", ":9000 namespace late");
-        let file = w.write("nsproxy.cfg", config("", &rest));
-        let mut command = unshare.command();
-        // MountFlags=slave, ProtectSystem=strict.
-        let script = format!(
-            "mount -o remount,bind,ro / && exec {} run -f {}",
-            env!("CARGO_BIN_EXE_nsproxy"),
-            file.display()
+        let start = || hardened(w, &unshare, "slave");
+        // The first name of all would come too late for what has begun already, and this is said.
+        let early = start();
+        line_with(
+            &early,
+            &["warning: ", "may not be seen in it", "no mount of its own"],
         );
-        command.args(["--mount", "--propagation", "slave", "sh", "-c", &script]);
-        let running = w.home().spawn(command);
+        drop(early);
+        // The unit's ExecStartPre=.
+        w.home().output(nsproxy(&["netns", "prepare"])).expect_success();
+        let running = start();
         running.wait_for_output(" listens at ", soon());
+        assert!(
+            !running.stderr().contains("may not be seen"),
+            "{}",
+            running.stderr()
+        );
+        w.home()
+            .output(nsproxy(&["netns", "add", "first"]))
+            .expect_success();
         let late = w.add_netns("late");
         let service = Service::reply(late.listen("127.0.0.1:9000"), "late");
         expect_reply(w.home(), "127.0.0.1:8000", "late");
@@ -276,6 +281,61 @@ fn a_service_with_a_mount_namespace_of_its_own_reaches_namespaces_that_are_made_
         let _service = Service::reply(late.listen("127.0.0.1:9000"), "later");
         expect_reply(w.home(), "127.0.0.1:8000", "later");
         drop(running);
+    });
+}
+
+/// nsproxy as a unit starts it, with mounts of its own that others' spread to like this; it connects in the namespace `late`.
+fn hardened(w: &World, unshare: &Program, propagation: &str) -> Running {
+    // As systemd has it outside of services.
+    let flags = MsFlags::MS_REC | MsFlags::MS_SHARED;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>).unwrap();
+    let rest = RELAY.replace(":9000", ":9000 namespace late");
+    let file = w.write("nsproxy.cfg", config("", &rest));
+    // ProtectSystem=strict. Outside is a process that may be looked at, as systemd may.
+    let script = format!(
+        "unshare --mount --propagation {propagation} \
+         sh -c 'mount -o remount,bind,ro / && exec {} run -f {}' & wait",
+        env!("CARGO_BIN_EXE_nsproxy"),
+        file.display()
+    );
+    let mut command = unshare.command();
+    command.args([
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount",
+        "--propagation",
+        "slave",
+    ]);
+    command.args(["--mount-proc", "sh", "-c", &script]);
+    w.home().spawn(command)
+}
+
+#[test]
+fn a_service_that_mounts_do_not_spread_to_says_so() {
+    let unshare = require!(Program::find("unshare"));
+    world("unit-blind", |w| {
+        w.add_netns("first");
+        let running = hardened(w, &unshare, "private");
+        line_with(
+            &running,
+            &[
+                "warning: ",
+                "are not seen in it: no mount comes into `/run/netns`",
+            ],
+        );
+    });
+}
+
+#[test]
+fn the_units_prepare_the_directory_of_names_before_they_have_mounts_of_their_own() {
+    world("unit-prepares", |w| {
+        for unit in units(w) {
+            let text = fs::read_to_string(unit).unwrap();
+            // `+`: in the mounts of everybody. `-`: where that cannot be, what is there has to do.
+            let line = format!("ExecStartPre=-+{} netns prepare\n", env!("CARGO_BIN_EXE_nsproxy"));
+            assert!(text.contains(&line), "{text}");
+        }
     });
 }
 

@@ -3,13 +3,12 @@
 //! The library makes a namespace on a thread of its own, because its caller must not move. This process has one thread and
 //! ends here, so it goes from one new namespace to the next, and saves the threads.
 
-use std::fs;
-
 use netns_core::{NetnsName, RegistryError};
 
 use super::context::Context;
 use super::failure::{FAILED, Failure, Result, warn};
 use super::words::{Word, Words};
+use crate::namespaces;
 
 pub(super) fn run(context: &Context, words: Words<'_>) -> Result {
     let names = names(words)?;
@@ -22,17 +21,10 @@ fn warn_if_unseen(context: &Context) {
     // Without an answer there is nothing to warn of.
     if let Ok(reach) = context.registry.reach()
         && let Some(text) = reach.warning()
-        && !has_mounts_of_init()
+        && namespaces::are_mounts_its_own() != Some(false)
     {
         warn(text);
     }
-}
-
-/// Whether there is no mount namespace outside of this one that matters: it is that of the system, or of a container.
-fn has_mounts_of_init() -> bool {
-    let mounts_of = |process: &str| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
-    let own = mounts_of("self");
-    own.is_some() && own == mounts_of("1")
 }
 
 /// One name at least. All are checked before the first is used.

@@ -32,7 +32,7 @@ fn subcommand(entry: &Entry) -> Command {
     let command = named(entry.name()).about(entry.about);
     let any = || words("words");
     match entry.subcommand {
-        Subcommand::List | Subcommand::Monitor | Subcommand::Help => command,
+        Subcommand::List | Subcommand::Monitor | Subcommand::Help | Subcommand::Prepare => command,
         Subcommand::Add
         | Subcommand::Attach
         | Subcommand::Delete

@@ -103,7 +103,7 @@ pub(super) const OPTIONS: [OptionEntry; 5] = [
 ];
 
 /// The subcommands, in the order in which they are told.
-pub(super) const ENTRIES: [Entry; 15] = [
+pub(super) const ENTRIES: [Entry; 16] = [
     Entry {
         subcommand: Subcommand::List,
         words: "list",
@@ -194,7 +194,20 @@ pub(super) const ENTRIES: [Entry; 15] = [
         about: "a whole topology from a file",
         text: APPLY,
     },
+    Entry {
+        subcommand: Subcommand::Prepare,
+        words: "prepare",
+        about: "have names be seen by services that begin before them",
+        text: PREPARE,
+    },
 ];
+
+const PREPARE: &str = "\
+Usage: nsproxy netns prepare
+
+Makes the directory of names, /run/netns, a mount of its own, as the first `add` does. Whatever is started afterwards with mounts
+of its own, such as a service that systemd has hardened, sees the names that are added later. To be run outside of that service.
+";
 
 const LIST: &str = "\
 Usage: nsproxy netns [-n NETNS] [-j [-p]] list

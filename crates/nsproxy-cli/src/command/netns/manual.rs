@@ -25,7 +25,7 @@ const PRIVILEGES: [(&str, &str); 5] = [
         "Nothing.",
     ),
     (
-        "add, attach, delete",
+        "add, attach, delete, prepare",
         "`CAP_SYS_ADMIN` over the mount namespace; `add` in the own user namespace, too.",
     ),
     (

@@ -25,6 +25,7 @@ mod monitor;
 mod nsid;
 mod options;
 mod pids;
+mod prepare;
 mod route;
 mod set;
 mod unshare;
@@ -42,7 +43,7 @@ use options::Options;
 use words::{Word, Words};
 
 /// The subcommands. An abbreviation means the first that it begins: those of `ip netns` in its own order, then ours.
-const SUBCOMMANDS: [(&str, Subcommand); 18] = [
+const SUBCOMMANDS: [(&str, Subcommand); 19] = [
     ("list", Subcommand::List),
     ("show", Subcommand::List),
     ("lst", Subcommand::List),
@@ -61,6 +62,7 @@ const SUBCOMMANDS: [(&str, Subcommand); 18] = [
     ("address", Subcommand::Address),
     ("route", Subcommand::Route),
     ("apply", Subcommand::Apply),
+    ("prepare", Subcommand::Prepare),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +83,7 @@ enum Subcommand {
     Address,
     Route,
     Apply,
+    Prepare,
 }
 
 /// The word by which `nsproxy` knows this command.
@@ -139,6 +142,7 @@ fn dispatch(subcommand: Subcommand, context: &Context, mut words: Words<'_>) -> 
         Subcommand::Address => address::run(context, words),
         Subcommand::Route => route::run(context, words),
         Subcommand::Apply => apply::run(context, &mut words),
+        Subcommand::Prepare => words.end().and_then(|()| prepare::run(context)),
     }
 }
 
@@ -181,6 +185,7 @@ mod tests {
             ("del", Subcommand::Delete),
             ("i", Subcommand::Identify),
             ("p", Subcommand::Pids),
+            ("pr", Subcommand::Prepare),
             ("e", Subcommand::Exec),
             ("m", Subcommand::Monitor),
             ("at", Subcommand::Attach),
