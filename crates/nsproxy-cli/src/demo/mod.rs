@@ -81,9 +81,9 @@ pub(crate) fn demo() -> anyhow::Result<ExitCode> {
     ))?;
 
     screen::title("1. Three networks that cannot see each other")?;
-    let network = Network::build().context("cannot build the networks")?;
+    let mut network = Network::build().context("cannot build the networks")?;
     screen::verbatim(network::PICTURE)?;
-    let services = services::start(&network).context("cannot start the services")?;
+    let mut services = services::start(&network).context("cannot start the services")?;
 
     screen::title("2. One relay joins them")?;
     screen::text(
@@ -108,7 +108,10 @@ pub(crate) fn demo() -> anyhow::Result<ExitCode> {
     let first = relay::Relay::start("first.cfg", FIRST_OF_CHAIN)?;
     scenes::follow_the_chain(&network)?;
 
-    screen::title("6. Gone again")?;
+    screen::title("6. A namespace goes, and another one comes")?;
+    scenes::follow_a_namespace(&mut network, &mut services)?;
+
+    screen::title("7. Gone again")?;
     let mut sessions = 0;
     for relay in [first, second, relay] {
         sessions += relay.end()?;

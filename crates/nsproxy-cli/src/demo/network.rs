@@ -1,5 +1,6 @@
 //! The networks of the demo: two tenants with one and the same address, and a third network.
 
+use std::fs;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
@@ -43,6 +44,16 @@ pub(super) struct Place {
     pub(super) netns: Netns,
 }
 
+impl Place {
+    /// Whether something listens at this port in here. Nobody has to connect to find out.
+    pub(super) fn has_listener(&self, port: u16) -> anyhow::Result<bool> {
+        let table = netns_core::run(&self.netns, || fs::read_to_string("/proc/thread-self/net/tcp"))??;
+        // Address and port, those of nobody, and TCP_LISTEN (proc_pid_net(5)).
+        let row = format!(":{port:04X} 00000000:0000 0A ");
+        Ok(table.lines().any(|line| line.contains(&row)))
+    }
+}
+
 impl Network {
     pub(super) fn build() -> anyhow::Result<Self> {
         // The relays run in the namespace of the process; the two of the chain meet on its loopback address.
@@ -54,6 +65,17 @@ impl Network {
             blue: place(&registry, "blue", tenant(0))?,
             registry,
         })
+    }
+
+    /// Deletes the namespace `blue`, as `ip netns delete` does. It lives on as long as somebody holds it, such as this does.
+    pub(super) fn delete_blue(&self) -> anyhow::Result<()> {
+        Ok(self.registry.remove(&self.blue.name.parse()?)?)
+    }
+
+    /// Makes another one of this name, with the same address.
+    pub(super) fn make_blue_again(&mut self) -> anyhow::Result<()> {
+        self.blue = place(&self.registry, self.blue.name, tenant(0))?;
+        Ok(())
     }
 
     /// Removes the networks, and says how many names are left.

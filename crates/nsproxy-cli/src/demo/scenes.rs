@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -97,6 +98,44 @@ pub(super) fn follow_the_chain(network: &Network) -> anyhow::Result<()> {
          the second relay has no listener there.",
     )?;
     Ok(())
+}
+
+/// A namespace is deleted, and another one gets its name: the relays follow.
+pub(super) fn follow_a_namespace(network: &mut Network, services: &mut Services) -> anyhow::Result<()> {
+    let deleted = Instant::now();
+    network.delete_blue()?;
+    let closed = wait_for_listener(&network.blue, false, deleted).context("the listener is still open")?;
+    screen::result(
+        "`blue` is deleted (ip netns delete blue)",
+        &format!(
+            "the relay does not listen in it any more after {closed}; it dies with its links and routes"
+        ),
+    )?;
+    services.end_in(&network.blue);
+    network.make_blue_again()?;
+    let made = Instant::now();
+    let opened = wait_for_listener(&network.blue, true, made).context("there is no listener in it")?;
+    screen::result(
+        "another `blue` is made (ip netns add blue), with the same address",
+        &format!("the relay listens in it after {opened}"),
+    )?;
+    services.add(&network.blue)?;
+    get(&network.edge, edge(8002), &network.blue)?;
+    get(&network.blue, tenant(9000), &network.blue)?;
+    screen::text(
+        "\nNothing was told to the relays, and nothing of their configuration has changed. A session that is open when its \
+         namespace is deleted may go on for `timeout netns-removed`, and is reset then.",
+    )?;
+    Ok(())
+}
+
+/// Waits until the first relay of the chain listens there, or does not, and says how long that was after something.
+fn wait_for_listener(place: &Place, is_there: bool, since: Instant) -> anyhow::Result<String> {
+    while place.has_listener(tenant(9000).port())? != is_there {
+        anyhow::ensure!(since.elapsed() < PATIENCE, "waited for {PATIENCE:?} in vain");
+        thread::park_timeout(Duration::from_micros(200));
+    }
+    Ok(format!("{:.1} ms", since.elapsed().as_secs_f64() * 1000.0))
 }
 
 /// One HTTP request from a namespace, which the right tenant has to answer.

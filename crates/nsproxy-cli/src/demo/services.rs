@@ -16,9 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// are lost, doubled or swapped do not pass for others.
 const BLOCK: usize = 65_521;
 
+/// A running service.
+struct Service {
+    /// The network that it is in.
+    place: &'static str,
+    listener: TcpListener,
+    thread: JoinHandle<()>,
+}
+
 /// The running services.
 pub(super) struct Services {
-    threads: Vec<(TcpListener, JoinHandle<()>)>,
+    running: Vec<Service>,
     /// Each PROXY header that arrived.
     pub(super) headers: Receiver<Vec<u8>>,
     /// Each amount that arrived at the sink, or why it did not.
@@ -37,7 +45,7 @@ pub(super) fn start(network: &Network) -> anyhow::Result<Services> {
         )
     };
     let (from_red, from_blue, also_from_blue) = (greeting(red), greeting(blue), greeting(blue));
-    let threads = vec![
+    let running = vec![
         serve(red, 80, move |client| answer(client, &from_red))?,
         serve(blue, 80, move |client| answer(client, &from_blue))?,
         serve(blue, 81, move |mut client| {
@@ -51,19 +59,41 @@ pub(super) fn start(network: &Network) -> anyhow::Result<Services> {
         })?,
     ];
     Ok(Services {
-        threads,
+        running,
         headers,
         received,
     })
 }
 
 impl Services {
+    /// Serves HTTP in a network that was made just now.
+    pub(super) fn add(&mut self, place: &Place) -> anyhow::Result<()> {
+        let text = format!(
+            "I am tenant {}, made a moment ago, and my address is {}",
+            place.name,
+            tenant(80).ip()
+        );
+        self.running
+            .push(serve(place, 80, move |client| answer(client, &text))?);
+        Ok(())
+    }
+
+    /// Ends those in this network.
+    pub(super) fn end_in(&mut self, place: &Place) {
+        let there = self.running.extract_if(.., |service| service.place == place.name);
+        there.for_each(Service::end);
+    }
+
     pub(super) fn end(self) {
-        for (listener, thread) in self.threads {
-            // It wakes the thread, whose accept fails then.
-            let _ = socket2::SockRef::from(&listener).shutdown(Shutdown::Both);
-            let _ = thread.join();
-        }
+        self.running.into_iter().for_each(Service::end);
+    }
+}
+
+impl Service {
+    fn end(self) {
+        // It wakes the thread, whose accept fails then.
+        let _ = socket2::SockRef::from(&self.listener).shutdown(Shutdown::Both);
+        let _ = self.thread.join();
     }
 }
 
@@ -72,7 +102,7 @@ fn serve(
     place: &Place,
     port: u16,
     mut each: impl FnMut(TcpStream) -> io::Result<()> + Send + 'static,
-) -> anyhow::Result<(TcpListener, JoinHandle<()>)> {
+) -> anyhow::Result<Service> {
     let listener = netns_core::tcp_listener(&place.netns, tenant(port))?;
     let accepting = listener.try_clone()?;
     let thread = thread::Builder::new()
@@ -85,7 +115,11 @@ fn serve(
                     .and_then(|()| each(client));
             }
         })?;
-    Ok((listener, thread))
+    Ok(Service {
+        place: place.name,
+        listener,
+        thread,
+    })
 }
 
 /// Answers one HTTP request, whatever it asks for.

@@ -26,7 +26,11 @@ fn shows_everything(shown: &str) {
         "1 GiB from `edge` to the sink in `red`",
         "every byte compared",
         "GET http://10.0.0.5:9000/ from a client in `blue`",
-        "8 connections relayed, none failed",
+        "the relay does not listen in it any more after ",
+        "another `blue` is made",
+        "the relay listens in it after ",
+        "I am tenant blue, made a moment ago, and my address is 10.0.0.5",
+        "11 connections relayed, none failed",
     ] {
         assert!(shown.contains(part), "`{part}` is missing in: {shown}");
     }
