@@ -4,11 +4,11 @@
 use std::fs;
 
 use nsproxy_testkit::{
-    DEFAULT_DEADLINE, Netns, Peer, Program, Running, Service, World, eventually, require, world,
+    DEFAULT_DEADLINE, DnsAnswer, Netns, Peer, Program, Running, Service, World, eventually, require, world,
 };
 
 use crate::common::{
-    DEFAULTS, expect_reply, line_with, run, run_command, soon, v2_header, wait_until_refused,
+    DEFAULTS, exchange, expect_reply, line_with, run, run_command, soon, v2_header, wait_until_refused,
 };
 
 const WEB: &str = "127.0.0.1:80";
@@ -73,6 +73,60 @@ fn a_server_is_reached_in_the_namespace_of_now_and_its_sessions_end_with_the_one
             w.remove_netns("blue");
         }
         line_with(&running, &["netns-removed netns=blue"]);
+    });
+}
+
+/// Waits until a namespace is dead: then the end of its link that is here is gone, too.
+fn wait_for_death(w: &World, link: &str) {
+    eventually(
+        DEFAULT_DEADLINE,
+        "the end of a link into a dead namespace",
+        || (!w.home().ip("-br link").contains(link)).then_some(()),
+    );
+}
+
+#[test]
+fn lookups_checks_and_sockets_in_stock_do_not_keep_a_removed_namespace_alive() {
+    world("live-pins", |w| {
+        let blue = w.add_netns("blue");
+        w.home().ip("link add v0 type veth peer name v1 netns blue");
+        for (netns, link, address) in [(w.home(), "v0", "10.1.0.1/24"), (&blue, "v1", "10.1.0.2/24")] {
+            netns.ip(&format!("link set {link} up"));
+            netns.ip(&format!("address add {address} dev {link}"));
+        }
+        drop(blue);
+        // Everything that is asked from within the namespace is outside of it: nothing in there is of this test.
+        let dns = w.home().dns("10.1.0.1:53");
+        dns.set(
+            "db.example",
+            DnsAnswer::Addresses(vec!["10.1.0.1".parse().unwrap()]),
+        );
+        let server = w.home().listen("10.1.0.1:9000");
+        let silent = w.home().listen("10.1.0.1:9001");
+        let rest = "resolvers dns\n  nameserver ns 10.1.0.1:53\n  hold valid 50ms\n  timeout resolve 50ms\n\
+             listen l\n  bind 127.0.0.1:80\n  option tcp-check\n  tcp-check expect string never\n  timeout check 1m\n\
+             \x20 server s db.example:9000 namespace blue resolvers dns init-addr none check port 9001 inter 50ms\n";
+        let running = run(w, w.home(), &config("", rest));
+        line_with(&running, &["l/s", "10.1.0.1"]);
+        // A check that waits for its answer, and would for a minute.
+        let check = silent.accept();
+        // Sockets for more sessions than this one are made with its own.
+        let client = w.home().connect(WEB);
+        exchange(&client, &server.accept());
+        client.close();
+        // A question that nobody answers is under way, and is given up after three seconds.
+        dns.set("db.example", DnsAnswer::Silence);
+        let asked = dns.asked("db.example");
+        eventually(DEFAULT_DEADLINE, "a question", || {
+            (dns.asked("db.example") > asked).then_some(())
+        });
+        w.remove_netns("blue");
+        wait_for_death(w, "v0");
+        // What is over is over: in one that comes next, all begins anew.
+        let again = w.add_netns("blue");
+        again.ip("link set lo up");
+        line_with(&running, &["netns-ready netns=blue"]);
+        drop((check, silent, server));
     });
 }
 
