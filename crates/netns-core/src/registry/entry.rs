@@ -85,7 +85,8 @@ pub(super) fn for_each(
     Ok(())
 }
 
-fn look_at(registry: &Registry, name: &NetnsName) -> Option<(EntryState, Option<Netns>)> {
+/// What stands under a name, and the namespace, if it is one; `None` if there is no such name.
+pub(super) fn look_at(registry: &Registry, name: &NetnsName) -> Option<(EntryState, Option<Netns>)> {
     // If this fails, opening it tells why, in the words for a namespace.
     if let Ok(Some(found)) = not_a_namespace(&registry.path().join(name)) {
         return Some(found);

@@ -20,13 +20,21 @@
 //!   The parent is listened to always, for a directory that is replaced.
 //!
 //! A symlink whose target becomes another namespace is noticed with the next change of any kind.
+//!
+//! # Why many names are no trouble
+//!
+//! To look at a thousand names takes some 10 ms, and whoever makes a thousand causes as many looks. So where names are many, only
+//! those are looked at at once that inotify has told of, and those that were seen to lead nowhere when they came: one of these is
+//! where the kernel has seen a mount, most of the time. A look at all of them follows, when it is its turn ([`Pace`]).
 
+mod pace;
 #[cfg(feature = "mio")]
 mod source;
 mod state;
 
 pub use state::WatchEvent;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -38,11 +46,13 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
-use super::{EntryState, Registry, RegistryError, RegistryOperation};
+use super::{EntryState, Registry, RegistryError, RegistryOperation, entry};
 use crate::mountinfo::MOUNTINFO;
 use crate::root::beneath;
 use crate::{NetnsId, NetnsName, Root};
+use pace::Pace;
 use state::{Change, Look, Seen, State};
 
 /// How often a look is repeated, at most, because something was heard while it lasted. What was heard during
@@ -77,17 +87,29 @@ const MOST_LOOKS: usize = 16;
 #[derive(Debug)]
 pub struct Watch {
     registry: Registry,
-    /// Holds the three below, and is the descriptor that is shown.
+    /// Holds the four below, and is the descriptor that is shown.
     epoll: Epoll,
     inotify: Inotify,
     /// Kept open: it is in `epoll`.
     _mountinfo: File,
     /// Readable until the next call of [`Watch::events`].
     reminder: EventFd,
+    /// Readable when it is the turn of a look at all names that is due.
+    turn: TimerFd,
     /// What inotify watches: the directory, if it is there, and one above.
     directory: Option<WatchDescriptor>,
     above: Option<Above>,
     state: State,
+    pace: Pace,
+}
+
+/// What inotify has told.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Of the directory, in its order.
+    changes: Vec<(NetnsName, Change)>,
+    /// There was more than the queue could hold.
+    is_cut_short: bool,
 }
 
 /// The nearest directory above that exists.
@@ -127,15 +149,25 @@ impl Registry {
         epoll
             .add(&reminder, EpollEvent::new(EpollFlags::EPOLLIN, 2))
             .map_err(failed)?;
+        let turn = TimerFd::new(
+            ClockId::CLOCK_MONOTONIC,
+            TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK,
+        );
+        let turn = turn.map_err(failed)?;
+        epoll
+            .add(&turn, EpollEvent::new(EpollFlags::EPOLLIN, 3))
+            .map_err(failed)?;
         let mut watch = Watch {
             registry: self.clone(),
             epoll,
             inotify,
             _mountinfo: mountinfo,
             reminder,
+            turn,
             directory: None,
             above: None,
             state: State::default(),
+            pace: Pace::default(),
         };
         watch.events()?;
         watch.remind().map_err(failed)?;
@@ -182,6 +214,10 @@ impl Watch {
     /// new watch is readable until the first call, and who adds one later than that calls this once afterwards.
     /// (Registration with mio sees to it.)
     ///
+    /// Where there are so many names that to look at all of them takes longer than a millisecond, a mount or an unmount on a name
+    /// that has been there for long may be told some time later: ten times as long as such a look takes. The descriptor becomes
+    /// readable then.
+    ///
     /// # Errors
     ///
     /// The directory cannot be read, or a limit is reached. It may be tried again, and nothing is missed.
@@ -189,18 +225,47 @@ impl Watch {
         // Takes the note that a mount has changed, if there is one, and the reminder, before the look.
         self.poll(EpollTimeout::ZERO)?;
         self.forget_reminder()?;
-        let mut heard = Vec::new();
+        let mut is_whole = self.pace.allows_all(Instant::now());
+        let mut heard = Heard::default();
         let mut look = Look::default();
         for _ in 0..MOST_LOOKS {
-            self.listen()
+            let is_other = self
+                .listen()
                 .map_err(|source| cannot_watch(&self.registry, source))?;
             self.hear(&mut heard)?;
-            look = self.look()?;
+            is_whole |= is_other || heard.is_cut_short;
+            look = if is_whole {
+                self.look_at_all()?
+            } else {
+                self.look_at_some(&heard)
+            };
             if !self.hear(&mut heard)? {
                 break;
             }
         }
-        Ok(self.state.advance(heard, look))
+        // What was called for is unknown: the kernel's word of a mount may have been taken by whoever polls this descriptor.
+        self.wake_at((!is_whole).then(|| self.pace.rest(Instant::now())))?;
+        for (name, change) in &heard.changes {
+            if *change == Change::Came {
+                self.pace.expect(name.clone());
+            }
+        }
+        let events = self.state.advance(heard.changes, look);
+        self.pace.retain(|name| self.state.is_unused(name));
+        Ok(events)
+    }
+
+    /// Makes the descriptor readable after this time, or not by the clock.
+    fn wake_at(&self, rest: Option<Duration>) -> Result<(), RegistryError> {
+        let set = match rest {
+            // A timer of no time is none.
+            Some(rest) => self.turn.set(
+                Expiration::OneShot(rest.max(Duration::from_micros(1)).into()),
+                TimerSetTimeFlags::empty(),
+            ),
+            None => self.turn.unset(),
+        };
+        set.map_err(|errno| cannot_watch(&self.registry, errno.into()))
     }
 
     /// Waits until something has happened, or until the time is over: then there is nothing.
@@ -234,14 +299,15 @@ impl Watch {
 
     /// Waits for either source. A signal handler that runs ends it early.
     fn poll(&self, timeout: EpollTimeout) -> Result<(), RegistryError> {
-        match self.epoll.wait(&mut [EpollEvent::empty(); 3], timeout) {
+        match self.epoll.wait(&mut [EpollEvent::empty(); 4], timeout) {
             Ok(_) | Err(nix::Error::EINTR) => Ok(()),
             Err(errno) => Err(cannot_watch(&self.registry, errno.into())),
         }
     }
 
-    /// Makes sure that inotify watches the directory that has the path now, and one above it.
-    fn listen(&mut self) -> io::Result<()> {
+    /// Makes sure that inotify watches the directory that has the path now, and one above it. Says whether the directory is
+    /// another one than before.
+    fn listen(&mut self) -> io::Result<bool> {
         let path = self.registry.path().to_owned();
         // From above: if the directory is replaced between the two, it is heard.
         let above = self.listen_above(&path)?;
@@ -255,8 +321,9 @@ impl Watch {
                 let _ = self.inotify.rm_watch(old);
             }
         }
+        let is_other = directory != self.directory;
         (self.above, self.directory) = (above, directory);
-        Ok(())
+        Ok(is_other)
     }
 
     /// Watches the nearest directory above `path` that exists.
@@ -294,7 +361,7 @@ impl Watch {
     }
 
     /// Takes all that inotify has told. The answer is whether there was something that matters.
-    fn hear(&self, heard: &mut Vec<(NetnsName, Change)>) -> Result<bool, RegistryError> {
+    fn hear(&self, heard: &mut Heard) -> Result<bool, RegistryError> {
         let mut is_something = false;
         loop {
             let events = match self.inotify.read_events() {
@@ -305,8 +372,9 @@ impl Watch {
             };
             for event in events {
                 is_something |= self.matters(&event);
+                heard.is_cut_short |= event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW);
                 if Some(event.wd) == self.directory {
-                    heard.extend(change(event));
+                    heard.changes.extend(change(event));
                 }
             }
         }
@@ -321,19 +389,40 @@ impl Watch {
         }
     }
 
-    fn look(&self) -> Result<Look, RegistryError> {
-        let entries = self.registry.list()?;
-        Ok(entries
-            .into_iter()
-            .map(|entry| {
-                let seen = match entry.state {
-                    EntryState::Live { id } | EntryState::Symlink { id: Some(id), .. } => Seen::Netns(id),
-                    EntryState::Unreadable { .. } => Seen::Unknown,
-                    _ => Seen::Nothing,
-                };
-                (entry.name, seen)
-            })
-            .collect())
+    fn look_at_all(&mut self) -> Result<Look, RegistryError> {
+        let began = Instant::now();
+        let mut names = BTreeMap::new();
+        self.registry.for_each(|entry, _| {
+            names.insert(entry.name, Some(seen(&entry.state)));
+        })?;
+        let now = Instant::now();
+        self.pace.has_looked(now, now - began);
+        Ok(Look {
+            names,
+            is_whole: true,
+        })
+    }
+
+    /// Looks at those that something was heard of, and at those that are about to become usable.
+    fn look_at_some(&self, heard: &Heard) -> Look {
+        let mut look = Look::default();
+        let changed = heard.changes.iter().map(|(name, _)| name);
+        for name in changed.chain(self.pace.expected()) {
+            if !look.names.contains_key(name) {
+                let found = entry::look_at(&self.registry, name);
+                look.names
+                    .insert(name.clone(), found.map(|(state, _)| seen(&state)));
+            }
+        }
+        look
+    }
+}
+
+fn seen(state: &EntryState) -> Seen {
+    match state {
+        EntryState::Live { id } | EntryState::Symlink { id: Some(id), .. } => Seen::Netns(*id),
+        EntryState::Unreadable { .. } => Seen::Unknown,
+        _ => Seen::Nothing,
     }
 }
 

@@ -60,8 +60,14 @@ pub(super) enum Seen {
     Unknown,
 }
 
-/// What was seen, by name.
-pub(super) type Look = BTreeMap<NetnsName, Seen>;
+/// What was seen.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Look {
+    /// By name; `None` is a name that is not there.
+    pub(super) names: BTreeMap<NetnsName, Option<Seen>>,
+    /// All names were looked at: one that was not seen is not there.
+    pub(super) is_whole: bool,
+}
 
 /// The names that are there, each with the namespace that stands under it.
 #[derive(Debug, Default)]
@@ -91,17 +97,28 @@ impl State {
                 Change::Came | Change::Went => {}
             }
         }
-        self.0.retain(|name, _| {
-            let is_there = look.contains_key(name);
-            if !is_there {
-                events.push(WatchEvent::Removed { name: name.clone() });
+        if look.is_whole {
+            self.0.retain(|name, _| {
+                let is_there = look.names.contains_key(name);
+                if !is_there {
+                    events.push(WatchEvent::Removed { name: name.clone() });
+                }
+                is_there
+            });
+        }
+        for (name, seen) in look.names {
+            match seen {
+                Some(seen) => self.see(name, seen, &mut events),
+                None if self.0.remove(&name).is_some() => events.push(WatchEvent::Removed { name }),
+                None => {}
             }
-            is_there
-        });
-        for (name, seen) in look {
-            self.see(name, seen, &mut events);
         }
         events
+    }
+
+    /// Whether the name is there, and leads nowhere.
+    pub(super) fn is_unused(&self, name: &NetnsName) -> bool {
+        self.0.get(name) == Some(&None)
     }
 
     fn see(&mut self, name: NetnsName, seen: Seen, events: &mut Vec<WatchEvent>) {
@@ -139,13 +156,19 @@ mod tests {
     }
 
     fn look(seen: &[(&str, Seen)]) -> Look {
-        seen.iter().map(|&(text, seen)| (name(text), seen)).collect()
+        Look {
+            names: seen
+                .iter()
+                .map(|&(text, seen)| (name(text), Some(seen)))
+                .collect(),
+            is_whole: true,
+        }
     }
 
     #[test]
     fn a_name_that_came_and_went_between_two_looks_is_told() {
         let heard = vec![(name("a"), Change::Came), (name("a"), Change::Went)];
-        let events = State::default().advance(heard, Look::new());
+        let events = State::default().advance(heard, look(&[]));
         assert_eq!(
             events,
             [
@@ -169,6 +192,25 @@ mod tests {
                 WatchEvent::Ready { name: name("a"), id }
             ]
         );
+    }
+
+    #[test]
+    fn a_look_at_some_says_nothing_of_the_others() {
+        let mut state = State::default();
+        state.advance(Vec::new(), look(&[("a", netns(1)), ("b", netns(2))]));
+        let some = Look {
+            names: BTreeMap::from([(name("a"), None), (name("c"), Some(Seen::Nothing))]),
+            is_whole: false,
+        };
+        assert_eq!(
+            state.advance(Vec::new(), some),
+            [
+                WatchEvent::Removed { name: name("a") },
+                WatchEvent::Added { name: name("c") }
+            ]
+        );
+        assert_eq!(state.find(&name("b")), Some(NetnsId::from_u64(2)));
+        assert!(state.is_unused(&name("c")) && !state.is_unused(&name("b")) && !state.is_unused(&name("a")));
     }
 
     #[test]
@@ -203,11 +245,13 @@ mod tests {
 
     fn any_look() -> impl Strategy<Value = Look> {
         let seen = prop_oneof![
-            (1_u64..4).prop_map(netns),
-            Just(Seen::Nothing),
-            Just(Seen::Unknown)
+            (1_u64..4).prop_map(|id| Some(netns(id))),
+            Just(Some(Seen::Nothing)),
+            Just(Some(Seen::Unknown)),
+            Just(None)
         ];
-        prop::collection::btree_map("[abc]".prop_map(|text| name(&text)), seen, 0..4)
+        let names = prop::collection::btree_map("[abc]".prop_map(|text| name(&text)), seen, 0..4);
+        (names, any::<bool>()).prop_map(|(names, is_whole)| Look { names, is_whole })
     }
 
     proptest! {
@@ -219,12 +263,16 @@ mod tests {
             let (mut state, mut believed) = (State::default(), BTreeMap::new());
             for (heard, look) in rounds {
                 follow(&mut believed, &state.advance(heard, look.clone()));
-                prop_assert_eq!(believed.keys().collect::<Vec<_>>(), look.keys().collect::<Vec<_>>());
-                for (name, seen) in look {
+                if look.is_whole {
+                    let there = look.names.iter().filter(|(_, seen)| seen.is_some());
+                    prop_assert_eq!(believed.keys().collect::<Vec<_>>(), there.map(|(name, _)| name).collect::<Vec<_>>());
+                }
+                for (name, seen) in look.names {
                     match seen {
-                        Seen::Netns(id) => prop_assert_eq!(believed[&name], Some(id)),
-                        Seen::Nothing => prop_assert_eq!(believed[&name], None),
-                        Seen::Unknown => {}
+                        Some(Seen::Netns(id)) => prop_assert_eq!(believed[&name], Some(id)),
+                        Some(Seen::Nothing) => prop_assert_eq!(believed[&name], None),
+                        Some(Seen::Unknown) => {}
+                        None => prop_assert!(!believed.contains_key(&name)),
                     }
                 }
             }
