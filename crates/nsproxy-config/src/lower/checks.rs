@@ -65,8 +65,6 @@ fn health(
             );
             HealthSource::Assumed
         }
-        // HAProxy, too, makes no checks of a server that is not used.
-        (Some(_), None) if server.disabled => HealthSource::Assumed,
         (Some(check), None) => {
             check_destination(draft, server, line, name, check, sink);
             HealthSource::Check(of_line(line))
@@ -206,16 +204,8 @@ impl<'d> Known<'d> {
             End::Unchecked((found, index)) => {
                 let server = &found.servers[index];
                 let shown = format!("{}/{}", shorten(&found.name), shorten(&server.name));
-                let (message, help) = if server.disabled {
-                    (
-                        "is disabled, and so it is not checked",
-                        "remove `track`, or enable that server",
-                    )
-                } else {
-                    ("is not checked", "add `check` to that server")
-                };
-                let error = Diagnostic::error(track.span, format!("`{shown}` {message}"));
-                sink.push(error.with_help(help));
+                let error = Diagnostic::error(track.span, format!("`{shown}` is not checked"));
+                sink.push(error.with_help("add `check` to that server"));
             }
             // Of a chain, the line that is wrong is reported itself.
             End::Lost => {}
@@ -239,7 +229,7 @@ impl<'d> Known<'d> {
             };
             let server = &draft.servers[index];
             let (line, _) = &draft.healths[index];
-            if line.check.is_some() && !server.disabled {
+            if line.check.is_some() {
                 break End::Checked((draft, index));
             }
             let Some(track) = &line.track else {

@@ -204,7 +204,7 @@ static OPTIONS: &[Opt<Options>] = &[
         doc: Doc {
             syntax: "disabled",
             default: "off",
-            meaning: "Do not use it.",
+            meaning: "Do not use it, and make no checks of it, until an administrator enables it.",
             example: "server a 10.0.0.5:80 disabled",
         },
     },
