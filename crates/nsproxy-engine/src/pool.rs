@@ -99,7 +99,7 @@ impl Pool {
                 dispatcher: Mutex::new(Dispatcher::new(setup, RandomState::new().hash_one(0))),
                 waiting: AtomicUsize::new(0),
                 tally: PoolTally::new(workers),
-                history: Mutex::new(History::new(clock.now())),
+                history: Mutex::new(History::new(true, clock.now())),
                 clock,
             }),
         };

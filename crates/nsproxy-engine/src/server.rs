@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::checker::Reporter;
 use crate::clock::Clock;
-use crate::core::balance::{Down, Load, Share, Standing};
+use crate::core::balance::{Admin, Down, Load, Share, Standing};
 use crate::core::moment::Moment;
 use crate::health::{Health, Witness};
 use crate::plan::{HeaderPlan, HealthSource, NetnsRef, ServerPlan, SourcePlan, Target, UpstreamNetns};
@@ -107,7 +107,11 @@ impl Server {
         }
         let now = clock.now();
         let tally = before.map_or_else(
-            || Arc::new(ServerTally::new(workers, now)),
+            || {
+                // One that is out from the beginning has never gone down.
+                let is_up = standing.effective() != Admin::Maintenance;
+                Arc::new(ServerTally::new(workers, is_up, now))
+            },
             |before| Arc::clone(&before.tally),
         );
         let tracked = match &plan.health.source {

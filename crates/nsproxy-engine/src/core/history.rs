@@ -14,10 +14,10 @@ pub struct History {
 }
 
 impl History {
-    /// It begins, up.
-    pub const fn new(now: Moment) -> Self {
+    /// It begins, up or down. To begin so is not to go down.
+    pub const fn new(is_up: bool, now: Moment) -> Self {
         Self {
-            is_up: true,
+            is_up,
             since: now,
             down_for: Duration::ZERO,
             downs: 0,
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn the_times_that_it_was_down_add_up() {
         let at = Moment::from_millis;
-        let mut history = History::new(at(10));
+        let mut history = History::new(true, at(10));
         history.set_up(false, at(100));
         history.set_up(false, at(150));
         assert_eq!(history.at(at(160)).down_for.as_millis(), 60);
@@ -90,5 +90,12 @@ mod tests {
             downs, unchanged_for, ..
         } = history.at(at(1001));
         assert_eq!((downs, unchanged_for.as_millis()), (2, 1));
+    }
+
+    #[test]
+    fn what_begins_down_has_not_gone_down() {
+        let at = Moment::from_millis;
+        let history = History::new(false, at(10)).at(at(15));
+        assert_eq!((history.downs, history.down_for.as_millis()), (0, 5));
     }
 }

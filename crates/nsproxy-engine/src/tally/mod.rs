@@ -62,10 +62,10 @@ impl PoolTally {
 }
 
 impl ServerTally {
-    pub(crate) fn new(workers: usize, now: Moment) -> Self {
+    pub(crate) fn new(workers: usize, is_up: bool, now: Moment) -> Self {
         Self {
             cells: Cells::new(workers),
-            history: Mutex::new(History::new(now)),
+            history: Mutex::new(History::new(is_up, now)),
         }
     }
 
