@@ -221,6 +221,19 @@ pub enum Balance {
 impl Balance {
     /// How many servers `random` draws when it does not say.
     pub(crate) const DRAWS: u32 = 2;
+
+    /// What `balance` calls it, without what may follow.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RoundRobin => "roundrobin",
+            Self::StaticRoundRobin => "static-rr",
+            Self::LeastConn => "leastconn",
+            Self::First => "first",
+            Self::Source => "source",
+            Self::Hash(_) => "hash",
+            Self::Random(_) => "random",
+        }
+    }
 }
 
 impl Default for Balance {

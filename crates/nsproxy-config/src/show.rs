@@ -320,16 +320,14 @@ impl<W: Write> Sections<'_, W> {
     }
 
     fn balance(&mut self, backend: &Backend) -> fmt::Result {
+        let algorithm = backend.balance.name();
         match &backend.balance {
-            Balance::RoundRobin => self.statement("balance roundrobin")?,
-            Balance::StaticRoundRobin => self.statement("balance static-rr")?,
-            Balance::LeastConn => self.statement("balance leastconn")?,
-            Balance::First => self.statement("balance first")?,
-            Balance::Source => self.statement("balance source")?,
             Balance::Hash(expression) => {
-                self.statement(format_args!("balance hash {}", quote(&expression.to_string())))?;
+                let expression = expression.to_string();
+                self.statement(format_args!("balance {algorithm} {}", quote(&expression)))?;
             }
-            Balance::Random(draws) => self.statement(format_args!("balance random({draws})"))?,
+            Balance::Random(draws) => self.statement(format_args!("balance {algorithm}({draws})"))?,
+            _ => self.statement(format_args!("balance {algorithm}"))?,
         }
         match backend.hash_type {
             HashType::MapBased => {}

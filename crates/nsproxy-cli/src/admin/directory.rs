@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use nsproxy_config::Config;
-use nsproxy_config::model::{Backend, Balance, Frontend, HealthSource, PortRule, Server, ServerAddress};
+use nsproxy_config::model::{Backend, Frontend, HealthSource, PortRule, Server, ServerAddress};
 use nsproxy_engine::Handle;
 
 use crate::limits;
@@ -116,15 +116,7 @@ fn front(frontend: &Frontend, max_sessions: usize) -> Front {
 fn back(backend: &Backend) -> Back {
     Back {
         fullconn: backend.fullconn.map_or(0, u64::from),
-        algorithm: match backend.balance {
-            Balance::RoundRobin => "roundrobin",
-            Balance::StaticRoundRobin => "static-rr",
-            Balance::LeastConn => "leastconn",
-            Balance::First => "first",
-            Balance::Source => "source",
-            Balance::Random(_) => "random",
-            Balance::Hash(_) => "hash",
-        },
+        algorithm: backend.balance.name(),
         servers: backend.servers.iter().map(server).collect(),
     }
 }

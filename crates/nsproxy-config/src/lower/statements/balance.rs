@@ -63,20 +63,20 @@ fn hash(draft: &Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) -> Option<B
 }
 
 /// The algorithms that have no argument.
-static PLAIN: [(&str, Balance); 6] = [
-    ("roundrobin", Balance::RoundRobin),
-    ("static-rr", Balance::StaticRoundRobin),
-    ("leastconn", Balance::LeastConn),
-    ("first", Balance::First),
-    ("source", Balance::Source),
-    ("random", Balance::Random(Balance::DRAWS)),
+static PLAIN: [Balance; 6] = [
+    Balance::RoundRobin,
+    Balance::StaticRoundRobin,
+    Balance::LeastConn,
+    Balance::First,
+    Balance::Source,
+    Balance::Random(Balance::DRAWS),
 ];
 
 /// More draws than this make no difference.
 const MOST_DRAWS: u32 = 256;
 
 fn algorithm(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Balance> {
-    if let Some((_, balance)) = PLAIN.iter().find(|(name, _)| *name == word.text) {
+    if let Some(balance) = PLAIN.iter().find(|balance| balance.name() == word.text) {
         return Some(balance.clone());
     }
     let draws = word
@@ -101,7 +101,7 @@ fn algorithm(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Balance> {
     let choice = Choice {
         what: "algorithm",
         section: None,
-        supported: &PLAIN.each_ref().map(|(name, _)| *name),
+        supported: &PLAIN.each_ref().map(Balance::name),
         known: &keywords::BALANCE,
     };
     sink.not_supported(word, &format!("`balance {}`", shown(word)), &choice);
