@@ -36,6 +36,7 @@ pub use report::{Diagnostic, RenderOptions, Report, Severity};
 pub use show::Show;
 pub use source::{MAX_SOURCE_BYTES, Place, Source};
 pub use syntax::quote;
+pub use values::time::{TimeError, parse_seconds};
 
 use report::Collector;
 use source::Sources;

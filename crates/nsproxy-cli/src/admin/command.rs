@@ -2,7 +2,6 @@
 //! made from all that.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use nsproxy_config::model::AdminLevel;
 
@@ -261,22 +260,17 @@ fn lower(client: &mut Client<'_>, level: AdminLevel) {
 }
 
 fn set_timeout(words: &[String], client: &mut Client<'_>, out: &mut Out<'_>) -> io::Result<()> {
-    let time = words.first().and_then(|word| {
-        // HAProxy's unit where there is none.
-        let seconds = word.parse().ok().map(Duration::from_secs);
-        seconds.or_else(|| humantime::parse_duration(word).ok())
-    });
-    match time.filter(|time| !time.is_zero() && *time <= LONGEST_TIMEOUT) {
-        Some(time) => {
+    let Some(word) = words.first() else {
+        return writeln!(out, "Expects an integer value.");
+    };
+    match nsproxy_config::parse_seconds(word) {
+        Ok(time) if !time.is_zero() => {
             client.timeout = time;
             Ok(())
         }
-        None => writeln!(out, "Expects a time, such as 30s; at most a day."),
+        _ => writeln!(out, "Invalid timeout value."),
     }
 }
-
-/// The longest that a client may be inactive.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn sockets(client: &Client<'_>, out: &mut Out<'_>) -> io::Result<()> {
     writeln!(out, "# socket lvl processes")?;

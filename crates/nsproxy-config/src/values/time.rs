@@ -13,11 +13,15 @@ pub(crate) const HELP: &str =
 
 /// Why a word is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TimeError {
+#[non_exhaustive]
+pub enum TimeError {
+    /// It does not begin with a whole number, or there is something behind its unit.
     #[error("`{0}` is not a time")]
     NotATime(String),
+    /// It has another unit than `us`, `ms`, `s`, `m`, `h` and `d`.
     #[error("`{0}` is not a unit of time")]
     Unit(String),
+    /// It is longer than HAProxy's longest.
     #[error("the time {0} is too long, the longest is 2147483647 ms (about 24.8 days)")]
     TooLong(String),
 }
@@ -27,8 +31,13 @@ pub(crate) fn parse(text: &str) -> Result<Duration, TimeError> {
     parse_with(text, "ms")
 }
 
-/// A time whose number is in seconds when it has no unit.
-pub(crate) fn parse_seconds(text: &str) -> Result<Duration, TimeError> {
+/// A time as configurations have it (HAProxy's manual, section 2.5), whose number is in seconds when it has no unit. What is below
+/// a millisecond is rounded up.
+///
+/// # Errors
+///
+/// It is none, or too long.
+pub fn parse_seconds(text: &str) -> Result<Duration, TimeError> {
     parse_with(text, "s")
 }
 
