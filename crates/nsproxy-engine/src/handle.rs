@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -10,13 +11,11 @@ use std::time::{Duration, Instant};
 use netns_core::NetnsName;
 use socket2::Socket;
 
-use crate::admission::Gate;
 use crate::checker::Checker;
-use crate::clock::Clock;
 use crate::control::Control;
 use crate::core::moment::Moment;
-use crate::error::ApplyError;
-use crate::inbox::{self, Command, Mailbox};
+use crate::error::{ApplyError, StartError};
+use crate::inbox::{self, Command, Mailbox, Mailboxes};
 use crate::judge::count_sessions;
 use crate::listeners::{Listener, ListenerRegistry};
 use crate::live::{Current, Told, Watching};
@@ -28,6 +27,7 @@ use crate::route::Limits;
 use crate::servers::ServerRegistry;
 use crate::stats::{Stats, WorkerStats};
 use crate::status::{PoolStatus, RelayStatus, ServerStatus};
+use crate::workers::{Thread, Workers};
 
 /// Controls an engine from any thread; as many as needed.
 #[derive(Debug, Clone)]
@@ -37,27 +37,11 @@ pub struct Handle {
 
 #[derive(Debug)]
 struct Shared {
-    mailboxes: Arc<[Mailbox]>,
-    stats: Vec<Arc<WorkerStats>>,
-    gate: Arc<Gate>,
+    workers: Workers,
     control: Control,
     state: Mutex<State>,
-    for_threads: ForThreads,
-    /// What is counted under the lock. It is among `stats`.
-    counted: Arc<WorkerStats>,
-    clock: Clock,
-}
-
-/// What the engine's own threads are made with, once a plan needs them.
-pub(crate) struct ForThreads {
-    pub(crate) factory: Arc<dyn OpenerFactory>,
-    pub(crate) observer: Arc<dyn Observer>,
-}
-
-impl std::fmt::Debug for ForThreads {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ForThreads").finish_non_exhaustive()
-    }
+    /// What is counted under the lock.
+    counted: WorkerStats,
 }
 
 /// What plans change, and what follows namespaces. No session ever takes the lock.
@@ -102,19 +86,10 @@ pub struct ListenerStatus {
 }
 
 impl Handle {
-    pub(crate) fn new(
-        mailboxes: Arc<[Mailbox]>,
-        mut stats: Vec<Arc<WorkerStats>>,
-        gate: Arc<Gate>,
-        control: Control,
-        for_threads: ForThreads,
-        clock: Clock,
-    ) -> Self {
-        let counted = Arc::<WorkerStats>::default();
-        stats.push(Arc::clone(&counted));
+    pub(crate) fn new(workers: Workers, control: Control) -> Self {
         let state = Mutex::new(State {
             listeners: ListenerRegistry::default(),
-            servers: ServerRegistry::new(clock, mailboxes.len()),
+            servers: ServerRegistry::new(workers.clock(), workers.mailboxes().len()),
             checker: None,
             watching: None,
             current: Current::default(),
@@ -123,14 +98,10 @@ impl Handle {
         });
         Self {
             shared: Arc::new(Shared {
-                mailboxes,
-                stats,
-                gate,
+                workers,
                 control,
                 state,
-                for_threads,
-                counted,
-                clock,
+                counted: WorkerStats::default(),
             }),
         }
     }
@@ -191,27 +162,22 @@ impl Handle {
         let State { servers, checker, .. } = &mut *state;
         let reporter = checker.as_ref().map(Checker::reporter);
         let pools: Arc<[_]> = servers.adopt(&plan.pools, reporter, &mut called).into();
-        inbox::call(&self.shared.mailboxes, called);
+        inbox::call(self.mailboxes(), called);
         if let Some(checker) = checker {
             checker.adopt(ServerRegistry::watched(&plan.pools, &pools), plan.spread);
         }
         // Once for all relays: there may be as many of them as pools.
         let mut of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
         let pools_count = of_pools.any(count_sessions);
-        let workers = self.shared.mailboxes.len();
+        let workers = self.mailboxes().len();
         let before = state.current.limits();
         let limits =
             |relay: &RelayPlan| Limits::of(relay, pools_count, workers, before.get(&*relay.name).copied());
         let mut next = Current::new(plan, pools, limits);
-        let statuses = self.publish(&next, &wanted, &opened);
+        let statuses = self.publish(&next, &wanted, &opened, &mut state.listeners);
         let keys: HashSet<_> = wanted.iter().filter_map(|wanted| wanted.key.as_ref()).collect();
         for listener in state.listeners.remove_others(|key| keys.contains(key)) {
             self.close(&listener);
-        }
-        for (wanted, listener) in wanted.iter().zip(&opened) {
-            if let (Some(key), Some(listener)) = (&wanted.key, listener) {
-                state.listeners.insert(key.clone(), Arc::clone(listener));
-            }
         }
         let seen = told.len();
         let steps = next.take_over(plan, &state.current, leads, told);
@@ -239,7 +205,7 @@ impl Handle {
             .state()
             .servers
             .set_address((pool, server), address, &mut called);
-        inbox::call(&self.shared.mailboxes, called);
+        inbox::call(self.mailboxes(), called);
         is_there
     }
 
@@ -277,24 +243,38 @@ impl Handle {
         self.end(|| Command::Stop);
     }
 
-    /// Has so many workers accept from now on, and returns how many that are: no more than there are, see
-    /// [`Settings::max_workers`](crate::Settings::max_workers), and at least one. A worker that is not needed finishes its
-    /// sessions, accepts none, and rests until it is needed again. No connection is lost by either.
-    pub fn set_workers(&self, count: usize) -> usize {
-        // So that two callers do not mix.
-        let _state = self.state();
-        let mailboxes = &self.shared.mailboxes;
-        let count = count.clamp(1, mailboxes.len());
-        let (working, resting) = mailboxes.split_at(count);
+    /// Has so many workers accept from now on, 1024 at most. Those that are missing are started; one that is not needed finishes
+    /// its sessions, accepts none, and rests until it is needed again. No connection is lost by either. An engine that is ending
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be started: as many accept as before.
+    pub fn set_workers(&self, count: NonZeroUsize) -> Result<(), StartError> {
+        // So that two callers do not mix, and no listener comes or goes meanwhile.
+        let state = self.state();
+        if state.ending {
+            return Ok(());
+        }
+        self.shared.workers.grow(count.get(), |mailbox| {
+            for (listener, route) in state.listeners.routed() {
+                mailbox.send(Command::Listen(Arc::clone(listener), Arc::clone(route)));
+            }
+        })?;
         // The first ones begin before the last ones end.
-        for (mailboxes, is_resting) in [(working, false), (resting, true)] {
-            for mailbox in mailboxes {
-                if mailbox.load().set_resting(is_resting) {
-                    mailbox.send(if is_resting { Command::Rest } else { Command::Work });
-                }
+        for (index, mailbox) in self.mailboxes().iter().enumerate() {
+            let is_resting = index >= count.get();
+            if mailbox.load().set_resting(is_resting) {
+                mailbox.send(if is_resting { Command::Rest } else { Command::Work });
             }
         }
-        count
+        Ok(())
+    }
+
+    /// Workers that accept: those that do not rest.
+    pub fn workers(&self) -> usize {
+        let mailboxes = self.mailboxes().iter();
+        mailboxes.filter(|mailbox| !mailbox.load().is_resting()).count()
     }
 
     /// Whether every worker comes round within this time: whether it still turns to what there is to do. One that has ended
@@ -309,7 +289,8 @@ impl Handle {
 
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
-        Stats::sum(&self.shared.stats)
+        let workers = self.mailboxes().iter().map(|mailbox| &**mailbox.stats());
+        Stats::sum(workers.chain([&self.shared.counted]))
     }
 
     /// How the servers of the current plan stand.
@@ -341,12 +322,12 @@ impl Handle {
     /// Places that are taken of [`Handle::max_sessions`]: those of sessions, and for a moment those of workers that look for a
     /// connection to accept, since the place comes first.
     pub fn places_taken(&self) -> usize {
-        self.shared.gate.inside()
+        self.shared.workers.gate().inside()
     }
 
     /// The most sessions that there may be.
     pub fn max_sessions(&self) -> usize {
-        self.shared.gate.limit()
+        self.shared.workers.gate().limit()
     }
 
     /// Whether it was told to drain or to stop.
@@ -357,7 +338,7 @@ impl Handle {
     /// Sessions of each worker now, those included that it is about to take over. A worker that has ended has none.
     pub fn sessions_by_worker(&self) -> Vec<usize> {
         let sessions = |mailbox: &Mailbox| mailbox.load().sessions();
-        self.shared.mailboxes.iter().map(sessions).collect()
+        self.mailboxes().iter().map(sessions).collect()
     }
 
     /// No checks are made any more, and no namespaces are followed.
@@ -373,9 +354,9 @@ impl Handle {
     fn start_watching(&self, plan: &Plan, state: &mut State) -> Result<Vec<NetnsName>, ApplyError> {
         let interest = interest(plan);
         if state.watching.is_none() && !interest.is_empty() {
-            let ForThreads { factory, observer } = &self.shared.for_threads;
+            let (factory, observer) = self.for_threads();
             let handle = WeakHandle(Arc::downgrade(&self.shared));
-            let watching = Watching::start(Arc::clone(factory), Arc::clone(observer), handle, interest);
+            let watching = Watching::start(factory, observer, handle, interest);
             state.watching = Some(watching.map_err(ApplyError::Watcher)?);
         }
         // If nobody has asked for names so far, those that patterns match are told in a moment.
@@ -384,9 +365,8 @@ impl Handle {
 
     fn start_checker(&self, plan: &Plan, state: &mut State) -> Result<(), ApplyError> {
         if state.checker.is_none() && plan.has_checks() {
-            let ForThreads { factory, observer } = &self.shared.for_threads;
-            let mailboxes = Arc::clone(&self.shared.mailboxes);
-            let checker = Checker::start(Arc::clone(factory), Arc::clone(observer), mailboxes);
+            let (factory, observer) = self.for_threads();
+            let checker = Checker::start(factory, observer, Arc::clone(self.mailboxes()));
             state.checker = Some(checker.map_err(ApplyError::Checker)?);
         }
         Ok(())
@@ -403,17 +383,25 @@ impl Handle {
         self.tell(command);
     }
 
-    /// Tells the workers of the listeners and routes of a plan.
+    /// What the engine's own threads are made with, once a plan needs them.
+    fn for_threads(&self) -> (Arc<dyn OpenerFactory>, Arc<dyn Observer>) {
+        let workers = &self.shared.workers;
+        (Arc::clone(workers.factory()), Arc::clone(workers.observer()))
+    }
+
+    /// Tells the workers of the listeners and routes of a plan, and keeps them for those who come later.
     fn publish(
         &self,
         plan: &Current,
         wanted: &[Wanted<'_>],
         opened: &[Option<Arc<Listener>>],
+        listeners: &mut ListenerRegistry,
     ) -> Vec<ListenerStatus> {
         let statuses = wanted.iter().zip(opened).map(|(wanted, listener)| {
-            if let Some(listener) = listener {
+            if let (Some(key), Some(listener)) = (&wanted.key, listener) {
                 let route = plan.route(&wanted.place, listener);
                 self.tell(|| Command::Listen(Arc::clone(listener), Arc::clone(&route)));
+                listeners.insert(key.clone(), Arc::clone(listener), route);
             }
             let address = listener.as_ref().map(|listener| &listener.bound);
             ListenerStatus {
@@ -432,15 +420,19 @@ impl Handle {
         self.tell(|| Command::Unlisten(listener.id));
     }
 
-    pub(crate) fn mailboxes(&self) -> &Arc<[Mailbox]> {
-        &self.shared.mailboxes
+    pub(crate) fn mailboxes(&self) -> &Arc<Mailboxes> {
+        self.shared.workers.mailboxes()
     }
 
     pub(crate) fn tell(&self, command: impl Fn() -> Command) {
-        self.shared
-            .mailboxes
+        self.mailboxes()
             .iter()
             .for_each(|mailbox| mailbox.send(command()));
+    }
+
+    /// A worker's thread that nobody waits for yet, and the worker's number.
+    pub(crate) fn next_thread(&self) -> Option<(usize, Thread)> {
+        self.shared.workers.next_thread()
     }
 
     pub(crate) fn control(&self) -> &Control {
@@ -448,7 +440,7 @@ impl Handle {
     }
 
     pub(crate) fn observer(&self) -> &Arc<dyn Observer> {
-        &self.shared.for_threads.observer
+        self.shared.workers.observer()
     }
 
     /// What is counted under the lock.
@@ -458,7 +450,7 @@ impl Handle {
 
     /// Now, on the engine's clock.
     pub(crate) fn moment(&self) -> Moment {
-        self.shared.clock.now()
+        self.shared.workers.clock().now()
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

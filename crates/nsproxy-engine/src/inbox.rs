@@ -13,11 +13,13 @@ use netns_core::NetnsId;
 use crate::accepted::Accepted;
 use crate::core::balance;
 use crate::core::close::CloseReason;
+use crate::growing::Growing;
 use crate::listeners::{Listener, ListenerId};
 use crate::listing::{Question, SessionId};
 use crate::live::{Census, LeftNetns};
 use crate::pool::Waiter;
 use crate::route::Route;
+use crate::stats::WorkerStats;
 
 /// What a worker can be told.
 #[derive(Debug)]
@@ -58,15 +60,19 @@ pub(crate) enum Command {
     Stop,
 }
 
-/// The sending side of a worker's inbox. All of a kind for the engine and for the other workers.
+/// The sending side of a worker's inbox, and what others see of the worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Mailbox {
     sender: Sender<Command>,
     waker: Arc<Waker>,
     /// It was woken, and has not opened its mailbox since: whatever else comes until then needs no wake-up.
     is_woken: Arc<AtomicBool>,
-    load: Arc<Load>,
+    load: Arc<WorkerLoad>,
+    stats: Arc<WorkerStats>,
 }
+
+/// Those of all workers.
+pub(crate) type Mailboxes = Growing<Mailbox>;
 
 impl Mailbox {
     /// A mailbox whose wake-ups arrive at `registry` as events with `token`.
@@ -77,6 +83,7 @@ impl Mailbox {
             waker: Arc::new(Waker::new(registry, token)?),
             is_woken: Arc::default(),
             load: Arc::default(),
+            stats: Arc::default(),
         };
         Ok((mailbox, receiver))
     }
@@ -95,13 +102,18 @@ impl Mailbox {
         self.is_woken.swap(false, Ordering::AcqRel);
     }
 
-    pub(crate) fn load(&self) -> &Load {
+    pub(crate) fn load(&self) -> &WorkerLoad {
         &self.load
+    }
+
+    /// What it has counted, for it alone to write.
+    pub(crate) fn stats(&self) -> &Arc<WorkerStats> {
+        &self.stats
     }
 }
 
 /// Tells each of these sessions, by its worker, that it has a place.
-pub(crate) fn call(mailboxes: &[Mailbox], called: impl IntoIterator<Item = Waiter>) {
+pub(crate) fn call(mailboxes: &Mailboxes, called: impl IntoIterator<Item = Waiter>) {
     for waiter in called {
         mailboxes[waiter.worker].send(Command::Called(waiter));
     }
@@ -110,7 +122,7 @@ pub(crate) fn call(mailboxes: &[Mailbox], called: impl IntoIterator<Item = Waite
 /// How many sessions a worker has, those on the way to it included. A worker that has ended takes no more: so no session
 /// can be handed to one that does not look into its inbox again.
 #[derive(Debug, Default)]
-pub(crate) struct Load {
+pub(crate) struct WorkerLoad {
     sessions: AtomicUsize,
     is_saturated: AtomicBool,
     is_resting: AtomicBool,
@@ -118,7 +130,7 @@ pub(crate) struct Load {
 
 const ENDED: usize = usize::MAX;
 
-impl Load {
+impl WorkerLoad {
     /// Counts one more; `false` when the worker has ended.
     #[must_use]
     pub(crate) fn add(&self) -> bool {
@@ -145,7 +157,7 @@ impl Load {
 
     /// Sessions now; a worker that has ended or rests counts as the busiest of all.
     pub(crate) fn get(&self) -> usize {
-        if self.is_resting.load(Ordering::Relaxed) {
+        if self.is_resting() {
             return ENDED;
         }
         self.sessions.load(Ordering::Relaxed)
@@ -157,6 +169,11 @@ impl Load {
             ENDED => 0,
             sessions => sessions,
         }
+    }
+
+    /// Whether others are to give it no sessions.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.is_resting.load(Ordering::Relaxed)
     }
 
     /// Whether others are to give it no sessions. `true` when that was otherwise before.
@@ -203,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_worker_with_a_session_on_the_way_does_not_end_and_an_ended_one_takes_none() {
-        let load = Load::default();
+        let load = WorkerLoad::default();
         assert!(load.add());
         assert!(!load.end());
         load.remove();

@@ -47,6 +47,7 @@ mod control;
 pub mod core;
 mod engine;
 mod error;
+mod growing;
 mod handed_over;
 mod handle;
 mod health;
@@ -75,6 +76,7 @@ mod tally;
 mod unix_listener;
 mod whereabouts;
 mod worker;
+mod workers;
 
 pub use self::core::balance::{Admin, Algorithm, Down, HashType, Share};
 pub use self::core::close::{CloseReason, Errno, RuleStage};

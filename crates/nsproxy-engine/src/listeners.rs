@@ -23,6 +23,7 @@ use socket2::Socket;
 use crate::admission::Gate;
 use crate::opener;
 use crate::plan::{Endpoint, ListenerPlan, ListenerTuning};
+use crate::route::Route;
 use crate::unix_listener::SocketFile;
 
 /// Identifies a listener for as long as the engine runs.
@@ -218,39 +219,48 @@ impl AsFd for Listener {
     }
 }
 
+/// A listener, and the route of the sessions that come by it.
+type Routed = (Arc<Listener>, Arc<Route>);
+
 /// The listeners of the current plan.
 #[derive(Debug, Default)]
 pub(crate) struct ListenerRegistry {
-    listeners: HashMap<ListenerKey, Arc<Listener>>,
+    listeners: HashMap<ListenerKey, Routed>,
     next_id: u32,
 }
 
 impl ListenerRegistry {
     pub(crate) fn get(&self, key: &ListenerKey) -> Option<&Arc<Listener>> {
-        self.listeners.get(key)
+        self.listeners.get(key).map(|(listener, _)| listener)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.listeners.len()
     }
 
-    pub(crate) fn insert(&mut self, key: ListenerKey, listener: Arc<Listener>) {
-        self.listeners.insert(key, listener);
+    /// A listener on this route; one that is there already may change its route.
+    pub(crate) fn insert(&mut self, key: ListenerKey, listener: Arc<Listener>, route: Arc<Route>) {
+        self.listeners.insert(key, (listener, route));
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        self.routed().map(|(listener, _)| listener)
+    }
+
+    /// All of them, with their routes.
+    pub(crate) fn routed(&self) -> impl Iterator<Item = &Routed> {
         self.listeners.values()
     }
 
     pub(crate) fn remove(&mut self, key: &ListenerKey) -> Option<Arc<Listener>> {
-        self.listeners.remove(key)
+        self.listeners.remove(key).map(|(listener, _)| listener)
     }
 
     /// Takes out every listener that `keep` does not want.
     pub(crate) fn remove_others(&mut self, keep: impl Fn(&ListenerKey) -> bool) -> Vec<Arc<Listener>> {
         self.listeners
             .extract_if(|key, _| !keep(key))
-            .map(|(_, listener)| listener)
+            .map(|(_, (listener, _))| listener)
             .collect()
     }
 

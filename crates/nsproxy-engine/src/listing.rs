@@ -9,7 +9,7 @@ use std::time::Duration;
 use netns_core::NetnsSpec;
 
 use crate::core::session::Stage;
-use crate::inbox::{Command, Mailbox};
+use crate::inbox::{Command, Mailbox, Mailboxes};
 use crate::plan::Endpoint;
 
 /// Places in a worker's list of sessions that are looked at for a page.
@@ -28,6 +28,8 @@ pub struct SessionId {
 /// Bits of a worker's number and of a key in an identifier's number.
 const WORKER_BITS: u32 = 10;
 const KEY_BITS: u32 = 22;
+/// The most workers that an engine may have.
+pub(crate) const MOST_WORKERS: usize = 1 << WORKER_BITS;
 
 impl SessionId {
     /// As one number, never 0.
@@ -110,14 +112,14 @@ pub(crate) struct Question {
 /// The sessions of an engine, one page of one worker after the other. What begins or ends meanwhile may be among them or not.
 #[derive(Debug)]
 pub struct SessionList {
-    mailboxes: Arc<[Mailbox]>,
+    mailboxes: Arc<Mailboxes>,
     /// The worker that is asked next, and from where.
     next: (usize, usize),
     page: std::vec::IntoIter<SessionStatus>,
 }
 
 impl SessionList {
-    pub(crate) fn new(mailboxes: Arc<[Mailbox]>) -> Self {
+    pub(crate) fn new(mailboxes: Arc<Mailboxes>) -> Self {
         Self {
             mailboxes,
             next: (0, 0),

@@ -20,11 +20,15 @@ const STOCK_SHARE: u64 = 8;
 /// How the descriptors of this process are divided.
 pub(crate) struct Room {
     pub(crate) sessions: usize,
-    pub(crate) pipes_per_worker: usize,
-    pub(crate) stock_per_worker: usize,
+    /// For all workers together.
+    pipes: usize,
+    stock: usize,
+    /// The workers for whom they are divided.
+    workers: usize,
 }
 
 impl Room {
+    /// For so many workers.
     pub(crate) fn divide(settings: &Settings, workers: usize) -> Result<Self, StartError> {
         let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
         let checks = if settings.checks { MOST_AT_A_TIME } else { 0 };
@@ -54,9 +58,23 @@ impl Room {
         let stock = usize::try_from(for_stock).unwrap_or(usize::MAX).min(sessions);
         Ok(Self {
             sessions,
-            pipes_per_worker: (pipes / workers).min(PIPES_PER_WORKER),
-            stock_per_worker: (stock / workers).min(STOCK_PER_WORKER),
+            pipes,
+            stock,
+            workers: workers.max(1),
         })
+    }
+
+    /// The pipes and the sockets in stock that a worker may have, by its number from 0. One beyond those for whom they are
+    /// divided has its part of what these leave.
+    pub(crate) fn share(&self, worker: usize) -> (usize, usize) {
+        let part = |all: usize, most: usize| {
+            let each = (all / self.workers).min(most);
+            each.min(all.saturating_sub(each.saturating_mul(worker)))
+        };
+        (
+            part(self.pipes, PIPES_PER_WORKER),
+            part(self.stock, STOCK_PER_WORKER),
+        )
     }
 }
 
@@ -77,5 +95,20 @@ mod tests {
         // A session takes two descriptors, and some are left to what only makes things faster.
         let left = (without.sessions - with.sessions) * 2;
         assert!(left.abs_diff(MOST_AT_A_TIME - MOST_AT_A_TIME / 8) <= 2, "{left}");
+    }
+
+    #[test]
+    fn workers_that_come_later_have_what_the_others_leave() {
+        let room = |pipes| Room {
+            sessions: 1,
+            pipes,
+            stock: 0,
+            workers: 2,
+        };
+        let shares = |room: Room| [0, 1, 2, 3, 99].map(|worker| room.share(worker).0);
+        assert_eq!(shares(room(7)), [3, 3, 1, 0, 0]);
+        assert_eq!(shares(room(700)), [256, 256, 188, 0, 0]);
+        assert_eq!(shares(room(0)), [0; 5]);
+        assert_eq!(shares(room(1 << 20)), [256; 5]);
     }
 }

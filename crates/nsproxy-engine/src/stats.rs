@@ -1,7 +1,6 @@
 //! Counters: plain per worker, summed when read. A counter has one writer, its worker, so counting is a load and a store
 //! without a lock or a locked instruction.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number with one writer and any readers.
@@ -130,11 +129,9 @@ counters! {
 
 impl Stats {
     /// Sums what the workers have counted so far.
-    pub(crate) fn sum(workers: &[Arc<WorkerStats>]) -> Self {
+    pub(crate) fn sum<'w>(workers: impl Iterator<Item = &'w WorkerStats>) -> Self {
         let mut sum = Self::default();
-        for worker in workers {
-            sum.add(worker);
-        }
+        workers.for_each(|worker| sum.add(worker));
         sum
     }
 }

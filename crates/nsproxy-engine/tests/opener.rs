@@ -306,6 +306,37 @@ fn an_opener_that_cannot_be_made_keeps_the_engine_from_starting() {
 }
 
 #[test]
+fn a_worker_that_cannot_be_started_later_leaves_as_many_as_before() {
+    struct NotForTheFourth;
+    impl OpenerFactory for NotForTheFourth {
+        fn opener(&self, stock: usize) -> io::Result<Box<dyn SocketOpener>> {
+            match std::thread::current().name() {
+                Some("nsproxy-3") => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+                _ => InProcess.opener(stock),
+            }
+        }
+    }
+    let echo = Service::echo(Listener::bind("127.0.0.1:0"));
+    let relay = Relay::start_with(&settings(2), Arc::new(NotForTheFourth), &plan(echo.address()));
+    let set_workers = |count| {
+        relay
+            .handle
+            .set_workers(std::num::NonZeroUsize::new(count).unwrap())
+    };
+    let error = set_workers(5).expect_err("the fourth has no opener");
+    assert_eq!(error.to_string(), "cannot start worker 3");
+    assert_eq!(relay.handle.workers(), 2);
+    assert_eq!(relay.handle.sessions_by_worker().len(), 2);
+    set_workers(3).unwrap();
+    let client = relay.connect();
+    client.send("here");
+    client.expect("here");
+    drop(client);
+    relay.handle.drain(Duration::MAX);
+    relay.engine.wait().unwrap();
+}
+
+#[test]
 fn a_worker_that_panics_at_its_start_fails_the_start() {
     struct Panics;
     impl OpenerFactory for Panics {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::{Relay, listener, server, settings};
-use nsproxy_engine::{InProcess, Plan, Settings};
+use nsproxy_engine::{InProcess, Plan};
 use nsproxy_testkit::{DEFAULT_DEADLINE, Listener, Peer, Service};
 
 #[test]
@@ -31,14 +31,17 @@ fn connections_that_stay_are_spread_over_the_workers() {
 }
 
 #[test]
-fn workers_that_are_not_needed_finish_their_sessions_and_rest_until_they_are() {
+fn workers_are_started_when_they_are_needed_and_rest_with_their_sessions_when_they_are_not() {
     let echo = Service::echo(Listener::bind("127.0.0.1:0"));
     let plan = Plan::forward(listener(), server(echo.address()), None);
-    let settings = Settings {
-        max_workers: NonZeroUsize::new(4),
-        ..settings(2)
+    let relay = Relay::start_with(&settings(2), Arc::new(InProcess), &plan);
+    let set_workers = |count| {
+        relay
+            .handle
+            .set_workers(NonZeroUsize::new(count).unwrap())
+            .unwrap();
+        assert_eq!(relay.handle.workers(), count);
     };
-    let relay = Relay::start_with(&settings, Arc::new(InProcess), &plan);
     let join = |count: usize| -> Vec<Peer> {
         let join = |_| {
             let client = relay.connect();
@@ -50,11 +53,13 @@ fn workers_that_are_not_needed_finish_their_sessions_and_rest_until_they_are() {
     };
     let loads = || relay.handle.sessions_by_worker();
     let first = join(12);
-    assert_eq!(loads()[2..], [0, 0], "they rest from the start");
-    assert_eq!(relay.handle.set_workers(9), 4, "there are no more");
+    // More than there ever were, twice.
+    set_workers(3);
+    set_workers(5);
+    assert_eq!(loads().len(), 5);
     let second = join(24);
     assert!(loads().iter().all(|load| *load > 0), "{:?}", loads());
-    assert_eq!(relay.handle.set_workers(0), 1);
+    set_workers(1);
     // Each of them has heard of it.
     assert!(relay.handle.comes_round(DEFAULT_DEADLINE));
     let before = loads();
@@ -66,17 +71,23 @@ fn workers_that_are_not_needed_finish_their_sessions_and_rest_until_they_are() {
     }
     drop((first, second, third));
     relay.expect_idle();
-    assert_eq!(relay.handle.set_workers(3), 3);
+    set_workers(3);
     let last = join(12);
     assert!(loads()[..3].iter().all(|load| *load > 0), "{:?}", loads());
     drop(last);
+    relay.expect_idle();
+    // Whoever has come when has counted.
+    assert_eq!(relay.stats().accepted, 60);
+    let counts = relay.handle.relays()[0].counts;
+    assert_eq!((counts.sessions, counts.bytes_up), (60, 60 * 4 + 48 * 5));
+    assert_eq!(relay.handle.servers()[0].totals.counts.sessions, 60);
 }
 
 #[test]
 fn no_connection_is_lost_while_workers_come_and_go() {
     let service = Service::reply(Listener::bind("127.0.0.1:0"), "x");
     let plan = Plan::forward(listener(), server(service.address()), None);
-    let relay = Relay::start_with(&settings(4), Arc::new(InProcess), &plan);
+    let relay = Relay::start_with(&settings(2), Arc::new(InProcess), &plan);
     let until = AtomicBool::new(false);
     thread::scope(|scope| {
         let clients: Vec<_> = (0..8)
@@ -94,7 +105,9 @@ fn no_connection_is_lost_while_workers_come_and_go() {
             })
             .collect();
         for round in 0..200 {
-            relay.handle.set_workers(1 + round % 4);
+            // Up to 20, by and by.
+            let count = NonZeroUsize::new(1 + round % 4 + round / 12).unwrap();
+            relay.handle.set_workers(count).unwrap();
             assert!(relay.handle.comes_round(DEFAULT_DEADLINE));
         }
         until.store(true, Ordering::Relaxed);

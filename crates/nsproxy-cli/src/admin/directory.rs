@@ -6,9 +6,6 @@ use std::net::IpAddr;
 
 use nsproxy_config::Config;
 use nsproxy_config::model::{Backend, Frontend, HealthSource, PortRule, Server, ServerAddress};
-use nsproxy_engine::Handle;
-
-use crate::limits;
 
 /// Number of the first proxy.
 const FIRST: u32 = 2;
@@ -17,8 +14,6 @@ const FIRST: u32 = 2;
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     pub(super) proxies: Vec<Proxy>,
-    /// Workers that accept: as many as it asks for, as far as there are some.
-    pub(super) workers: usize,
 }
 
 /// A frontend, a backend, or both.
@@ -64,8 +59,8 @@ pub(super) struct ServerEntry {
 }
 
 impl Directory {
-    pub(super) fn of(config: &Config, engine: &Handle) -> Self {
-        let max_sessions = engine.max_sessions();
+    /// Where a frontend has no limit of its own, `max_sessions` is it.
+    pub(super) fn of(config: &Config, max_sessions: usize) -> Self {
         let frontends = config.frontends.iter();
         let mut fronts: HashMap<_, _> = frontends
             .map(|frontend| ((&frontend.name, &frontend.place), front(frontend, max_sessions)))
@@ -87,10 +82,8 @@ impl Directory {
             front,
             back,
         });
-        let all = engine.sessions_by_worker().len();
         Self {
             proxies: proxies.collect(),
-            workers: limits::workers(&config.global).map_or(all, |wanted| wanted.get().min(all)),
         }
     }
 

@@ -152,7 +152,7 @@ impl Facts {
         let engine = &context.engine;
         let stats = engine.stats();
         Self {
-            workers: context.directory().workers,
+            workers: engine.workers(),
             uptime: context.started.elapsed(),
             started: context.started.date(),
             open_files: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft),

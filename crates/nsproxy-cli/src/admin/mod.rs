@@ -151,7 +151,7 @@ impl Admin {
 
     /// Another configuration is in force.
     pub(crate) fn adopt(&self, config: &Config) {
-        let directory = Arc::new(Directory::of(config, &self.context.engine));
+        let directory = Arc::new(Directory::of(config, self.context.engine.max_sessions()));
         *self
             .context
             .directory

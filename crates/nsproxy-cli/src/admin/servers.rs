@@ -90,7 +90,7 @@ pub(super) fn state(words: &[String], context: &Context, out: &mut Out<'_>) -> i
 }
 
 pub(super) fn connections(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
-    let workers = context.directory().workers;
+    let workers = context.engine.workers();
     let header = format!(
         "# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb safe_nb idle_lim idle_cur \
          idle_per_thr[{workers}]"

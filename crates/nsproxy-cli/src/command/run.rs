@@ -194,7 +194,7 @@ impl Ground {
 fn settings(global: &Global, plan: &Plan) -> Settings {
     Settings {
         workers: limits::workers(global),
-        max_workers: limits::cpus(),
+        expected_workers: limits::cpus(),
         max_sessions: global.maxconn.map(|count| count as usize),
         checks: plan.has_checks(),
     }

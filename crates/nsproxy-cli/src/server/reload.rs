@@ -1,8 +1,6 @@
 //! From one configuration to the next, without a connection lost: the new one is checked whole before anything of it takes
 //! effect.
 
-use std::num::NonZeroUsize;
-
 use anyhow::ensure;
 use nsproxy_engine::ListenerStatus;
 use nsproxy_log::Level as Severity;
@@ -42,10 +40,18 @@ impl Server {
         self.targets.release_unused();
     }
 
-    /// Has as many workers accept as the configuration says; `false` when there are not so many.
-    fn set_workers(&self) -> bool {
-        let wanted = limits::workers(&self.config.global).map(NonZeroUsize::get);
-        wanted.is_none_or(|wanted| self.engine.set_workers(wanted) == wanted)
+    /// Has as many workers accept as the configuration says.
+    fn set_workers(&self) {
+        let wanted = limits::workers(&self.config.global);
+        if let Some(Err(error)) = wanted.map(|wanted| self.engine.set_workers(wanted)) {
+            let error = anyhow::Error::new(error);
+            self.say(
+                Severity::Warning,
+                format_args!(
+                    "reload-incomplete keyword=nbthread error=\"{error:#}\" action=\"as many workers as before\""
+                ),
+            );
+        }
     }
 
     fn try_reload(&mut self) -> anyhow::Result<Changes> {
@@ -53,14 +59,12 @@ impl Server {
         // The new process has read the configuration already, or is about to.
         ensure!(self.successor.is_none(), "an upgrade is under way");
         let (config, plan) = check::planned(&self.files)?;
-        let mut without_effect = fixed::compare(&self.config.global, &config.global)?;
+        let without_effect = fixed::compare(&self.config.global, &config.global)?;
         Identity::check_kept(&config.global, &plan)?;
         // Some may have come with their namespaces, or gone with them.
         let before = self.engine.stats().listeners;
         let listeners = self.bring(config, plan)?;
-        if !self.set_workers() {
-            without_effect.push("nbthread");
-        }
+        self.set_workers();
         for keyword in without_effect {
             self.say(
                 Severity::Warning,

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
 
 use nsproxy_testkit::{
     DEFAULT_DEADLINE, DnsAnswer, Netns, Running, Service, Signal, World, eventually, world,
@@ -175,7 +174,7 @@ fn log_targets_follow_and_nothing_of_the_old_configuration_is_left() {
 }
 
 #[test]
-fn the_number_of_workers_changes_as_far_as_there_are_some() {
+fn there_may_be_more_workers_than_at_the_start_and_fewer() {
     world("reload-workers", |w| {
         let _service = service(w, 9000, "here");
         let socket = w.path("admin.sock");
@@ -184,15 +183,13 @@ fn the_number_of_workers_changes_as_far_as_there_are_some() {
             relay(&global, 9000)
         };
         let running = run(w, w.home(), &config(2));
-        let cpus = thread::available_parallelism().unwrap().get();
-        for (count, there_are) in [(1, 1), (2, 2), (1000, cpus.max(2)), (1, 1)] {
+        for count in [1, 2, 70, 3, 71, 1] {
             reload(w, &running, &config(count), "reloaded");
             expect_reply(w.home(), "127.0.0.1:8000", "here");
             let told = answer(&socket, "show info");
-            assert!(told.contains(&format!("Nbthread: {there_are}\n")), "{told}");
+            assert!(told.contains(&format!("Nbthread: {count}\n")), "{told}");
         }
-        line_with(&running, &["reload-incomplete", "keyword=nbthread"]);
-        assert_eq!(running.stderr().matches("keyword=nbthread").count(), 1);
+        assert!(!running.stderr().contains("reload-incomplete"));
     });
 }
 
@@ -325,7 +322,8 @@ fn twenty_reloads_under_load_lose_no_connection() {
             } else {
                 ""
             };
-            let global = format!("  nbthread {}\n", 1 + round % 2);
+            // More than at the start, and fewer.
+            let global = format!("  nbthread {}\n", 1 + round * 3 % 7);
             format!("{}{extra}", relay(&global, port))
         };
         let running = run(w, w.home(), &config(1));

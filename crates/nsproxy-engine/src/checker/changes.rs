@@ -10,7 +10,7 @@ use crate::core::balance::{Down, Load};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::health::{Change, CheckReport};
 use crate::core::moment::Moment;
-use crate::inbox::{self, Command, Mailbox};
+use crate::inbox::{self, Command, Mailboxes};
 use crate::observer::{Cause, Notice, Observer};
 use crate::pool::Waiter;
 
@@ -20,7 +20,7 @@ const BETWEEN_PREVENTED: Duration = Duration::from_secs(1);
 /// Tells everybody.
 pub(super) struct Announcer {
     observer: Arc<dyn Observer>,
-    mailboxes: Arc<[Mailbox]>,
+    mailboxes: Arc<Mailboxes>,
     /// When it was last told that a check could not be made.
     prevented: Option<Moment>,
     /// Sessions to be called; empty but within a call.
@@ -28,7 +28,7 @@ pub(super) struct Announcer {
 }
 
 impl Announcer {
-    pub(super) fn new(observer: Arc<dyn Observer>, mailboxes: Arc<[Mailbox]>) -> Self {
+    pub(super) fn new(observer: Arc<dyn Observer>, mailboxes: Arc<Mailboxes>) -> Self {
         Self {
             observer,
             mailboxes,
@@ -130,7 +130,7 @@ impl Announcer {
     }
 
     fn end_sessions_of(&self, load: &Arc<Load>, reason: CloseReason) {
-        for mailbox in &*self.mailboxes {
+        for mailbox in self.mailboxes.iter() {
             mailbox.send(Command::EndSessions(Arc::clone(load), reason));
         }
     }

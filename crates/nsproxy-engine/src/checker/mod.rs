@@ -27,7 +27,7 @@ use self::thread::CheckerThread;
 pub(crate) use self::thread::MOST_AT_A_TIME;
 use crate::core::health::Spread;
 use crate::health::Health;
-use crate::inbox::Mailbox;
+use crate::inbox::Mailboxes;
 use crate::live::LeftNetns;
 use crate::observer::{Notice, Observer};
 use crate::opener::OpenerFactory;
@@ -104,7 +104,7 @@ impl Checker {
     pub(crate) fn start(
         factory: Arc<dyn OpenerFactory>,
         observer: Arc<dyn Observer>,
-        mailboxes: Arc<[Mailbox]>,
+        mailboxes: Arc<Mailboxes>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), thread::WAKER)?);

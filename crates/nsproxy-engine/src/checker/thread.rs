@@ -20,7 +20,7 @@ use crate::core::health::{Change, CheckReport, CheckResult, Judged, OnError, Spr
 use crate::core::moment::{Moment, Span};
 use crate::core::random::xorshift;
 use crate::health::Health;
-use crate::inbox::Mailbox;
+use crate::inbox::Mailboxes;
 use crate::live::LeftNetns;
 use crate::observer::Observer;
 use crate::opener::{OpenAnswer, OpenToken, OpenerFactory, SocketOpener};
@@ -58,7 +58,7 @@ impl CheckerThread {
         messages: Receiver<Message>,
         factory: &dyn OpenerFactory,
         observer: Arc<dyn Observer>,
-        mailboxes: Arc<[Mailbox]>,
+        mailboxes: Arc<Mailboxes>,
     ) -> io::Result<Self> {
         let mut opener = factory.opener(0)?;
         opener.register(poll.registry(), OPENER)?;

@@ -192,7 +192,8 @@ impl Handle {
                 Ok((key, listener)) => {
                     state.current.namespaces.on_opened(slot, id);
                     let route = state.current.route(&place, &listener);
-                    state.listeners.insert(key.clone(), Arc::clone(&listener));
+                    let (opened, its) = (Arc::clone(&listener), Arc::clone(&route));
+                    state.listeners.insert(key.clone(), opened, its);
                     self.tell(|| Command::Listen(Arc::clone(&listener), Arc::clone(&route)));
                     if failures > 0 {
                         told.extend(Told::opened(&state.current, &place));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::timing::{Timing, TimingCell};
 use crate::core::moment::Moment;
+use crate::growing::Growing;
 use crate::stats::{Counter, counters};
 
 counters! {
@@ -67,7 +68,7 @@ impl Cell {
 
 /// The cells of all workers. One that has never counted takes no room.
 #[derive(Debug)]
-pub(crate) struct Cells(Box<[OnceLock<Box<Cell>>]>);
+pub(crate) struct Cells(Growing<OnceLock<Box<Cell>>>);
 
 /// What was counted and measured of a pool or server, by all workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,14 +86,15 @@ pub struct Totals {
 }
 
 impl Cells {
+    /// For so many workers, and more if they come.
     pub(crate) fn new(workers: usize) -> Self {
-        Self((0..workers).map(|_| OnceLock::new()).collect())
+        Self(Growing::new((0..workers).map(|_| OnceLock::new())))
     }
 
     /// That of a worker, for it alone to write.
     #[inline]
     pub(crate) fn of(&self, worker: usize) -> &Cell {
-        self.0[worker].get_or_init(Box::default)
+        self.0.get_or_grow(worker).get_or_init(Box::default)
     }
 
     pub(crate) fn sum(&self, now: Moment) -> Totals {

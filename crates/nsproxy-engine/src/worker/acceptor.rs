@@ -11,7 +11,7 @@ use super::token::About;
 use crate::accepted::Accepted;
 use crate::admission::Gate;
 use crate::core::moment::{Moment, Span};
-use crate::inbox::{Command, Mailbox};
+use crate::inbox::{Command, Mailbox, Mailboxes};
 use crate::listeners::{Listener, ListenerId};
 use crate::route::Route;
 use crate::sys;
@@ -203,7 +203,7 @@ impl Acceptor {
 }
 
 /// The worker that a new connection goes to.
-pub(super) fn worker_for(workers: &[Mailbox], own: usize) -> usize {
+pub(super) fn worker_for(workers: &Mailboxes, own: usize) -> usize {
     choose(workers.len(), own, |worker| {
         let load = workers[worker].load();
         (load.is_saturated(), load.get())

@@ -16,7 +16,7 @@ use crate::pool::Waiter;
 impl Worker {
     /// Does what it was told since the last round.
     pub(super) fn read_inbox(&mut self) {
-        self.mailboxes[self.index].open();
+        self.mailbox.open();
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Listen(listener, route) => {
@@ -54,7 +54,7 @@ impl Worker {
                 Command::Rest => {
                     self.acceptor.rest(&self.poll);
                     // What this worker was told of, and has not accepted, is for another one now.
-                    for mailbox in &*self.mailboxes {
+                    for mailbox in self.mailboxes.iter() {
                         mailbox.send(Command::LookAgain);
                     }
                 }

@@ -3,11 +3,15 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::core::balance::Waited;
 use crate::core::moment::Moment;
 use crate::server::Server;
+
+/// Numbers of sessions that a worker takes at a time, so that workers seldom write what others read.
+const NUMBERS: u64 = 64;
 
 /// How far one session has come.
 #[derive(Debug, Default)]
@@ -34,21 +38,35 @@ pub(super) struct After(NonZeroU32);
 /// The milestones of all sessions of a worker that are followed.
 #[derive(Debug)]
 pub(super) struct Followed {
-    /// Of the next session. Workers count in steps, so that no two sessions have the same.
-    number: u64,
-    step: u64,
+    /// Those that no worker has taken.
+    numbers: Arc<AtomicU64>,
+    /// Of the next session, and of the first for which there is none any more.
+    next: u64,
+    end: u64,
     /// Indexed by the session's slab key. Of a session that is not followed, what another has left there.
     sessions: Vec<Milestones>,
 }
 
 impl Followed {
-    /// For one of so many workers.
-    pub(super) const fn new(worker: usize, workers: usize) -> Self {
+    /// For a worker that shares these numbers with the others.
+    pub(super) fn new(numbers: Arc<AtomicU64>) -> Self {
         Self {
-            number: worker as u64,
-            step: workers as u64,
+            numbers,
+            next: 0,
+            end: 0,
             sessions: Vec::new(),
         }
+    }
+
+    /// A number that no other session has.
+    fn number(&mut self) -> u64 {
+        if self.next == self.end {
+            self.next = self.numbers.fetch_add(NUMBERS, Ordering::Relaxed);
+            self.end = self.next.wrapping_add(NUMBERS);
+        }
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        number
     }
 
     /// A session begins that is followed.
@@ -56,11 +74,11 @@ impl Followed {
         if self.sessions.len() <= key {
             self.sessions.resize_with(key + 1, Milestones::default);
         }
+        let number = self.number();
         self.sessions[key] = Milestones {
-            number: self.number,
+            number,
             ..Milestones::default()
         };
-        self.number = self.number.wrapping_add(self.step);
     }
 
     /// Of a session that is followed.
@@ -222,13 +240,21 @@ mod tests {
 
     #[test]
     fn a_key_that_is_used_again_starts_afresh() {
-        let mut followed = Followed::new(1, 2);
+        let mut followed = Followed::new(Arc::default());
         followed.add(3);
         let begin = |followed: &mut Followed| followed.get_mut(3).is_some_and(|its| its.on_begin(after(1)));
         assert!(begin(&mut followed));
         followed.remove(3);
         followed.add(3);
         assert!(begin(&mut followed));
-        assert_eq!(followed.get(3).map(Milestones::number), Some(3));
+        assert_eq!(followed.get(3).map(Milestones::number), Some(1));
+    }
+
+    #[test]
+    fn no_two_sessions_have_the_same_number() {
+        let numbers = Arc::<AtomicU64>::default();
+        let mut workers = [(); 3].map(|()| Followed::new(Arc::clone(&numbers)));
+        let seen: std::collections::BTreeSet<_> = (0..600).map(|turn| workers[turn % 3].number()).collect();
+        assert_eq!(seen.len(), 600);
     }
 }

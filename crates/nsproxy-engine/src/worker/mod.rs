@@ -47,6 +47,7 @@ mod token;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -69,12 +70,11 @@ use crate::clock::Clock;
 use crate::core::close::{CloseReason, Errno, RuleStage};
 use crate::core::moment::Moment;
 use crate::core::side::Side;
-use crate::inbox::{Command, Mailbox};
+use crate::inbox::{Command, Mailbox, Mailboxes};
 use crate::listeners::ListenerId;
 use crate::observer::{Notice, Observer};
 use crate::opener::{OpenAnswer, OpenerFactory};
 use crate::own::OwnConnections;
-use crate::stats::WorkerStats;
 
 /// Events taken from the poller at a time: few, so that new work is seen soon (HAProxy gained 18 % by the same step).
 const EVENTS: usize = 128;
@@ -85,13 +85,17 @@ pub(crate) struct Seed {
     pub(crate) commands: Receiver<Command>,
     /// Its place in `mailboxes`.
     pub(crate) index: usize,
-    /// Of all workers.
-    pub(crate) mailboxes: Arc<[Mailbox]>,
+    /// Its own.
+    pub(crate) mailbox: Mailbox,
+    /// Of all workers; its own is not there yet if it comes later.
+    pub(crate) mailboxes: Arc<Mailboxes>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) own: Arc<OwnConnections>,
-    pub(crate) stats: Arc<WorkerStats>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: Clock,
+    /// Of sessions that have a number: shared by all workers.
+    pub(crate) numbers: Arc<AtomicU64>,
+    /// Pipes that its flows may have.
     pub(crate) pipes: usize,
     /// Sockets that its opener may hold in stock.
     pub(crate) stock: usize,
@@ -105,7 +109,8 @@ pub(crate) struct Worker {
     poll: Poll,
     commands: Receiver<Command>,
     index: usize,
-    mailboxes: Arc<[Mailbox]>,
+    mailbox: Mailbox,
+    mailboxes: Arc<Mailboxes>,
     gate: Arc<Gate>,
     sessions: Slab<Entry>,
     generation: u32,
@@ -134,12 +139,13 @@ impl Worker {
             poll,
             commands,
             index,
+            mailbox,
             mailboxes,
             gate,
             own,
-            stats,
             observer,
             clock,
+            numbers,
             pipes,
             stock,
         } = seed;
@@ -149,15 +155,16 @@ impl Worker {
             poll.registry().try_clone()?,
             opener,
             own,
-            stats,
+            Arc::clone(mailbox.stats()),
             observer,
             (index, Arc::clone(&mailboxes), Arc::clone(&gate)),
-            (clock, pipes),
+            (clock, numbers, pipes),
         );
         Ok(Self {
             poll,
             commands,
             index,
+            mailbox,
             mailboxes,
             gate,
             sessions: Slab::new(),
@@ -212,7 +219,7 @@ impl Worker {
 
     /// Waits for events. Who sleeps has time for more, however busy it was before.
     fn wait(&mut self, events: &mut Events, occupancy: &mut Occupancy) -> io::Result<()> {
-        let load = self.mailboxes[self.index].load();
+        let load = self.mailbox.load();
         if occupancy.is_saturated() {
             load.set_saturated(false);
         }
@@ -320,7 +327,7 @@ impl Worker {
 
     fn begin_counted(&mut self, accepted: Accepted) {
         // Only this worker ends its load, and only when it has returned from here.
-        let _ = self.mailboxes[self.index].load().add();
+        let _ = self.mailbox.load().add();
         self.begin(accepted);
     }
 
@@ -366,7 +373,7 @@ impl Worker {
         for holding in &mut entry.holdings {
             holding.release(false, &mut self.resources.buffers, &mut self.resources.pipes);
         }
-        self.mailboxes[self.index].load().remove();
+        self.mailbox.load().remove();
         let route = Arc::clone(&entry.route);
         if route.followed {
             self.resources.followed.remove(key);
@@ -418,7 +425,7 @@ impl Worker {
 
     /// Draining is over: no session is left, and none is on the way from another worker.
     fn has_ended(&self) -> bool {
-        self.drain_until.is_some() && self.sessions.is_empty() && self.mailboxes[self.index].load().end()
+        self.drain_until.is_some() && self.sessions.is_empty() && self.mailbox.load().end()
     }
 
     /// How long the poller may sleep.

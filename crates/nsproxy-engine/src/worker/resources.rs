@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use mio::unix::SourceFd;
@@ -22,7 +23,7 @@ use crate::core::balance::{Placed, Ticket};
 use crate::core::close::CloseReason;
 use crate::core::moment::Moment;
 use crate::core::side::Side;
-use crate::inbox::{self, Mailbox};
+use crate::inbox::{self, Mailboxes};
 use crate::observer::{Observer, SessionSummary};
 use crate::opener::{OpenToken, SocketOpener, SocketRequest};
 use crate::own::OwnConnections;
@@ -47,7 +48,7 @@ pub(super) struct Resources {
     pub(super) stats: Arc<WorkerStats>,
     pub(super) observer: Arc<dyn Observer>,
     worker: usize,
-    mailboxes: Arc<[Mailbox]>,
+    mailboxes: Arc<Mailboxes>,
     pub(super) followed: Followed,
     /// Sessions to be called; empty but within a call.
     called: Vec<Waiter>,
@@ -63,8 +64,8 @@ impl Resources {
         own: Arc<OwnConnections>,
         stats: Arc<WorkerStats>,
         observer: Arc<dyn Observer>,
-        (worker, mailboxes, gate): (usize, Arc<[Mailbox]>, Arc<Gate>),
-        (clock, pipes): (Clock, usize),
+        (worker, mailboxes, gate): (usize, Arc<Mailboxes>, Arc<Gate>),
+        (clock, numbers, pipes): (Clock, Arc<AtomicU64>, usize),
     ) -> Self {
         Self {
             registry,
@@ -76,7 +77,7 @@ impl Resources {
             places: OwnPlaces::default(),
             stats,
             observer,
-            followed: Followed::new(worker, mailboxes.len()),
+            followed: Followed::new(numbers),
             worker,
             mailboxes,
             called: Vec::new(),

@@ -12,6 +12,7 @@ use crate::observer::Silent;
 use crate::opener::InProcess;
 use crate::plan::{CheckPlan, Endpoint, HealthPlan, HealthSource, ListenerPlan, Plan, PoolPlan};
 use crate::plan::{ServerPlan, Target as Place, UpstreamNetns};
+use crate::inbox::Mailboxes;
 use crate::pool::Pool;
 use crate::server::Server;
 use crate::servers::ServerRegistry;
@@ -23,7 +24,8 @@ fn address() -> SocketAddr {
 fn thread() -> CheckerThread {
     let (_messages, received) = channel();
     let poll = Poll::new().unwrap();
-    CheckerThread::new(poll, received, &InProcess, Arc::new(Silent), Arc::new([])).unwrap()
+    let nobody = Arc::new(Mailboxes::new([]));
+    CheckerThread::new(poll, received, &InProcess, Arc::new(Silent), nobody).unwrap()
 }
 
 fn checked() -> HealthSource {
