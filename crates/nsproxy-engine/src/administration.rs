@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::checker::Checker;
-use crate::core::balance::{Admin, Load, Standing};
+use crate::core::balance::{Admin, Down, Load, Standing};
 use crate::core::close::CloseReason;
 use crate::handle::Handle;
 use crate::inbox::{self, Command};
 use crate::listing::{self, SessionId, SessionList, SessionStatus};
 use crate::observer::Notice;
+use crate::plan::Target;
 use crate::servers::Changed;
 
 impl Handle {
@@ -23,6 +24,18 @@ impl Handle {
     /// `false` when the current plan has no such server.
     pub fn set_weight(&self, pool: &str, server: &str, weight: u16) -> bool {
         self.change(pool, server, |standing| standing.set_weight(weight))
+    }
+
+    /// Has a server be elsewhere: sessions that choose it from now on connect there, and so do checks that go to its address. So it
+    /// stays over plans, until one has another target of it than the plan before. Answers `false` when the current plan has no such
+    /// server, or has it at a unix socket or wherever its host is.
+    pub fn set_target(&self, pool: &str, server: &str, target: &Target) -> bool {
+        let is_there = self.state().servers.set_target((pool, server), target);
+        if is_there {
+            self.observer()
+                .notice(&Notice::ServerMoved { pool, server, target });
+        }
+        is_there
     }
 
     /// The sessions of the engine, as they are when the list comes to them.
@@ -79,6 +92,12 @@ impl Handle {
         if before == now {
             return;
         }
+        // Behind maintenance its health begins anew, whatever a check has found since.
+        let is_up = if before == Admin::Maintenance {
+            (server.load.down() - Down::DRAINED - Down::UNHEALTHY).is_empty()
+        } else {
+            server.is_up()
+        };
         let (active, backups) = pool.available();
         self.observer().notice(&Notice::ServerSet {
             pool: &pool.name,
@@ -87,7 +106,7 @@ impl Handle {
             before,
             now,
             via,
-            is_up: server.is_up(),
+            is_up,
             active,
             backups,
             sessions: server.load.sessions() as usize,

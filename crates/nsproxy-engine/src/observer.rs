@@ -9,7 +9,7 @@ use crate::core::balance::Admin;
 use crate::core::close::CloseReason;
 use crate::core::health::CheckReport;
 use crate::opener::OpenError;
-use crate::plan::Endpoint;
+use crate::plan::{Endpoint, Target};
 use crate::worker::SessionFacts;
 
 /// Is told what happens. Called on the engine's threads: it must not block.
@@ -75,9 +75,8 @@ pub struct SessionSummary<'a> {
     pub facts: SessionFacts<'a>,
 }
 
-/// Something worth knowing.
+/// Something worth knowing. Not `non_exhaustive`: whoever logs them is told by the compiler when there is another one.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub enum Notice<'a> {
     /// A PROXY header names a namespace that may not be selected. `closed` tells whether the session ended for it, or
     /// goes on with the listener's namespace.
@@ -232,6 +231,15 @@ pub enum Notice<'a> {
         sessions: usize,
         /// After how long the first of them will be reset; `None` when none will.
         patience: Option<Duration>,
+    },
+    /// An administrator has put a server elsewhere.
+    ServerMoved {
+        /// Its pool's name.
+        pool: &'a str,
+        /// Its name.
+        server: &'a str,
+        /// Where it is from now on.
+        target: &'a Target,
     },
     /// A listener could not be opened in a namespace that has come. It is told of now and then, as long as it is tried again.
     ListenerFailed {

@@ -1,6 +1,8 @@
 //! One server of a plan.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::checker::Reporter;
@@ -12,13 +14,16 @@ use crate::plan::{HeaderPlan, HealthSource, NetnsRef, ServerPlan, SourcePlan, Ta
 use crate::pool::reasons;
 use crate::source_ports::SourcePorts;
 use crate::tally::ServerTally;
-use crate::whereabouts::Whereabouts;
+use crate::whereabouts::{Moved, Whereabouts};
 
 /// A server of one plan, with the load that it shares with those of other plans.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) name: String,
+    /// As it is configured.
     pub(crate) target: Target,
+    /// What an administrator has said since.
+    pub(crate) moved: Arc<Moved>,
     pub(crate) netns: ServerNetns,
     pub(crate) source: Option<SourcePlan>,
     /// Those that are free of [`SourceAddress::Ports`](crate::plan::SourceAddress::Ports).
@@ -62,6 +67,23 @@ impl Server {
         self.load.down().is_empty()
     }
 
+    /// Where it is now: as an administrator has said, or as it is configured.
+    #[inline]
+    pub(crate) fn target(&self) -> Cow<'_, Target> {
+        self.moved.get().map_or(Cow::Borrowed(&self.target), Cow::Owned)
+    }
+
+    /// Its own address and port now, as far as it has them: it may take them from the client.
+    pub(crate) fn place(&self) -> (Option<IpAddr>, Option<u16>) {
+        match *self.target() {
+            Target::Ip { address, port } => (Some(address), port),
+            Target::Host { port, .. } => (self.whereabouts.as_ref().and_then(|place| place.get()), port),
+            Target::ClientDestination { port } => (None, port),
+            Target::Shifted { address, .. } => (address, None),
+            Target::Unix(_) => (None, None),
+        }
+    }
+
     /// Its share of new sessions, as far as [`Down`] does not say it all.
     pub(crate) fn effective_share(&self) -> Share {
         Share {
@@ -90,6 +112,10 @@ impl Server {
             UpstreamNetns::Client => ServerNetns::Client,
         };
         let load = before.map(|before| Arc::clone(&before.load)).unwrap_or_default();
+        // Another address in the configuration is newer than what was set.
+        let moved = before
+            .filter(|before| before.target == plan.target)
+            .map(|before| Arc::clone(&before.moved));
         let whereabouts = match &plan.target {
             Target::Host { name, address, .. } => {
                 let same = before.filter(|before| before.host() == Some(name) && before.netns == netns);
@@ -121,6 +147,7 @@ impl Server {
         let server = Self {
             name: plan.name.clone(),
             target: plan.target.clone(),
+            moved: moved.unwrap_or_default(),
             netns,
             source: plan.source.clone(),
             source_ports: source_ports(plan, before),

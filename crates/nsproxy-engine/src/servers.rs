@@ -8,7 +8,7 @@ use crate::checker::{Member, Reporter, Watched};
 use crate::clock::Clock;
 use crate::core::balance::{Admin, Down, Standing};
 use crate::health::Health;
-use crate::plan::{HealthSource, PoolPlan, ServerPlan};
+use crate::plan::{HealthSource, PoolPlan, ServerPlan, Target};
 use crate::pool::{Pool, Waiter};
 use crate::server::{Server, witness};
 use crate::status::{PoolStatus, ServerStatus};
@@ -102,6 +102,16 @@ impl ServerRegistry {
         pool.set_down(server, Down::UNRESOLVED, address.is_none(), called);
         place.set(address);
         true
+    }
+
+    /// An administrator has put a server there. `false`: there is none that can be, by these names.
+    pub(crate) fn set_target(&self, (pool, server): (&str, &str), target: &Target) -> bool {
+        let found = self.find(pool, server).map(|(_, server)| server);
+        let movable = found.filter(|server| !matches!(server.target, Target::Unix(_) | Target::Host { .. }));
+        if let Some(server) = movable {
+            server.moved.set(target.clone());
+        }
+        movable.is_some()
     }
 
     /// The servers to be checked, each with those that track it. `pools` are those of `plans`.

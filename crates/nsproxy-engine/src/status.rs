@@ -8,6 +8,7 @@ use crate::core::balance::{Admin, Down, Standing};
 use crate::core::history::Availability;
 use crate::core::moment::Moment;
 use crate::health::HealthStatus;
+use crate::plan::Target;
 use crate::pool::Pool;
 use crate::server::Server;
 use crate::tally::{Counts, RelayTally, Totals};
@@ -74,6 +75,8 @@ pub struct ServerStatus {
     pub disabled: bool,
     /// Why it gets no sessions now.
     pub down: Down,
+    /// Where it is: as an administrator has said, or as it is configured.
+    pub target: Target,
     /// The address of its host, for a server that is known by name.
     pub address: Option<IpAddr>,
     /// The most sessions that it may have.
@@ -149,6 +152,7 @@ impl ServerStatus {
             backup: server.share.backup,
             disabled: standing.is_configured_out(),
             down: load.down(),
+            target: server.target().into_owned(),
             address: server.whereabouts.as_ref().and_then(|place| place.get()),
             max_sessions: server.share.max_sessions,
             health: server

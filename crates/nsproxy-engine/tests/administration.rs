@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use common::checks::{checked, tracked};
 use common::{A_WHILE, LOOPBACK, POOL, Relay, named, nobody, plan_of, relay_to};
-use nsproxy_engine::{Admin, Balancing, CloseReason, Down, Plan, SessionId, Share, Stage};
+use nsproxy_engine::{Admin, Balancing, CloseReason, Down, Plan, SessionId, Share, Stage, Target};
 use nsproxy_testkit::{Address, DEFAULT_DEADLINE, Listener, Service, eventually};
 
 /// A relay to services that say their names.
@@ -104,6 +104,43 @@ fn a_disabled_server_can_be_put_in() {
     assert_eq!(met.len(), 2);
     assert!(relay.server("a").disabled);
     drop(services);
+}
+
+#[test]
+fn a_server_that_is_moved_is_reached_elsewhere_until_a_plan_moves_it() {
+    let services = ["first", "second", "third"].map(|name| Service::reply(Listener::bind(LOOPBACK), name));
+    let address = |index: usize| match services[index].address() {
+        Address::Inet(address) => *address,
+        Address::Unix(path) => panic!("{} is no internet address", path.display()),
+    };
+    let plan = |index: usize| {
+        let mut server = named("a", services[index].address());
+        server.health = checked(address(index));
+        plan_of(vec![server], Balancing::default())
+    };
+    let relay = Relay::start(&plan(0));
+    assert_eq!(relay.met(), "first");
+    let target = Target::Ip {
+        address: address(1).ip(),
+        port: Some(address(1).port()),
+    };
+    assert!(relay.handle.set_target(POOL, "a", &target));
+    assert_eq!(relay.met(), "second");
+    assert_eq!(relay.server("a").target, target);
+    relay.handle.apply(&plan(0)).unwrap();
+    assert_eq!(relay.met(), "second");
+    relay.handle.apply(&plan(2)).unwrap();
+    eventually(DEFAULT_DEADLINE, "every worker to know", || {
+        (relay.met() == "third").then_some(())
+    });
+    assert!(!relay.handle.set_target(POOL, "zz", &target));
+    let mut unix = named("u", &Address::Unix("/nowhere".into()));
+    unix.share.disabled = true;
+    relay
+        .handle
+        .apply(&plan_of(vec![unix], Balancing::default()))
+        .unwrap();
+    assert!(!relay.handle.set_target(POOL, "u", &target));
 }
 
 #[test]

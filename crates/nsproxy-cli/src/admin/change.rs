@@ -7,9 +7,9 @@ use nsproxy_engine::Admin;
 
 use super::Context;
 use super::command::Out;
-use super::servers;
+use super::{servers, whereabouts};
 
-const USAGE: &str = "usage: set server <backend>/<server> state | weight";
+const USAGE: &str = "usage: set server <backend>/<server> addr | state | weight";
 /// The greatest weight.
 const MOST: u16 = 256;
 
@@ -40,25 +40,31 @@ pub(super) fn enable_server(words: &[String], context: &Context, out: &mut Out<'
 }
 
 pub(super) fn set_server(words: &[String], context: &Context, out: &mut Out<'_>) -> io::Result<()> {
-    let result = server(words, context).and_then(|place| {
-        let value = words.get(2).map(String::as_str);
-        match words.get(1).map(String::as_str) {
-            Some("state") => match value {
-                Some("ready") => set_admin(place, context, Admin::Ready),
-                Some("drain") => set_admin(place, context, Admin::Drain),
-                Some("maint") => set_admin(place, context, Admin::Maintenance),
-                _ => Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."),
-            },
-            Some("weight") => change_weight(place, value, context),
-            Some("addr" | "fqdn") => Err(
-                "nsproxy has the addresses of servers from its configuration and from names; change it there, and reload.",
-            ),
-            Some("health" | "agent" | "agent-addr" | "agent-port" | "agent-send") => {
-                Err("nsproxy has the health of servers from its checks; 'state maint' takes one out.")
-            }
-            _ => Err(USAGE),
+    let place = match server(words, context) {
+        Ok(place) => place,
+        Err(refusal) => return writeln!(out, "{refusal}"),
+    };
+    let value = words.get(2).map(String::as_str);
+    let result = match words.get(1).map(String::as_str) {
+        Some("addr") => return whereabouts::change(&words[2..], place, context, out),
+        Some("state") => match value {
+            Some("ready") => set_admin(place, context, Admin::Ready),
+            Some("drain") => set_admin(place, context, Admin::Drain),
+            Some("maint") => set_admin(place, context, Admin::Maintenance),
+            _ => Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."),
+        },
+        Some("weight") => change_weight(place, value, context),
+        Some("fqdn") => {
+            Err("nsproxy has the names of hosts from its configuration; change it there, and reload.")
         }
-    });
+        Some("health" | "agent" | "agent-addr" | "agent-port" | "agent-send") => {
+            Err("nsproxy has the health of servers from its checks; 'state maint' takes one out.")
+        }
+        Some("check-addr" | "check-port") => {
+            Err("nsproxy has the places of checks from its configuration; change it there, and reload.")
+        }
+        _ => Err(USAGE),
+    };
     answer(result, out)
 }
 

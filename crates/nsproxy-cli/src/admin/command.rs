@@ -68,7 +68,7 @@ static COMMANDS: &[Command] = &[
     Command {
         words: &["set", "server"],
         usage: "set server <bk>/<srv> [opts]",
-        help: "change a server's state or weight",
+        help: "change a server's state, weight or address",
         level: AdminLevel::Admin,
         run: |words, client, out| change::set_server(words, client.context(), out),
     },

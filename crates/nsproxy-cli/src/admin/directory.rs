@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use nsproxy_config::Config;
-use nsproxy_config::model::{Backend, Frontend, HealthSource, PortRule, Server, ServerAddress};
+use nsproxy_config::model::{Backend, Frontend, HealthSource, Server};
 
 /// Number of the first proxy.
 const FIRST: u32 = 2;
@@ -44,13 +44,6 @@ pub(super) struct Back {
 #[derive(Debug)]
 pub(super) struct ServerEntry {
     pub(super) name: String,
-    /// Its address; `None` where only its host is known by name, or where it takes the client's destination.
-    pub(super) ip: Option<IpAddr>,
-    /// The name of its host.
-    pub(super) host: Option<String>,
-    /// Its port; 0 where it is the client's.
-    pub(super) port: u16,
-    pub(super) is_unix: bool,
     /// `rise` and `fall`, of one that is checked.
     pub(super) check: Option<(u32, u32)>,
     /// Where it is checked, if that is elsewhere.
@@ -92,6 +85,13 @@ impl Directory {
         self.backends().find(|(proxy, _)| proxy.name == name)
     }
 
+    /// Whether this server is checked at the port that its sessions go to.
+    pub(super) fn is_checked_at_its_port(&self, (backend, server): (&str, &str)) -> bool {
+        let backend = self.backend(backend).map(|(_, back)| back);
+        let mut servers = backend.iter().flat_map(|back| &back.servers);
+        servers.any(|entry| entry.name == server && entry.check.is_some() && entry.check_port == 0)
+    }
+
     /// All that have a backend.
     pub(super) fn backends(&self) -> impl Iterator<Item = (&Proxy, &Back)> {
         let proxies = self.proxies.iter();
@@ -119,46 +119,10 @@ fn server(server: &Server) -> ServerEntry {
         HealthSource::Check(check) => Some(check),
         _ => None,
     };
-    let (ip, host, port) = match &server.address {
-        ServerAddress::Ip { ip, port } => (Some(*ip), None, Some(port)),
-        ServerAddress::Client { port } => (None, None, Some(port)),
-        ServerAddress::Host(host) => (None, Some(host.name.clone()), Some(&host.port)),
-        ServerAddress::Unix(_) | ServerAddress::Abstract(_) => (None, None, None),
-    };
     ServerEntry {
         name: server.name.clone(),
-        ip,
-        host,
-        port: match port {
-            Some(PortRule::Fixed(port)) => *port,
-            Some(PortRule::Client | PortRule::Distance(_)) | None => 0,
-        },
-        is_unix: port.is_none(),
         check: check.map(|check| (check.rise.get(), check.fall.get())),
         check_port: check.and_then(|check| check.port).unwrap_or(0),
         check_address: check.and_then(|check| check.address),
-    }
-}
-
-impl ServerEntry {
-    /// Its address as `show stat` has it: with its port, that of a unix socket by its kind. `host` is where its host is now.
-    pub(super) fn shown(&self, host: Option<IpAddr>) -> String {
-        if self.is_unix {
-            return "unix".to_owned();
-        }
-        match self.ip.or(host) {
-            Some(IpAddr::V6(ip)) => format!("[{ip}]:{}", self.port),
-            Some(ip) => format!("{ip}:{}", self.port),
-            None => format!("0.0.0.0:{}", self.port),
-        }
-    }
-
-    /// Its address alone, as `show servers` has it.
-    pub(super) fn address(&self, host: Option<IpAddr>) -> String {
-        match self.ip.or(host) {
-            Some(ip) => ip.to_string(),
-            None if self.is_unix || self.host.is_some() => "-".to_owned(),
-            None => "0.0.0.0".to_owned(),
-        }
     }
 }

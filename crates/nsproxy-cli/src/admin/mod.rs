@@ -18,6 +18,7 @@
 //! | `servers.rs` | `show servers`, `get weight` |
 //! | `change.rs` | `set server` and its kin |
 //! | `sessions.rs` | `show sess`, `shutdown session` |
+//! | `whereabouts.rs` | where servers are, `set server ... addr` |
 //! | `typed.rs` | numbers and texts as CSV, typed lines and JSON |
 
 mod change;
@@ -32,6 +33,7 @@ mod socket;
 mod start;
 mod stat;
 mod typed;
+mod whereabouts;
 
 use std::io;
 use std::net::Shutdown;

@@ -9,6 +9,7 @@ use super::Context;
 use super::change::{self, NO_SERVER, Place};
 use super::command::Out;
 use super::directory::{Back, Proxy, ServerEntry};
+use super::whereabouts::Whereabouts;
 
 /// What the engine knows of each server, by its pool's name and its own.
 pub(super) type Servers = HashMap<(String, String), ServerStatus>;
@@ -56,7 +57,7 @@ pub(super) fn state(words: &[String], context: &Context, out: &mut Out<'_>) -> i
             entry,
             status,
         } = server;
-        let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let where_it_is = Whereabouts(status);
         let health = status.health.as_ref().filter(|_| entry.check.is_some());
         let (check_status, check_result) =
             health
@@ -73,7 +74,7 @@ pub(super) fn state(words: &[String], context: &Context, out: &mut Out<'_>) -> i
             proxy.id,
             proxy.name,
             entry.name,
-            entry.address(status.address),
+            where_it_is.address(),
             if is_stopped(status) { 0 } else { 2 },
             admin_state(status),
             status.weight,
@@ -81,10 +82,12 @@ pub(super) fn state(words: &[String], context: &Context, out: &mut Out<'_>) -> i
             status.availability.unchanged_for.as_secs(),
             level(entry, status),
             check_state(entry, status),
-            text(entry.host.clone()),
-            entry.port,
+            where_it_is.host().unwrap_or("-"),
+            where_it_is.port(),
             entry.check_port,
-            text(entry.check_address.map(|ip| ip.to_string())),
+            entry
+                .check_address
+                .map_or_else(|| "-".to_owned(), |ip| ip.to_string()),
         )
     })
 }
@@ -108,8 +111,8 @@ pub(super) fn connections(words: &[String], context: &Context, out: &mut Out<'_>
             proxy.name,
             entry.name,
             proxy.id,
-            entry.address(status.address),
-            entry.port,
+            Whereabouts(status).address(),
+            Whereabouts(status).port(),
             status.sessions,
             status.most_sessions,
             status.most_sessions,

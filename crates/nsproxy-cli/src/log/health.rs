@@ -1,8 +1,9 @@
 //! Checks and changes of servers, as lines in HAProxy's words.
 
 use std::fmt::{self, Display};
+use std::net::SocketAddr;
 
-use nsproxy_engine::{Admin, Cause, Notice};
+use nsproxy_engine::{Admin, Cause, Notice, Target};
 
 /// A check or a change of a server, in HAProxy's words.
 pub(super) struct HealthLine<'a>(pub(super) &'a Notice<'a>);
@@ -58,6 +59,9 @@ impl Display for HealthLine<'_> {
                 };
                 left.fmt(f)
             }
+            Notice::ServerMoved { pool, server, target } => {
+                write!(f, "Server {pool}/{server} is at {} now.", Place(target))
+            }
             Notice::ServerSet { .. } => self.set(f),
             _ => Ok(()),
         }
@@ -111,6 +115,38 @@ impl HealthLine<'_> {
         }
         via_other(f)?;
         left.fmt(f)
+    }
+}
+
+/// Where a server is, for people.
+struct Place<'a>(&'a Target);
+
+impl Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Target::Ip { address, port }
+            | Target::Host {
+                address: Some(address),
+                port,
+                ..
+            } => match port {
+                Some(port) => write!(f, "{}", SocketAddr::new(*address, *port)),
+                None => write!(f, "{address}, at the client's port,"),
+            },
+            Target::Shifted { address, by } => {
+                match address {
+                    Some(address) => address.fmt(f)?,
+                    None => f.write_str("the client's destination")?,
+                }
+                write!(f, ", at the client's port {by:+},")
+            }
+            Target::ClientDestination { port: Some(port) } => {
+                write!(f, "the client's destination, at port {port},")
+            }
+            Target::ClientDestination { port: None } => f.write_str("the client's destination"),
+            Target::Unix(path) => path.display().fmt(f),
+            Target::Host { name, .. } => f.write_str(name),
+        }
     }
 }
 

@@ -217,7 +217,7 @@ impl Observer for Log {
                 Some(error) => self.put(format_args!("checks-ended error=\"{error}\"")),
                 None => self.put("checks-ended error=\"a bug\""),
             },
-            Notice::CheckEnded { pool, .. } => {
+            Notice::CheckEnded { pool, .. } | Notice::ServerMoved { pool, .. } => {
                 self.pool_event(pool, Severity::Notice, format_args!("{}", HealthLine(notice)));
             }
             Notice::ServerSet { pool, now, .. } => {
@@ -254,7 +254,6 @@ impl Observer for Log {
             | Notice::NetnsUnknown { .. }
             | Notice::NetnsUnwatched { .. }
             | Notice::NetnsLeft { .. } => self.put(NetnsLine(notice)),
-            _ => {}
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What a configuration says about the health of servers, as a part of the plan.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use netns_core::NetnsSpec;
 use nsproxy_config::model::{
-    self, Backend, Check, PortRule, Server, ServerAddress, ServerNetns, TcpCheckAction, TcpCheckConnect,
+    self, Backend, Check, Server, ServerAddress, ServerNetns, TcpCheckAction, TcpCheckConnect,
     TcpCheckPattern,
 };
 use nsproxy_engine::rules::Expressions;
@@ -84,43 +85,31 @@ fn span(time: Duration) -> Span {
     Span::from_duration(time).unwrap_or(Span::MILLISECOND)
 }
 
-/// Where the checks of a server go, unless a step says otherwise.
+/// Where the checks of a server go, unless a step says otherwise: to the server. The configuration
+/// has made sure that the server has what is not here.
 struct Place {
-    address: Address,
+    address: Option<IpAddr>,
     port: Option<u16>,
+    unix: Option<PathBuf>,
     send_header: Option<HeaderPlan>,
     /// The header that is sent where a step asks for one.
     asked_header: HeaderPlan,
 }
 
-enum Address {
-    Ip(Option<IpAddr>),
-    /// Wherever the server's host is.
-    Host,
-    Unix(std::path::PathBuf),
-}
-
 impl Place {
     fn new(server: &Server, check: &Check, send_header: Option<&HeaderPlan>) -> Self {
-        let (address, port) = match (&server.address, check.address) {
-            (ServerAddress::Unix(path), None) => (Address::Unix(path.clone()), None),
-            (ServerAddress::Abstract(name), None) => (Address::Unix(name.sun_path()), None),
-            (ServerAddress::Unix(_) | ServerAddress::Abstract(_), Some(ip)) => (Address::Ip(Some(ip)), None),
-            (ServerAddress::Ip { ip, port }, own) => (Address::Ip(Some(own.unwrap_or(*ip))), Some(port)),
-            (ServerAddress::Host(host), None) => (Address::Host, Some(&host.port)),
-            (ServerAddress::Host(host), Some(ip)) => (Address::Ip(Some(ip)), Some(&host.port)),
-            (ServerAddress::Client { port }, own) => (Address::Ip(own), Some(port)),
-        };
-        let port = match port {
-            Some(PortRule::Fixed(port)) => Some(*port),
-            Some(PortRule::Client | PortRule::Distance(_)) | None => None,
+        let unix = match &server.address {
+            ServerAddress::Unix(path) => Some(path.clone()),
+            ServerAddress::Abstract(name) => Some(name.sun_path()),
+            ServerAddress::Ip { .. } | ServerAddress::Host(_) | ServerAddress::Client { .. } => None,
         };
         // HAProxy's rule: what is checked elsewhere has no header unless it is asked for.
         let elsewhere = check.address.is_some() || check.port.is_some();
         let asked_header = send_header.cloned().unwrap_or(HeaderPlan::V1);
         Self {
-            address,
-            port: check.port.or(port),
+            address: check.address,
+            port: check.port,
+            unix,
             send_header: if check.send_proxy {
                 Some(asked_header.clone())
             } else {
@@ -131,12 +120,13 @@ impl Place {
     }
 
     fn connect(&self, connect: &TcpCheckConnect) -> Connect {
-        let to = match (&self.address, connect.address) {
-            (Address::Unix(path), None) => Destination::At(Endpoint::Unix(path.clone())),
-            // The configuration has made sure that there is a port.
-            (Address::Host, None) => Destination::Host(connect.port.or(self.port).unwrap_or(0)),
-            (Address::Ip(own), ip) => self.ip(ip.or(*own), connect.port),
-            (Address::Unix(_) | Address::Host, ip) => self.ip(ip, connect.port),
+        let address = connect.address.or(self.address);
+        let to = match (&self.unix, address) {
+            (Some(path), None) => Destination::At(Endpoint::Unix(path.clone())),
+            _ => Destination::Server {
+                address,
+                port: connect.port.or(self.port),
+            },
         };
         let send_header = if connect.send_proxy {
             Some(self.asked_header.clone())
@@ -149,12 +139,6 @@ impl Place {
             names_port: connect.port.is_some(),
             linger: connect.linger,
         }
-    }
-
-    /// The configuration has made sure that there are both.
-    fn ip(&self, ip: Option<IpAddr>, port: Option<u16>) -> Destination {
-        let ip = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        Destination::At(Endpoint::Ip(SocketAddr::new(ip, port.or(self.port).unwrap_or(0))))
     }
 }
 

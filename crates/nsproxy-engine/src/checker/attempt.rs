@@ -276,10 +276,10 @@ fn connect_deadline(plan: &CheckPlan, now: Moment) -> Moment {
 fn destination(to: &Destination, watched: &Watched) -> Option<Endpoint> {
     match to {
         Destination::At(endpoint) => Some(endpoint.clone()),
-        Destination::Host(port) => {
-            let server = &watched.members.first()?.server;
-            let address = server.whereabouts.as_ref()?.get()?;
-            Some(Endpoint::Ip(SocketAddr::new(address, *port)))
+        Destination::Server { address, port } => {
+            let (its_address, its_port) = watched.members.first()?.server.place();
+            let address = address.or(its_address)?;
+            Some(Endpoint::Ip(SocketAddr::new(address, port.or(its_port)?)))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Member;
-use super::target::Target;
+use super::checked::Checked;
 use crate::core::balance::{Down, Load};
 use crate::core::close::{CloseReason, Errno};
 use crate::core::health::{Change, CheckReport};
@@ -38,8 +38,8 @@ impl Announcer {
     }
 
     /// A check has found something new.
-    pub(super) fn check_ended(&self, target: &Target, report: &CheckReport) {
-        let Some(Member { pool, server }) = target.watched.members.first() else {
+    pub(super) fn check_ended(&self, checked: &Checked, report: &CheckReport) {
+        let Some(Member { pool, server }) = checked.watched.members.first() else {
             return;
         };
         self.observer.notice(&Notice::CheckEnded {
@@ -47,15 +47,15 @@ impl Announcer {
             server: &server.name,
             backup: server.share.backup,
             report,
-            is_up: target.monitor.is_up(),
-            progress: target.monitor.progress(),
+            is_up: checked.monitor.is_up(),
+            progress: checked.monitor.progress(),
         });
     }
 
     /// A check could not be made, for a want of this host.
-    pub(super) fn check_prevented(&mut self, target: &Target, Errno(errno): Errno, now: Moment) {
+    pub(super) fn check_prevented(&mut self, checked: &Checked, Errno(errno): Errno, now: Moment) {
         let is_soon = |told: Moment| now.since(told) < BETWEEN_PREVENTED;
-        let Some(Member { pool, server }) = target.watched.members.first() else {
+        let Some(Member { pool, server }) = checked.watched.members.first() else {
             return;
         };
         if self.prevented.is_some_and(is_soon) {
@@ -70,9 +70,9 @@ impl Announcer {
     }
 
     /// A server has changed sides, and those that track it have, too.
-    pub(super) fn changed(&mut self, target: &Target, change: Change, report: &CheckReport) {
+    pub(super) fn changed(&mut self, checked: &Checked, change: Change, report: &CheckReport) {
         let is_up = change == Change::Up;
-        let members = &target.watched.members;
+        let members = &checked.watched.members;
         for (index, member) in members.iter().enumerate() {
             let requeued = member.pool.waiting_for(&member.server);
             self.set(member, is_up);
@@ -81,7 +81,7 @@ impl Announcer {
                     pool: &checked.pool.name,
                     server: &checked.server.name,
                 },
-                _ if target.watched.plan.reports => Cause::Reported(report),
+                _ if checked.watched.plan.reports => Cause::Reported(report),
                 _ => Cause::Check(report),
             };
             let (active, backups) = member.pool.available();
@@ -102,9 +102,9 @@ impl Announcer {
     }
 
     /// Makes sure that each pool knows of the servers' state.
-    pub(super) fn settle(&mut self, target: &Target) {
-        for member in &target.watched.members {
-            self.set(member, target.monitor.is_up());
+    pub(super) fn settle(&mut self, checked: &Checked) {
+        for member in &checked.watched.members {
+            self.set(member, checked.monitor.is_up());
         }
     }
 

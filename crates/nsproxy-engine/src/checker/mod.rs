@@ -6,13 +6,13 @@
 //! | file | what it does |
 //! |---|---|
 //! | `thread.rs` | the loop: which check is due, which one has taken too long |
-//! | `target.rs` | one server that is checked |
+//! | `checked.rs` | one server that is checked |
 //! | `attempt.rs` | one check on its way: sockets |
 //! | `changes.rs` | what follows when a server goes down or up |
 
 mod attempt;
 mod changes;
-mod target;
+mod checked;
 mod thread;
 
 use std::io;

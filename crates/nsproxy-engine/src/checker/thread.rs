@@ -13,7 +13,7 @@ use slab::Slab;
 
 use super::attempt::{Attempt, Progress};
 use super::changes::Announcer;
-use super::target::{State, Target};
+use super::checked::{Checked, State};
 use super::{Message, Watched};
 use crate::clock::Clock;
 use crate::core::health::{Change, CheckReport, CheckResult, Judged, OnError, Spread};
@@ -39,7 +39,7 @@ pub(super) struct CheckerThread {
     messages: Receiver<Message>,
     opener: Box<dyn SocketOpener>,
     announcer: Announcer,
-    targets: Slab<Target>,
+    checked: Slab<Checked>,
     timers: BTreeSet<(Moment, usize)>,
     /// Those whose check is due and has to wait for its turn.
     due: VecDeque<usize>,
@@ -67,7 +67,7 @@ impl CheckerThread {
             messages,
             opener,
             announcer: Announcer::new(observer, mailboxes),
-            targets: Slab::new(),
+            checked: Slab::new(),
             timers: BTreeSet::new(),
             due: VecDeque::new(),
             checking: 0,
@@ -131,17 +131,17 @@ impl CheckerThread {
         self.let_go(&watched);
         let first_checks = spread.first_checks(watched.iter().map(|watched| watched.plan.rules.interval));
         // By the health, of which each server that is checked has its own.
-        let known = self.targets.iter();
+        let known = self.checked.iter();
         let mut known: HashMap<_, _> = known
-            .map(|(slot, target)| (Arc::as_ptr(&target.watched.health), slot))
+            .map(|(slot, checked)| (Arc::as_ptr(&checked.watched.health), slot))
             .collect();
         for (place, watched) in watched.into_iter().enumerate() {
             let interval = watched.plan.rules.interval;
             let (slot, changes) = match known.remove(&Arc::as_ptr(&watched.health)) {
-                Some(slot) => (slot, self.targets[slot].adopt(watched)),
-                None => (self.targets.insert(Target::new(watched)), true),
+                Some(slot) => (slot, self.checked[slot].adopt(watched)),
+                None => (self.checked.insert(Checked::new(watched)), true),
             };
-            if self.targets[slot].watched.is_paused {
+            if self.checked[slot].watched.is_paused {
                 self.rest(slot);
             } else if changes {
                 self.abandon(slot);
@@ -149,14 +149,14 @@ impl CheckerThread {
                 self.arm(slot, self.now.as_millis() + first);
             }
             // The pools may have been set up with what was true a moment before.
-            self.announcer.settle(&self.targets[slot]);
+            self.announcer.settle(&self.checked[slot]);
         }
         let gone: HashSet<_> = known.into_values().collect();
         self.due.retain(|slot| !gone.contains(slot));
         for slot in gone {
             self.abandon(slot);
             self.disarm(slot);
-            self.targets.remove(slot);
+            self.checked.remove(slot);
         }
     }
 
@@ -165,8 +165,8 @@ impl CheckerThread {
     fn let_go(&mut self, watched: &[Watched]) {
         let members = watched.iter().flat_map(|watched| &watched.members);
         let stay: HashSet<_> = members.map(|member| Arc::as_ptr(&member.server.load)).collect();
-        for (_, target) in &self.targets {
-            for member in &target.watched.members {
+        for (_, checked) in &self.checked {
+            for member in &checked.watched.members {
                 if !stay.contains(&Arc::as_ptr(&member.server.load)) {
                     self.announcer.release(member);
                 }
@@ -179,15 +179,15 @@ impl CheckerThread {
         let Some(slot) = self.find(health) else {
             return;
         };
-        let target = &mut self.targets[slot];
-        if std::mem::replace(&mut target.watched.is_paused, is_paused) == is_paused {
+        let checked = &mut self.checked[slot];
+        if std::mem::replace(&mut checked.watched.is_paused, is_paused) == is_paused {
             return;
         }
         if is_paused {
             return self.rest(slot);
         }
-        target.restart();
-        self.announcer.settle(&self.targets[slot]);
+        checked.restart();
+        self.announcer.settle(&self.checked[slot]);
         self.arm(slot, self.now.as_millis());
     }
 
@@ -199,15 +199,15 @@ impl CheckerThread {
     }
 
     fn find(&self, health: &Arc<Health>) -> Option<usize> {
-        let mut targets = self.targets.iter();
-        let found = targets.find(|(_, target)| Arc::ptr_eq(&target.watched.health, health));
+        let mut checked = self.checked.iter();
+        let found = checked.find(|(_, checked)| Arc::ptr_eq(&checked.watched.health, health));
         found.map(|(slot, _)| slot)
     }
 
     /// A check that is on its way is not wanted any more.
     fn abandon(&mut self, slot: usize) {
-        let target = &mut self.targets[slot];
-        if let State::Checking(mut attempt) = std::mem::replace(&mut target.state, State::Idle) {
+        let checked = &mut self.checked[slot];
+        if let State::Checking(mut attempt) = std::mem::replace(&mut checked.state, State::Idle) {
             attempt.close();
             self.checking -= 1;
         }
@@ -218,7 +218,7 @@ impl CheckerThread {
             && at <= self.now
         {
             self.disarm(slot);
-            match &self.targets[slot].state {
+            match &self.checked[slot].state {
                 State::Idle => self.due.push_back(slot),
                 State::Checking(attempt) if attempt.deadline() <= self.now => {
                     let progress = attempt.on_timeout();
@@ -236,13 +236,13 @@ impl CheckerThread {
         while self.checking < MOST_AT_A_TIME
             && let Some(slot) = self.due.pop_front()
         {
-            let target = &mut self.targets[slot];
-            if let State::Checking(_) = target.state {
+            let checked = &mut self.checked[slot];
+            if let State::Checking(_) = checked.state {
                 continue;
             }
-            let watched = &target.watched;
+            let watched = &checked.watched;
             let (attempt, progress) = Attempt::begin(watched, self.now);
-            target.state = State::Checking(Box::new(attempt));
+            checked.state = State::Checking(Box::new(attempt));
             self.checking += 1;
             self.go_on(slot, progress);
         }
@@ -266,13 +266,13 @@ impl CheckerThread {
 
     fn on_socket(&mut self, token: OpenToken, result: Result<socket2::Socket, crate::opener::OpenError>) {
         let (slot, generation) = split(token);
-        let Some(target) = self.targets.get_mut(slot) else {
+        let Some(checked) = self.checked.get_mut(slot) else {
             return;
         };
-        if let State::Checking(attempt) = &mut target.state
-            && target.generation == generation
+        if let State::Checking(attempt) = &mut checked.state
+            && checked.generation == generation
         {
-            let watched = &target.watched;
+            let watched = &checked.watched;
             let place = (self.poll.registry(), Token(slot));
             let progress = attempt.on_socket(result, place, watched, self.now);
             self.go_on(slot, progress);
@@ -280,24 +280,24 @@ impl CheckerThread {
     }
 
     fn on_edge(&mut self, slot: usize) {
-        if let Some(target) = self.targets.get_mut(slot)
-            && let State::Checking(attempt) = &mut target.state
+        if let Some(checked) = self.checked.get_mut(slot)
+            && let State::Checking(attempt) = &mut checked.state
         {
-            let progress = attempt.on_edge(&target.watched, self.now);
+            let progress = attempt.on_edge(&checked.watched, self.now);
             self.go_on(slot, progress);
         }
     }
 
     fn go_on(&mut self, slot: usize, progress: Progress) {
-        let target = &mut self.targets[slot];
-        let State::Checking(attempt) = &mut target.state else {
+        let checked = &mut self.checked[slot];
+        let State::Checking(attempt) = &mut checked.state else {
             return;
         };
         match progress {
             Progress::Waits => {}
             Progress::NeedsSocket(request) => {
-                target.generation = target.generation.wrapping_add(1);
-                self.opener.request(join(slot, target.generation), request);
+                checked.generation = checked.generation.wrapping_add(1);
+                self.opener.request(join(slot, checked.generation), request);
             }
             Progress::Over(result, info) => {
                 let report = CheckReport {
@@ -310,7 +310,7 @@ impl CheckerThread {
             Progress::Pointless => return self.finish(slot, None),
             Progress::Prevented(errno) => {
                 self.announcer
-                    .check_prevented(&self.targets[slot], errno, self.now);
+                    .check_prevented(&self.checked[slot], errno, self.now);
                 return self.finish(slot, None);
             }
         }
@@ -322,16 +322,16 @@ impl CheckerThread {
     fn finish(&mut self, slot: usize, report: Option<&CheckReport>) {
         self.abandon(slot);
         if let Some(report) = report {
-            let target = &mut self.targets[slot];
-            let judged = target.monitor.on_check(report.result.is_passed());
+            let checked = &mut self.checked[slot];
+            let judged = checked.monitor.on_check(report.result.is_passed());
             if report.result.is_passed() {
-                target.watched.health.forgive();
+                checked.watched.health.forgive();
             } else if judged.moved {
-                target.watched.health.count_failure();
+                checked.watched.health.count_failure();
             }
             self.announce(slot, judged, report);
         }
-        let next = self.targets[slot].monitor.next_in();
+        let next = self.checked[slot].monitor.next_in();
         let after = self.spread.moved(next, draw(&mut self.random));
         self.arm(slot, self.now.as_millis() + after);
     }
@@ -341,13 +341,13 @@ impl CheckerThread {
         let Some(slot) = self.find(health) else {
             return;
         };
-        let target = &mut self.targets[slot];
-        if target.watched.is_paused {
+        let checked = &mut self.checked[slot];
+        if checked.watched.is_paused {
             return;
         }
-        let rules = *target.monitor.rules();
+        let rules = *checked.monitor.rules();
         if rules.on_error != OnError::FastCheck {
-            let judged = target.monitor.on_errors();
+            let judged = checked.monitor.on_errors();
             let report = CheckReport {
                 result: CheckResult::Observed,
                 info: format!(
@@ -366,10 +366,10 @@ impl CheckerThread {
     fn on_netns_left(&mut self, left: &LeftNetns) {
         self.opener.sweep();
         let over = self
-            .targets
+            .checked
             .iter()
-            .filter_map(|(slot, target)| match &target.state {
-                State::Checking(attempt) => Some((slot, attempt.on_netns_left(&target.watched, left)?)),
+            .filter_map(|(slot, checked)| match &checked.state {
+                State::Checking(attempt) => Some((slot, attempt.on_netns_left(&checked.watched, left)?)),
                 State::Idle => None,
             });
         let over: Vec<_> = over.collect();
@@ -381,41 +381,41 @@ impl CheckerThread {
     /// The next check is made no later than after `interval`.
     fn hurry(&mut self, slot: usize, interval: Span) {
         let soon = self.now.after(interval);
-        let target = &self.targets[slot];
-        if matches!(target.state, State::Idle) && target.timer.is_some_and(|timer| timer > soon) {
+        let checked = &self.checked[slot];
+        if matches!(checked.state, State::Idle) && checked.timer.is_some_and(|timer| timer > soon) {
             self.arm(slot, soon.as_millis());
         }
     }
 
     fn announce(&mut self, slot: usize, judged: Judged, report: &CheckReport) {
-        let target = &mut self.targets[slot];
-        let is_news = judged.moved || target.last != Some(report.result);
-        target.last = Some(report.result);
-        target
+        let checked = &mut self.checked[slot];
+        let is_news = judged.moved || checked.last != Some(report.result);
+        checked.last = Some(report.result);
+        checked
             .watched
             .health
-            .set(target.monitor.is_up(), target.monitor.progress(), Some(report));
-        let target = &self.targets[slot];
-        if is_news && target.watched.plan.reports {
-            self.announcer.check_ended(target, report);
+            .set(checked.monitor.is_up(), checked.monitor.progress(), Some(report));
+        let checked = &self.checked[slot];
+        if is_news && checked.watched.plan.reports {
+            self.announcer.check_ended(checked, report);
         }
         match judged.change {
-            Some(change @ (Change::Up | Change::Down)) => self.announcer.changed(target, change, report),
+            Some(change @ (Change::Up | Change::Down)) => self.announcer.changed(checked, change, report),
             None => {}
         }
     }
 
     fn arm(&mut self, slot: usize, millis: u64) {
         let at = Moment::from_millis(millis);
-        if self.targets[slot].timer != Some(at) {
+        if self.checked[slot].timer != Some(at) {
             self.disarm(slot);
-            self.targets[slot].timer = Some(at);
+            self.checked[slot].timer = Some(at);
             self.timers.insert((at, slot));
         }
     }
 
     fn disarm(&mut self, slot: usize) {
-        if let Some(at) = self.targets[slot].timer.take() {
+        if let Some(at) = self.checked[slot].timer.take() {
             self.timers.remove(&(at, slot));
         }
     }

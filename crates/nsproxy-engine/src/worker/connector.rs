@@ -373,7 +373,7 @@ fn netns_of(server: &Server, entry: &Entry, resources: &Resources) -> Result<Net
 fn address_of(server: &Server, entry: &mut Entry, resources: &Resources) -> Result<Address, CloseReason> {
     // In canonical form, where its address is used: a dual-stack listener reports an IPv4 destination in IPv6 form.
     let destination = || entry.destination().ok_or(CloseReason::NoDestination);
-    let (address, is_fixed) = match server.target {
+    let (address, is_fixed) = match *server.target() {
         Target::Unix(_) => return Ok(Address::Unix),
         Target::Ip { address, port } => {
             let port = port.map_or_else(|| destination().map(|client| client.port()), Ok)?;

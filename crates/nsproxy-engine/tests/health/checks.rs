@@ -128,7 +128,10 @@ fn checks_are_made_in_the_namespace_of_their_plan() {
 fn the_check_of_a_server_follows_the_address_of_its_host() {
     let pulse = Pulse::beating();
     let to = Connect {
-        to: Destination::Host(pulse.address.port()),
+        to: Destination::Server {
+            address: None,
+            port: Some(pulse.address.port()),
+        },
         ..connect(pulse.address)
     };
     let mut host = with_health(

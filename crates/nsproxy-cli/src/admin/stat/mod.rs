@@ -23,12 +23,12 @@ use super::servers::{self, Servers};
 use super::typed::Format;
 
 /// What is asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Wanted {
     /// Only the proxy with this number.
     proxy: Option<u32>,
-    /// HAProxy's bits of the kinds of rows; 0 is all.
-    kinds: u32,
+    /// HAProxy's bits of the kinds of rows; -1 has all of them.
+    kinds: i64,
     /// Only the server with this number.
     server: Option<usize>,
     /// Only what is up.
@@ -64,10 +64,10 @@ pub(in crate::admin) fn show(
 
 /// `[PROXY KINDS SERVER] [WORD...]`. `None`: there is no such proxy.
 fn wanted(words: &[String], proxies: &[Proxy]) -> Option<Wanted> {
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted::EVERYTHING;
     let mut words = words;
     if let [proxy, kinds, server, rest @ ..] = words
-        && !Wanted::default().take(proxy)
+        && !Wanted::is_known(proxy)
     {
         let number = |word: &str| word.parse::<i64>().unwrap_or(0);
         wanted.proxy = match number(proxy) {
@@ -75,7 +75,7 @@ fn wanted(words: &[String], proxies: &[Proxy]) -> Option<Wanted> {
             id => u32::try_from(id).ok(),
         };
         // -1 is all of them.
-        wanted.kinds = u32::try_from(number(kinds)).unwrap_or(0);
+        wanted.kinds = number(kinds);
         wanted.server = usize::try_from(number(server)).ok().filter(|server| *server > 0);
         words = rest;
     }
@@ -87,6 +87,21 @@ fn wanted(words: &[String], proxies: &[Proxy]) -> Option<Wanted> {
 }
 
 impl Wanted {
+    const EVERYTHING: Self = Self {
+        proxy: None,
+        kinds: -1,
+        server: None,
+        up: false,
+        no_maint: false,
+        format: Format::Plain,
+    };
+
+    /// Whether a word says what is wanted.
+    fn is_known(word: &str) -> bool {
+        let mut everything = Self::EVERYTHING;
+        everything.take(word)
+    }
+
     /// Takes a word that says what is wanted; `false` for any other.
     fn take(&mut self, word: &str) -> bool {
         match (word, Format::of(word)) {
@@ -99,7 +114,7 @@ impl Wanted {
     }
 
     fn has(&self, row: &Row<'_>) -> bool {
-        let is_of_kind = self.kinds == 0 || self.kinds & row.kind().bit() != 0;
+        let is_of_kind = self.kinds & row.kind().bit() != 0;
         let is_server = row.kind() == Kind::Server;
         let is_meant = self
             .server

@@ -8,6 +8,7 @@ use super::columns::Column;
 use crate::admin::directory::{Back, Front, Proxy, ServerEntry};
 use crate::admin::servers::{is_stopped, level};
 use crate::admin::typed::Value;
+use crate::admin::whereabouts::Whereabouts;
 
 /// What a row is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// HAProxy's bit in the filter of `show stat`.
-    pub(super) const fn bit(self) -> u32 {
+    pub(super) const fn bit(self) -> i64 {
         match self {
             Self::Frontend => 1,
             Self::Backend => 2,
@@ -193,7 +194,7 @@ fn server(column: &str, with_places: bool, entry: &ServerEntry, status: &ServerS
     let number = match column {
         "svname" => return Some(Value::text(&entry.name)),
         "status" => return Some(Value::Text(state(entry, status))),
-        "addr" => return with_places.then(|| Value::Text(entry.shown(status.address))),
+        "addr" => return with_places.then(|| Value::Text(Whereabouts(status).shown())),
         "tracked" => {
             let (pool, server) = status.tracked.as_ref()?;
             return Some(Value::Text(format!("{pool}/{server}")));

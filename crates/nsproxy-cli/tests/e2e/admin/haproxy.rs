@@ -4,18 +4,20 @@ use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use nsproxy_testkit::{DEFAULT_DEADLINE, World, eventually, require, world};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Peer, World, eventually, require, world};
 
 use super::{answer, ask, client, echo, end, stat};
 use crate::common::{DEFAULTS, Proxy};
 
-/// What both proxies run: two workers, checks, a tracker, a disabled server, a backup.
+/// What both proxies run: two workers, checks, a tracker, disabled servers, one at a distance from the client's port, a backup.
 fn both_config(socket: &Path) -> String {
     format!(
         "global\n  stats socket {} mode 600 level admin\n  stats timeout 30s\n  maxconn 100\n  nbthread 2\n{DEFAULTS}\
          frontend fe\n  bind 127.0.0.1:8001\n  default_backend be\n\
          backend be\n  balance roundrobin\n  server s1 127.0.0.1:9001 check inter 200 weight 3\n  \
-         server s2 127.0.0.1:9002 check inter 200\n  server s3 127.0.0.1:9001 disabled\n  server s4 127.0.0.1:9001 backup\n\
+         server s2 127.0.0.1:9002 check inter 200\n  server s3 127.0.0.1:9001 disabled\n  server s4 127.0.0.1:9001 backup\n  \
+         server s5 127.0.0.1:9001 disabled check inter 200\n  server s6 0.0.0.0:+5 disabled\n  \
+         server s7 unix@/nobody disabled\n\
          listen li\n  bind 127.0.0.1:8003\n  balance roundrobin\n  server s1 127.0.0.1:9001 track be/s1\n  server s2 127.0.0.1:9001 maxconn 5\n",
         socket.display()
     )
@@ -69,6 +71,88 @@ const SAME: &[&str] = &[
     "uweight",
 ];
 
+/// Parts of `show stat`.
+const FILTERS: &[&str] = &[
+    "show stat li 4 -1",
+    "show stat be 2 -1",
+    "show stat -1 1 -1",
+    "show stat 2 7 -1",
+    "show stat li 4 2",
+    "show stat li 0 -1",
+    "show stat li 4",
+    "show stat up",
+    "show stat no-maint",
+    "show stat -1 4 -1 up",
+    "show stat nonsense",
+];
+
+/// What changes something, and what is refused, one after the other.
+const LINES: &[&str] = &[
+    "get weight be/s1",
+    "get weight be/zz",
+    "get weight",
+    "get weight zz/s1",
+    "set weight be/s1",
+    "set weight be/s1 300",
+    "set weight be/s1 -3",
+    "set weight be/s1 50%",
+    "get weight be/s1",
+    "set server be/s1 state",
+    "set server be/s1 state up",
+    "set server",
+    "set server be/zz state maint",
+    "set server zz/s1 state maint",
+    "set server be/s1 weight",
+    "set server be/s1 weight 256",
+    "set server be/s1 state drain",
+    "get weight be/s1",
+    "show servers state zz",
+    "show stat zz 4 -1",
+    "show sess 0x1234",
+    "set server be/s3 addr",
+    "set server be/s3 addr nonsense",
+    "set server be/s3 addr 127.0.0.1:80",
+    "set server be/s3 addr 127.0.0.1",
+    "set server be/s3 addr 127.0.0.2",
+    "set server be/s3 addr 127.0.0.2 anything",
+    "set server be/s3 addr 127.0.0.2 port",
+    "set server be/s3 addr 127.0.0.2 port nonsense",
+    "set server be/s3 addr 127.0.0.3 port nonsense",
+    "set server be/s3 addr 127.0.0.3",
+    "set server be/s3 addr 127.0.0.3 port 9007",
+    "set server be/s3 addr 127.0.0.3 port 9007",
+    "set server be/s3 addr ::1 port 9008",
+    "set server be/s1 addr 127.0.0.1 port +3",
+    "set server be/s6 addr 127.0.0.4",
+    "set server be/s6 addr 127.0.0.4 port +7",
+    "set server be/s6 addr 127.0.0.4 port 70",
+    "set server be/s6 addr 0.0.0.0",
+    "set server be/s7 addr 127.0.0.1",
+    "set server be/s7 addr 127.0.0.1 port 80",
+    "set timeout cli",
+    "set timeout cli nonsense",
+    "set timeout cli 5x",
+    "set timeout cli 0",
+    "set timeout cli 1500ms",
+    "disable server",
+    "disable server be/s4",
+    "enable server be/s3",
+    "enable server be/s5",
+    "shutdown sessions server be/zz",
+    "shutdown sessions server be/s1",
+    "show backend",
+    "show cli level",
+    "operator; show cli level; set server be/s1 state ready; user; show cli level; show sess",
+];
+
+/// What is said on one connection.
+const CONVERSATIONS: &[&str] = &[
+    "prompt\nshow version\nshow cli level;show version\nquit",
+    "show version\r",
+    "  show   version ;show version",
+    "show\\ version;quit;show version",
+];
+
 /// What a proxy says of the scene.
 #[derive(Debug, PartialEq)]
 struct Said {
@@ -80,7 +164,10 @@ struct Said {
     info_typed: Vec<String>,
     stat_typed: Vec<String>,
     servers: Vec<String>,
+    connections: Vec<String>,
+    sessions: Vec<String>,
     servers_after: Vec<String>,
+    filters: Vec<String>,
     refusals: Vec<String>,
     protocol: Vec<String>,
 }
@@ -120,6 +207,43 @@ fn servers(socket: &Path, line: &str) -> Vec<String> {
     lines.collect()
 }
 
+/// `show servers conn`, as far as it does not speak of connections that are kept for later, which nsproxy has none of.
+fn connections(socket: &Path) -> Vec<String> {
+    let text = answer(socket, "show servers conn");
+    let lines = text.lines().map(|line| {
+        let words: Vec<_> = line.split(' ').collect();
+        if line.starts_with('#') {
+            line.to_owned()
+        } else {
+            format!("{} of {}", words[..5].join(" "), words.len())
+        }
+    });
+    lines.collect()
+}
+
+/// What the lines of `show sess` begin with, of these clients.
+fn sessions(socket: &Path, clients: &[Peer]) -> Vec<String> {
+    let text = answer(socket, "show sess");
+    let mut lines = Vec::new();
+    for (number, client) in clients.iter().enumerate() {
+        let address = client.local_addr().to_string();
+        let line = text.lines().find(|line| line.contains(&address));
+        let line = line.unwrap_or_else(|| panic!("no {address} in {text}"));
+        let words: Vec<_> = line.split(' ').collect();
+        let has = |word: &str| words.iter().any(|its| its.starts_with(word));
+        // An identifier, in hexadecimal digits, and a colon.
+        let id = words[0].strip_prefix("0x").and_then(|id| id.strip_suffix(':'));
+        let is_hexadecimal = id.is_some_and(|id| u64::from_str_radix(id, 16).is_ok());
+        let known = words[1..6].join(" ").replace(&address, "CLIENT");
+        lines.push(format!(
+            "{number}: {is_hexadecimal} {known} {} {}",
+            has("age="),
+            has("exp=")
+        ));
+    }
+    lines
+}
+
 fn scene(w: &World, socket: &Path) -> Said {
     eventually(DEFAULT_DEADLINE, "both checks to have ended", || {
         let stat = stat(socket);
@@ -131,6 +255,8 @@ fn scene(w: &World, socket: &Path) -> Said {
     let clients = [client(w.home(), 8001), client(w.home(), 8003)];
     let open = shape(socket, &[]);
     let servers_open = servers(socket, "show servers state");
+    let connections = connections(socket);
+    let sessions = sessions(socket, &clients);
     clients.into_iter().for_each(end);
     eventually(DEFAULT_DEADLINE, "the sessions to end", || {
         let stat = stat(socket);
@@ -151,47 +277,26 @@ fn scene(w: &World, socket: &Path) -> Said {
     let info = names(answer(socket, "show info"), ":", 1);
     let info_typed = names(answer(socket, "show info typed"), ":", 3);
     let stat_typed = names(answer(socket, "show stat typed"), ":", 3);
-    let refusals = [
-        "get weight be/s1",
-        "get weight be/zz",
-        "get weight",
-        "get weight zz/s1",
-        "set weight be/s1",
-        "set weight be/s1 300",
-        "set weight be/s1 -3",
-        "set weight be/s1 50%",
-        "get weight be/s1",
-        "set server be/s1 state",
-        "set server be/s1 state up",
-        "set server",
-        "set server be/zz state maint",
-        "set server zz/s1 state maint",
-        "set server be/s1 weight",
-        "set server be/s1 weight 256",
-        "set server be/s1 state drain",
-        "get weight be/s1",
-        "show servers state zz",
-        "show stat zz 4 -1",
-        "show sess 0x1234",
-        "disable server",
-        "disable server be/s4",
-        "enable server be/s3",
-        "shutdown sessions server be/zz",
-        "shutdown sessions server be/s1",
-        "show backend",
-        "show cli level",
-        "operator; show cli level; set server be/s1 state ready; user; show cli level; show sess",
-    ];
-    let refusals = refusals.map(|line| format!("{line}: {}", ask(socket, line)));
+    // Which rows there are.
+    let filters: Vec<_> = FILTERS
+        .iter()
+        .map(|line| format!("{line}: {:?}", names(answer(socket, line), ",", 2)))
+        .collect();
+    let refusals: Vec<_> = LINES
+        .iter()
+        .map(|line| format!("{line}: {}", ask(socket, line)))
+        .collect();
+    eventually(
+        DEFAULT_DEADLINE,
+        "a check of the server that was disabled",
+        || {
+            let rows = stat(socket);
+            (rows[&("be".to_owned(), "s5".to_owned())]["check_status"] == "L4OK").then_some(())
+        },
+    );
     let servers_after = servers(socket, "show servers state");
     let version = answer(socket, "show version");
-    let protocol = [
-        "prompt\nshow version\nshow cli level;show version\nquit",
-        "show version\r",
-        "  show   version ;show version",
-        "show\\ version;quit;show version",
-    ];
-    let protocol = protocol.map(|line| {
+    let protocol = CONVERSATIONS.iter().map(|line| {
         let said = ask(socket, line).replace(version.trim(), "VERSION");
         // What exists differs.
         let known = said
@@ -207,9 +312,12 @@ fn scene(w: &World, socket: &Path) -> Said {
         info_typed,
         stat_typed,
         servers: servers_open,
+        connections,
+        sessions,
         servers_after,
-        refusals: refusals.into(),
-        protocol: protocol.into(),
+        filters,
+        refusals,
+        protocol: protocol.collect(),
     }
 }
 
@@ -238,6 +346,9 @@ fn the_answers_are_those_of_haproxy() {
         assert_eq!(nsproxy.info_typed, haproxy.info_typed);
         assert_eq!(nsproxy.stat_typed, haproxy.stat_typed);
         assert_eq!(nsproxy.servers, haproxy.servers);
+        assert_eq!(nsproxy.connections, haproxy.connections);
+        assert_eq!(nsproxy.sessions, haproxy.sessions);
+        assert_eq!(nsproxy.filters, haproxy.filters);
         assert_eq!(nsproxy.refusals, haproxy.refusals);
         assert_eq!(nsproxy.servers_after, haproxy.servers_after);
         assert_eq!(nsproxy.protocol, haproxy.protocol);

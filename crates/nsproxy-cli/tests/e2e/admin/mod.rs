@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::kill;
-use nsproxy_testkit::{Netns, Peer, Running, Service, Signal, World, world};
+use nsproxy_testkit::{DEFAULT_DEADLINE, Netns, Peer, Running, Service, Signal, World, eventually, world};
 
 use crate::common::{DEFAULTS, line_with, nsproxy, run, upgraded, wait_for_end};
 use crate::identity::world_with_users;
@@ -33,7 +33,7 @@ pub(crate) fn answer(socket: &Path, command: &str) -> String {
 }
 
 /// A row of `show stat` by its columns, of each proxy's part.
-fn stat(socket: &Path) -> BTreeMap<(String, String), BTreeMap<String, String>> {
+pub(crate) fn stat(socket: &Path) -> BTreeMap<(String, String), BTreeMap<String, String>> {
     let csv = answer(socket, "show stat");
     let mut lines = csv.lines();
     let header: Vec<_> = lines
@@ -106,8 +106,10 @@ fn the_file_has_its_mode_and_goes_with_the_process() {
         running.signal(Signal::SIGKILL);
         drop(running);
         assert!(socket.exists());
-        let (running, socket) = start(w, "");
+        let (running, socket) = start(w, "mode 604 user root group root");
         assert!(answer(&socket, "show version").contains('.'));
+        let file = fs::metadata(&socket).unwrap();
+        assert_eq!((file.mode() & 0o777, file.uid(), file.gid()), (0o604, 0, 0));
         running.signal(Signal::SIGTERM);
         running.wait().expect_success();
         assert!(!socket.exists());
@@ -188,6 +190,81 @@ fn administrators_change_servers_and_end_sessions() {
         );
         assert_eq!(answer(&socket, "shutdown sessions server l/a"), "");
         other.expect_reset();
+    });
+}
+
+#[test]
+fn a_server_that_is_moved_gets_its_sessions_and_its_checks_elsewhere_until_the_configuration_moves_it() {
+    world("admin-moved", |w| {
+        let _first = Service::reply(w.home().listen("127.0.0.1:9000"), "first");
+        let _second = Service::reply(w.home().listen("127.0.0.2:9007"), "second");
+        let _third = Service::reply(w.home().listen("127.0.0.1:9003"), "third");
+        let socket = w.path("admin.sock");
+        let config = |to: u16| {
+            config(&socket, "level admin").replace(
+                "server a 127.0.0.1:9000",
+                &format!("server a 127.0.0.1:{to} check inter 50 fall 1\n  server u /tmp/nobody disabled"),
+            )
+        };
+        let running = run(w, w.home(), &config(9000));
+        let set = |words: &str| answer(&socket, &format!("set server l/{words}"));
+        let is_there = |reply: &str| {
+            eventually(DEFAULT_DEADLINE, reply, || {
+                let client = w.home().connect("127.0.0.1:8000");
+                client.half_close();
+                (client.read_to_end(100) == reply.as_bytes()).then_some(())
+            });
+        };
+        is_there("first");
+        // Nobody is there, which its checks find.
+        set("a addr 127.0.0.2 port 9006");
+        line_with(&running, &["Server l/a is at 127.0.0.2:9006 now."]);
+        line_with(&running, &["Server l/a is DOWN", "Connection refused"]);
+        assert_eq!(
+            set("a addr 127.0.0.2 port 9007"),
+            "no need to change the addr, port changed from '9006' to '9007' by 'stats socket command'\n"
+        );
+        line_with(&running, &["Server l/a is UP"]);
+        is_there("second");
+        let row = &stat(&socket)[&("l".to_owned(), "a".to_owned())];
+        assert_eq!(row["addr"], "127.0.0.2:9007");
+        let reload = |to: u16, count: usize| {
+            w.write("nsproxy.cfg", config(to));
+            running.signal(Signal::SIGHUP);
+            eventually(DEFAULT_DEADLINE, "a reload", || {
+                (running.stderr().matches(" reloaded ").count() == count).then_some(())
+            });
+        };
+        reload(9000, 1);
+        is_there("second");
+        reload(9003, 2);
+        is_there("third");
+        assert!(set("u addr 127.0.0.1 port 80").starts_with("Update for the current server address family"));
+        assert!(set("zz addr 127.0.0.1").starts_with("No such server."));
+    });
+}
+
+#[test]
+fn a_server_that_is_disabled_and_checked_is_checked_once_it_is_enabled() {
+    world("admin-enabled", |w| {
+        let _echo = echo(w, 9000);
+        let socket = w.path("admin.sock");
+        let config = config(&socket, "level admin").replace(
+            "server a 127.0.0.1:9000",
+            "server a 127.0.0.1:9000\n  server off 127.0.0.1:9001 disabled check inter 50 fall 1\n  \
+             server tracks 127.0.0.1:9000 track off",
+        );
+        let running = run(w, w.home(), &config);
+        let status = |name: &str| stat(&socket)[&("l".to_owned(), name.to_owned())]["status"].clone();
+        assert_eq!([status("off"), status("tracks")], ["MAINT", "MAINT (via l/off)"]);
+        assert_eq!(answer(&socket, "enable server l/off"), "");
+        line_with(
+            &running,
+            &["Server l/off is UP/READY (leaving forced maintenance)."],
+        );
+        line_with(&running, &["Server l/off is DOWN", "Connection refused"]);
+        line_with(&running, &["Server l/tracks is DOWN via l/off"]);
+        assert_eq!([status("off"), status("tracks")], ["DOWN", "DOWN"]);
     });
 }
 

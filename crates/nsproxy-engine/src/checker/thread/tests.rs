@@ -8,11 +8,11 @@ use std::time::Instant;
 use super::*;
 use crate::core::balance::Down;
 use crate::core::health::{Connect, Destination, OnError, Rules, Script};
+use crate::inbox::Mailboxes;
 use crate::observer::Silent;
 use crate::opener::InProcess;
 use crate::plan::{CheckPlan, Endpoint, HealthPlan, HealthSource, ListenerPlan, Plan, PoolPlan};
-use crate::plan::{ServerPlan, Target as Place, UpstreamNetns};
-use crate::inbox::Mailboxes;
+use crate::plan::{ServerPlan, Target, UpstreamNetns};
 use crate::pool::Pool;
 use crate::server::Server;
 use crate::servers::ServerRegistry;
@@ -52,7 +52,7 @@ fn pools(servers: impl IntoIterator<Item = (String, HealthSource)>) -> Vec<PoolP
     let server = |(name, source)| ServerPlan {
         source: None,
         name,
-        target: Place::Ip {
+        target: Target::Ip {
             address: address().ip(),
             port: Some(address().port()),
         },
@@ -125,7 +125,7 @@ fn a_server_that_is_not_checked_any_more_is_up_whatever_was_found_in_between() {
     thread.adopt(watched, Spread::default());
     assert_eq!(down(&pool.servers()[0]), Down::empty());
     assert_eq!(down(&pool.servers()[1]), Down::empty());
-    assert!(thread.targets.is_empty());
+    assert!(thread.checked.is_empty());
 }
 
 #[test]
@@ -173,6 +173,6 @@ fn many_servers_are_adopted_again_in_proportion_to_them() {
         begun.elapsed()
     };
     let took = adopt() + adopt();
-    assert_eq!(thread.targets.len(), SERVERS);
+    assert_eq!(thread.checked.len(), SERVERS);
     assert!(took < Duration::from_secs(5), "{took:?}");
 }

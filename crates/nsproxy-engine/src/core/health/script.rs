@@ -1,6 +1,7 @@
 //! What one check does: a connection, and what is said on it.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::core::bytes::{find, hexadecimal};
@@ -65,8 +66,13 @@ impl Connect {
 pub enum Destination {
     /// There.
     At(Endpoint),
-    /// To the address that the server's host has at that moment ([`Target::Host`](crate::plan::Target::Host)), at this port.
-    Host(u16),
+    /// To the server, wherever that is at that moment.
+    Server {
+        /// Instead of its own address; one that takes it from the client has none.
+        address: Option<IpAddr>,
+        /// Instead of its own port, in the same way.
+        port: Option<u16>,
+    },
 }
 
 impl Destination {
@@ -75,7 +81,7 @@ impl Destination {
         match self {
             Self::At(Endpoint::Ip(address)) => Some(address.port()),
             Self::At(Endpoint::Unix(_) | Endpoint::Inherited(_)) => None,
-            Self::Host(port) => Some(*port),
+            Self::Server { port, .. } => *port,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::core::moment::Moment;
 
 /// One server that is checked.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct Checked {
     pub(super) watched: Watched,
     pub(super) monitor: Monitor,
     pub(super) state: State,
@@ -19,7 +19,7 @@ pub(super) struct Target {
     pub(super) generation: u32,
 }
 
-/// What a target waits for.
+/// What such a server waits for.
 #[derive(Debug)]
 pub(super) enum State {
     /// Its next check to be due; or, without a timer, its turn among those that are.
@@ -28,7 +28,7 @@ pub(super) enum State {
     Checking(Box<Attempt>),
 }
 
-impl Target {
+impl Checked {
     pub(super) fn new(watched: Watched) -> Self {
         let monitor = Monitor::new(watched.plan.rules);
         watched.health.set(true, monitor.progress(), None);
@@ -52,7 +52,14 @@ impl Target {
     /// Goes on as another plan says. True when a check that is on its way is not what that wants.
     pub(super) fn adopt(&mut self, watched: Watched) -> bool {
         let resumes = self.watched.is_paused && !watched.is_paused;
-        let changes = resumes || self.watched.plan != watched.plan;
+        let target = |watched: &Watched| {
+            watched
+                .members
+                .first()
+                .map(|member| member.server.target().into_owned())
+        };
+        let changes =
+            resumes || self.watched.plan != watched.plan || target(&self.watched) != target(&watched);
         if self.watched.plan.rules != watched.plan.rules {
             self.monitor.set_rules(watched.plan.rules);
             watched
