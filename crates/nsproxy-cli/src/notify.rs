@@ -8,6 +8,7 @@ use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::LazyLock;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -15,8 +16,6 @@ use std::{fmt, process};
 
 use nix::time::{ClockId, clock_gettime};
 use nsproxy_engine::Handle;
-
-use crate::upgrade::Predecessor;
 
 /// How long a manager that does not read may hold the process up.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -41,7 +40,7 @@ impl Notifier {
             None
         });
         Self {
-            watchdog: socket.as_ref().and_then(|_| watchdog()),
+            watchdog: (*BETWEEN_WORDS).filter(|_| socket.is_some()),
             socket,
             watching: None,
         }
@@ -131,11 +130,24 @@ fn connect() -> io::Result<Option<UnixDatagram>> {
     Ok(Some(socket))
 }
 
-/// How often the manager wants to hear from this process.
-fn watchdog() -> Option<Duration> {
+/// Where a watchdog is told of: how often it wants to hear, and from which process, if not from any that reads this.
+const WATCHDOG: [&str; 2] = ["WATCHDOG_USEC", "WATCHDOG_PID"];
+
+/// How often the manager wants to hear from this process. Worked out once: a daemon has another number than the process that was
+/// meant.
+static BETWEEN_WORDS: LazyLock<Option<Duration>> = LazyLock::new(|| {
     let number = |name: &str| env::var(name).ok()?.parse::<u64>().ok();
-    let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(process::id()));
-    let micros = number("WATCHDOG_USEC").filter(|micros| *micros > 0)?;
-    // A process that takes over does so in this, too.
-    (is_ours || Predecessor::is_there()).then(|| Duration::from_micros(micros))
+    let is_ours = number(WATCHDOG[1]).is_none_or(|pid| pid == u64::from(process::id()));
+    let micros = number(WATCHDOG[0]).filter(|micros| *micros > 0 && is_ours)?;
+    Some(Duration::from_micros(micros))
+});
+
+/// Variables that are not for the process that takes over from this one: the number of this process, since the watchdog wants to hear
+/// from the other one then; and all of it where this process was not meant.
+pub(crate) fn not_for_successor() -> &'static [&'static str] {
+    if BETWEEN_WORDS.is_some() {
+        &WATCHDOG[1..]
+    } else {
+        &WATCHDOG
+    }
 }

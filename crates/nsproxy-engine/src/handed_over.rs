@@ -55,13 +55,6 @@ impl HandedOver {
         self.listeners.iter().map(|listener| listener.as_fd())
     }
 
-    /// Whether the engine has let go of all of them: no worker waits for connections there any more.
-    pub fn are_released(&self) -> bool {
-        self.listeners
-            .iter()
-            .all(|listener| Arc::strong_count(listener) == 1)
-    }
-
     /// The other process has not taken them, and has ended: they are the engine's own again, with the options that they had. What
     /// was left to the other process is opened.
     pub fn take_back(&self) {

@@ -40,12 +40,6 @@ fn as_opened(relay: &Relay, plan: &Plan) -> Plan {
     plan
 }
 
-fn wait_until_released(handed: &HandedOver) {
-    eventually(DEFAULT_DEADLINE, "the listeners to be let go of", || {
-        handed.are_released().then_some(())
-    });
-}
-
 fn ask(address: Address, expected: &str) {
     let client = Peer::connect(address);
     client.half_close();
@@ -70,9 +64,8 @@ fn a_listener_that_was_handed_over_goes_on_when_the_engine_ends() {
         let handed = old.handle.hand_over();
         let (new, adopting) = successor(&handed, &second);
         assert!(adopting.release().is_empty(), "all of them are in use");
-        assert!(!handed.are_released());
         old.handle.drain(LONG);
-        wait_until_released(&handed);
+        assert!(old.handle.comes_round(DEFAULT_DEADLINE));
         drop(handed);
         old.engine.wait().unwrap();
         new.handle.succeed();
@@ -98,7 +91,7 @@ fn what_nobody_asks_for_is_named_and_closed() {
     let (new, adopting) = successor(&handed, &second);
     assert_eq!(adopting.release(), [Endpoint::Ip(dropped)]);
     old.handle.drain(LONG);
-    wait_until_released(&handed);
+    assert!(old.handle.comes_round(DEFAULT_DEADLINE));
     drop((handed, old));
     assert_eq!(new.address(), kept);
     let error = Peer::try_connect(dropped).expect_err("nobody was to listen any more");
@@ -144,7 +137,7 @@ fn a_connection_that_the_other_engine_was_told_of_is_found_by_looking_again() {
     ask(Address::Inet(new.address_of(1)), "found");
     let waiting = Peer::connect(new.address());
     old.handle.drain(LONG);
-    wait_until_released(&handed);
+    assert!(old.handle.comes_round(DEFAULT_DEADLINE));
     new.handle.succeed();
     waiting.expect("found");
     waiting.half_close();
@@ -221,7 +214,7 @@ fn a_namespace_that_comes_while_listeners_are_handed_over_is_for_the_other_engin
         let (new, _) = successor(&handed, &second);
         blue.run(|| ask(WEB.parse().map(Address::Inet).unwrap(), "new"));
         old.handle.drain(LONG);
-        wait_until_released(&handed);
+        assert!(old.handle.comes_round(DEFAULT_DEADLINE));
         drop((handed, old));
         new.handle.succeed();
         blue.run(|| ask(WEB.parse().map(Address::Inet).unwrap(), "new"));
@@ -258,7 +251,7 @@ fn a_listener_that_is_not_transparent_any_more_becomes_so_once_the_other_engine_
         let (new, _) = successor(&handed, &second);
         assert!(is_transparent(), "the other engine could not make it so again");
         old.handle.drain(LONG);
-        wait_until_released(&handed);
+        assert!(old.handle.comes_round(DEFAULT_DEADLINE));
         drop((handed, old));
         new.handle.succeed();
         assert!(!is_transparent());

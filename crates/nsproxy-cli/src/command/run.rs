@@ -152,10 +152,12 @@ impl Started {
         if let Some(daemon) = daemon {
             daemon.ready().context("cannot let go of the terminal")?;
         }
-        if let Some(predecessor) = predecessor {
-            pid_file = server.take_over(predecessor);
+        match predecessor {
+            // The manager takes no word of this process before the other one has named it.
+            Some(predecessor) => pid_file = server.take_over(predecessor),
+            None => server.tell_relaying(),
         }
-        server.is_ready();
+        server.feed_watchdog();
         let stats = server.serve(engine, &events)?;
         drop(pid_file);
         writer.finish(&format!(

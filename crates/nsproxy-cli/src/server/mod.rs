@@ -45,6 +45,8 @@ pub(crate) enum Event {
     Signal(Signal),
     /// A new process has taken over, or has failed to.
     Upgraded(Succession),
+    /// The process that this one takes over from has let go.
+    Relieved,
     /// The engine has ended.
     Ended(Box<Result<Stats, WaitError>>),
 }
@@ -133,6 +135,8 @@ impl Server {
                     self.on_signal(signal);
                 }
                 Ok(Event::Upgraded(succession)) => self.on_upgraded(succession),
+                Ok(Event::Relieved) if !self.ending.has_begun() => self.tell_relaying(),
+                Ok(Event::Relieved) => {}
                 Ok(Event::Ended(outcome)) => break *outcome,
                 Err(RecvTimeoutError::Timeout) => self.targets.release_unused(),
                 Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the engine has ended without a word"),
@@ -154,18 +158,18 @@ impl Server {
         Ok(outcome?)
     }
 
-    /// Tells the service manager that it relays, and from now on that it is well.
-    pub(crate) fn is_ready(&mut self) {
+    /// Tells the service manager from now on that the process is well.
+    pub(crate) fn feed_watchdog(&mut self) {
         if let Err(error) = self.notifier.watch(self.engine.clone()) {
             self.say(
                 Severity::Warning,
                 format_args!("watchdog-failed error=\"{error}\" action=\"none is fed\""),
             );
         }
-        self.tell_relaying();
     }
 
-    fn tell_relaying(&self) {
+    /// Tells the service manager that it relays.
+    pub(crate) fn tell_relaying(&self) {
         let listeners = counted(self.engine.stats().listeners, "listener");
         self.notifier.ready(format_args!("relaying, {listeners}"));
     }

@@ -35,7 +35,7 @@ impl Server {
         let told = self.told.clone();
         Successor::start(
             &self.invocation,
-            self.engine.hand_over(),
+            self.engine.clone(),
             PATIENCE,
             move |succession| {
                 // Without a receiver the process is about to end.
@@ -65,11 +65,17 @@ impl Server {
                 None
             }
         });
-        if let Err(error) = predecessor.relieve(self.engine.clone()) {
+        let told = self.told.clone();
+        let tell = move || {
+            // Without a receiver the process is about to end.
+            let _ = told.send(Event::Relieved);
+        };
+        if let Err(error) = predecessor.relieve(self.engine.clone(), tell) {
             self.say(
                 Severity::Warning,
                 format_args!("upgrade-unwatched error=\"{error}\""),
             );
+            self.tell_relaying();
         }
         pid_file
     }
@@ -82,11 +88,13 @@ impl Server {
         }
         match succession {
             Succession::Failed(error) => self.say_failed(&error),
-            Succession::Done(pid) => {
+            Succession::Done { pid, telling } => {
                 self.say(Severity::Notice, format_args!("upgraded pid={pid}"));
                 self.notifier.hand_over(pid);
                 self.admin.leave();
                 self.drain(Ending::retire);
+                // The workers were told; the new process learns when they have heard.
+                drop(telling);
             }
         }
     }

@@ -70,12 +70,12 @@ impl Predecessor {
         handover::receive(&self.0).context("cannot hear the other nsproxy")
     }
 
-    /// This process relays. Once the other one has let go of the listeners, `engine` is told.
+    /// This process relays. Once the other one has let go of the listeners, `engine` is told, and then `tell` is called.
     ///
     /// # Errors
     ///
     /// There is no thread to be had.
-    pub(crate) fn relieve(self, engine: Handle) -> io::Result<()> {
+    pub(crate) fn relieve(self, engine: Handle, tell: impl FnOnce() + Send + 'static) -> io::Result<()> {
         // One that is gone does not need to be told.
         let _ = handover::send(&self.0, READY, &[]);
         thread::Builder::new()
@@ -86,6 +86,7 @@ impl Predecessor {
                     && !text.is_empty()
                 {}
                 engine.succeed();
+                tell();
             })
             .map(drop)
     }

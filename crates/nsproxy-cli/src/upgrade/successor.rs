@@ -1,5 +1,6 @@
 //! The process that takes over from this one.
 
+use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
 use std::io;
@@ -7,24 +8,23 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use nix::sys::socket::{
     AddressFamily, Shutdown, SockFlag, SockType, setsockopt, shutdown, socketpair, sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
-use nsproxy_engine::HandedOver;
+use nsproxy_engine::{HandedOver, Handle};
 
 use super::{ALL, CHANNEL, FAILED, READY, SOCKETS, VERSION};
-use crate::activation;
 use crate::sys::handover;
+use crate::{activation, notify};
 
-/// Between two looks whether the engine has let go of its listeners.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
-/// How long that is waited for.
+/// How long is waited for the engine to let go of its listeners.
 const RELEASE: Duration = Duration::from_secs(10);
 
 /// How this process was started.
@@ -85,8 +85,13 @@ impl std::fmt::Display for Told {
 /// What has become of it.
 #[derive(Debug)]
 pub(crate) enum Succession {
-    /// It relays; its number.
-    Done(u32),
+    /// It relays.
+    Done {
+        /// Its number.
+        pid: u32,
+        /// Dropped once the engine of this process was told to let go of its listeners.
+        telling: Sender<Infallible>,
+    },
     /// It has ended, and why.
     Failed(anyhow::Error),
 }
@@ -99,11 +104,11 @@ impl Successor {
     /// There can be no such process.
     pub(crate) fn start(
         invocation: &Invocation,
-        handed: HandedOver,
+        engine: Handle,
         patience: Duration,
         tell: impl FnOnce(Succession) + Send + 'static,
     ) -> anyhow::Result<Self> {
-        let handed = Arc::new(handed);
+        let handed = Arc::new(engine.hand_over());
         let started = start(invocation.command(), patience);
         let (child, channel) = match started {
             Ok(started) => started,
@@ -118,7 +123,10 @@ impl Successor {
         let spawned = thread::Builder::new()
             .name("nsproxy-upgrade".to_owned())
             .spawn(move || {
-                accompany(&its_child, &its_channel, &its_handed, patience, tell);
+                if accompany(&its_child, &its_channel, &its_handed, patience, tell) {
+                    // Whoever has come round has done what it was told before.
+                    engine.comes_round(RELEASE);
+                }
                 // The end of the channel tells the new process that no connection is kept from it any more.
                 drop(its_channel);
             });
@@ -161,7 +169,7 @@ fn start(mut command: Command, patience: Duration) -> anyhow::Result<(Child, Own
     let limit = TimeVal::milliseconds(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX));
     setsockopt(&ours, sockopt::SendTimeout, &limit).context("cannot limit a channel")?;
     setsockopt(&ours, sockopt::ReceiveTimeout, &limit).context("cannot limit a channel")?;
-    for variable in activation::not_ours() {
+    for variable in activation::not_ours().iter().chain(notify::not_for_successor()) {
         command.env_remove(variable);
     }
     command.env(CHANNEL, theirs.as_raw_fd().to_string());
@@ -172,18 +180,23 @@ fn start(mut command: Command, patience: Duration) -> anyhow::Result<(Child, Own
     Ok((child, ours))
 }
 
-/// Gives the new process the sockets, waits for its word, and tells what it was; then until the engine has let go of them.
+/// Gives the new process the sockets, waits for its word, and tells what it was. `true`: it has taken over, and the engine was told
+/// to let go of the sockets.
 fn accompany(
     child: &Mutex<Child>,
     channel: &OwnedFd,
     handed: &HandedOver,
     patience: Duration,
     tell: impl FnOnce(Succession),
-) {
+) -> bool {
     match converse(channel, handed, patience) {
         Ok(()) => {
-            let number = lock(child).id();
-            tell(Succession::Done(number));
+            let pid = lock(child).id();
+            let (telling, told) = mpsc::channel();
+            tell(Succession::Done { pid, telling });
+            // Nothing is ever sent.
+            let _ = told.recv_timeout(RELEASE);
+            true
         }
         Err(error) => {
             // It may have ended by itself, and that is what is to be told if it has said nothing else.
@@ -199,12 +212,9 @@ fn accompany(
                 _ => error,
             };
             handed.take_back();
-            return tell(Succession::Failed(error));
+            tell(Succession::Failed(error));
+            false
         }
-    }
-    let deadline = Instant::now() + RELEASE;
-    while !handed.are_released() && Instant::now() < deadline {
-        thread::park_timeout(BETWEEN_LOOKS);
     }
 }
 
@@ -278,8 +288,7 @@ mod tests {
             directory: PathBuf::new(),
         };
         let (told, outcome) = channel();
-        let handed = engine.handle().hand_over();
-        let successor = Successor::start(&invocation, handed, patience, move |outcome| {
+        let successor = Successor::start(&invocation, engine.handle(), patience, move |outcome| {
             drop(told.send(outcome));
         });
         let successor = successor.unwrap_or_else(|error| panic!("{error:#}"));
@@ -307,7 +316,7 @@ mod tests {
         let bash = require!(Program::find("bash"));
         let script = format!("printf ready >&${CHANNEL}; exec sleep 1000");
         let (successor, outcome) = succeed(bash.path(), &["-c", &script], Duration::from_secs(10));
-        assert!(matches!(outcome, Succession::Done(_)), "{outcome:?}");
+        assert!(matches!(outcome, Succession::Done { .. }), "{outcome:?}");
         successor.abandon();
         let ended = lock(&successor.child).wait();
         let ended = ended.unwrap_or_else(|error| panic!("{error}"));

@@ -109,6 +109,8 @@ fn the_manager_hears_of_start_reload_upgrade_and_end() {
         let said = manager.expect("MAINPID=");
         let pid = Pid::from_raw(said.split_once('=').unwrap().1.parse().unwrap());
         assert_ne!(u32::try_from(pid.as_raw()), Ok(running.pid()));
+        // With `NotifyAccess=main` it is heard only then.
+        manager.expect("READY=1\nSTATUS=relaying, 1 listener");
         client.close();
         accepted.close();
         running.wait().expect_code(0);
@@ -184,6 +186,47 @@ fn the_watchdog_of_another_process_is_not_fed() {
         assert!(manager.0.recv(&mut [0; 64]).is_err());
         drop(running);
     });
+}
+
+#[test]
+fn a_new_process_feeds_the_watchdog_if_the_old_one_did_and_no_other() {
+    // The number of the process, as systemd sets it.
+    let sh = require!(Program::find("sh"));
+    for (name, pid, is_fed) in [("watchdog-own", "$$", true), ("watchdog-foreign", "1", false)] {
+        world(name, |w| {
+            let file = w.write("nsproxy.cfg", config("", RELAY));
+            let nsproxy = env!("CARGO_BIN_EXE_nsproxy");
+            let script = format!("WATCHDOG_PID={pid} exec {nsproxy} run -f {}", file.display());
+            let mut command = sh.command();
+            command.args(["-c", &script]).env("WATCHDOG_USEC", "100000");
+            let manager = Manager::at(&w.path("notify"), &mut command);
+            let running = w.home().spawn(command);
+            manager.expect("READY=1");
+            // From the second one on, no variable speaks of a process that was meant.
+            let mut old = Pid::from_raw(i32::try_from(running.pid()).unwrap());
+            let mut all = Vec::new();
+            for _ in 0..2 {
+                kill(old, Signal::SIGUSR2).unwrap();
+                let said = manager.expect("MAINPID=");
+                old = Pid::from_raw(said.split_once('=').unwrap().1.parse().unwrap());
+                all.push(old);
+                manager.expect("READY=1");
+                if is_fed {
+                    manager.expect("WATCHDOG=1");
+                } else {
+                    manager
+                        .0
+                        .set_read_timeout(Some(Duration::from_millis(300)))
+                        .unwrap();
+                    assert!(manager.0.recv(&mut [0; 64]).is_err());
+                    manager.0.set_read_timeout(Some(DEFAULT_DEADLINE)).unwrap();
+                }
+            }
+            running.wait().expect_code(0);
+            kill(old, Signal::SIGTERM).unwrap();
+            all.into_iter().for_each(wait_for_end);
+        });
+    }
 }
 
 /// A listening socket, as a manager passes it on.
