@@ -52,6 +52,11 @@ macro_rules! counters {
         }
 
         impl $sum {
+            /// Each of them, by the name of its field.
+            pub fn each(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+
             /// Adds what a worker has counted so far.
             pub(crate) fn add(&mut self, cell: &$cell) {
                 $(self.$name = self.$name.wrapping_add(cell.$name.get());)*

@@ -16,6 +16,7 @@
 //!     level: Level::Info,
 //!     min_level: Level::Emerg,
 //!     identity: Identity::new("nsproxy"),
+//!     losses: std::sync::Arc::default(),
 //! };
 //! let target = Target::start(settings)?;
 //! target.log(Level::Info, b"", b"ready"); // "<6>ready" on standard error

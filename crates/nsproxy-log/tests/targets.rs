@@ -5,6 +5,8 @@ use std::net::UdpSocket;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -22,6 +24,7 @@ fn settings(address: Address) -> Settings {
         level: Level::Debug,
         min_level: Level::Emerg,
         identity: Identity::new("t"),
+        losses: Arc::default(),
     }
 }
 
@@ -63,7 +66,9 @@ fn a_descriptor_that_is_not_open_is_refused() {
 #[test]
 fn a_pipe_that_nobody_reads_holds_nobody_up_and_is_told_what_it_missed() {
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let target = Target::start(settings(Address::Fd(writer.as_raw_fd()))).unwrap();
+    let settings = settings(Address::Fd(writer.as_raw_fd()));
+    let losses = Arc::clone(&settings.losses);
+    let target = Target::start(settings).unwrap();
     drop(writer);
     let line = "x".repeat(1000);
     let start = Instant::now();
@@ -82,7 +87,9 @@ fn a_pipe_that_nobody_reads_holds_nobody_up_and_is_told_what_it_missed() {
         .map(|count| count.parse().unwrap())
         .collect();
     assert!(!reported.is_empty(), "the pipe took everything");
-    assert_eq!(written + reported.iter().sum::<usize>(), 10_000);
+    let reported = reported.iter().sum::<usize>();
+    assert_eq!(written + reported, 10_000);
+    assert_eq!(losses.load(Ordering::Relaxed), reported as u64);
 }
 
 #[test]

@@ -108,6 +108,13 @@ static COMMANDS: &[Command] = &[
         run: |_, client, out| sockets(client, out),
     },
     Command {
+        words: &["show", "counters"],
+        usage: "show counters",
+        help: "report what the engine has counted",
+        level: AdminLevel::User,
+        run: |_, client, out| info::counters(client.context(), out),
+    },
+    Command {
         words: &["show", "info"],
         usage: "show info [json|typed]*",
         help: "report information about the running process",

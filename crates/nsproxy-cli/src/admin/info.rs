@@ -1,8 +1,9 @@
 //! `show info`: the process, field by field, in HAProxy's order. What nsproxy has none of is 0, as it is in a HAProxy that does
-//! not use it.
+//! not use it. `show counters`: what the engine counts beside that.
 
 use std::io;
 use std::process;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit};
@@ -12,6 +13,7 @@ use serde_json::Value as Json;
 use super::Context;
 use super::command::Out;
 use super::typed::{Format, Value};
+use super::usage::Lately;
 use crate::log::system_host;
 
 /// The version of this program.
@@ -132,6 +134,14 @@ pub(super) fn show(words: &[String], context: &Context, out: &mut Out<'_>) -> io
     }
 }
 
+/// What the engine counts, by its own names.
+pub(super) fn counters(context: &Context, out: &mut Out<'_>) -> io::Result<()> {
+    let stats = context.engine.stats();
+    stats
+        .each()
+        .try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))
+}
+
 /// What the fields are made from.
 struct Facts {
     workers: usize,
@@ -144,15 +154,20 @@ struct Facts {
     pipes: u64,
     connections: u64,
     relays: Vec<RelayStatus>,
+    lately: Lately,
+    losses: u64,
     is_ending: bool,
 }
 
 impl Facts {
     fn of(context: &Context) -> Self {
         let engine = &context.engine;
-        let stats = engine.stats();
+        let (stats, relays, workers) = (engine.stats(), engine.relays(), engine.workers());
+        let sent = relays.iter().map(|relay| relay.counts.bytes_down).sum();
         Self {
-            workers: engine.workers(),
+            workers,
+            lately: context.usage.lately(workers, sent),
+            losses: context.losses.load(Ordering::Relaxed),
             uptime: context.started.elapsed(),
             started: context.started.date(),
             open_files: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft),
@@ -161,7 +176,7 @@ impl Facts {
             listeners: stats.listeners,
             pipes: stats.pipes_in_use,
             connections: stats.accepted,
-            relays: engine.relays(),
+            relays,
             is_ending: engine.is_ending(),
         }
     }
@@ -188,6 +203,9 @@ impl Facts {
             "MaxConnRate" => self.most(|relay| [relay.connection_rate, relay.most_connection_rate]),
             "SessRate" => self.sum(|relay| u64::from(relay.rate)),
             "MaxSessRate" => self.most(|relay| [relay.rate, relay.most_rate]),
+            "Idle_pct" => self.lately.idle,
+            "BytesOutRate" => self.lately.bytes,
+            "DroppedLogs" => self.losses,
             "Stopping" => u64::from(self.is_ending),
             "Jobs" => self.sessions as u64 + self.listeners,
             "Listeners" => self.listeners,

@@ -13,7 +13,8 @@
 //! | `command.rs` | the commands: who may give them, what carries them out |
 //! | `directory.rs` | proxies and servers in the order of the configuration, with their numbers |
 //! | `start.rs` | when that was |
-//! | `info.rs` | `show info` |
+//! | `info.rs` | `show info`, `show counters` |
+//! | `usage.rs` | how much of its CPUs the process has used lately, and how many bytes it has sent |
 //! | `stat/` | `show stat` |
 //! | `servers.rs` | `show servers`, `get weight` |
 //! | `change.rs` | `set server` and its kin |
@@ -33,10 +34,12 @@ mod socket;
 mod start;
 mod stat;
 mod typed;
+mod usage;
 mod whereabouts;
 
 use std::io;
 use std::net::Shutdown;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
@@ -50,6 +53,7 @@ use socket2::Socket;
 use self::directory::Directory;
 pub(crate) use self::socket::{Opened, Taken, open};
 use self::start::Start;
+use self::usage::Usage;
 
 /// How long a client may be inactive, unless `stats timeout` says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,6 +67,9 @@ struct Context {
     engine: Handle,
     directory: RwLock<Arc<Directory>>,
     started: Start,
+    usage: Usage,
+    /// Lines of logs that could not be written.
+    losses: Arc<AtomicU64>,
     /// The names and levels of the sockets.
     sockets: RwLock<Vec<(String, &'static str)>>,
 }
@@ -93,11 +100,13 @@ pub(crate) struct Admin {
 
 impl Admin {
     /// Listens nowhere yet.
-    pub(crate) fn new(settings: &model::Admin, engine: Handle) -> Self {
+    pub(crate) fn new(settings: &model::Admin, engine: Handle, losses: Arc<AtomicU64>) -> Self {
         let context = Arc::new(Context {
             engine,
             directory: RwLock::default(),
             started: Start::now(),
+            usage: Usage::from_now_on(),
+            losses,
             sockets: RwLock::default(),
         });
         Self {

@@ -119,7 +119,7 @@ impl Started {
             let _ = tell.send(Event::Signal(signal));
         });
         let stops = stops.context("cannot watch for signals")?;
-        let mut admin = Admin::new(&global.admin, engine.handle());
+        let mut admin = Admin::new(&global.admin, engine.handle(), Arc::clone(log.losses()));
         admin.listen(admin_sockets)?;
         let channels = (stops, told);
         let mut server = Server::new(files, engine.handle(), (log, admin), root, channels, around);

@@ -15,6 +15,7 @@ mod text;
 use std::cell::RefCell;
 use std::fmt::{self, Display};
 use std::io::{self, Write as _};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime};
 
@@ -62,6 +63,8 @@ pub(crate) fn complain(text: &str) {
 pub(crate) struct Log {
     level: Level,
     stderr: Arc<Target>,
+    /// Lines that could not be written, there and by the targets of `log` lines.
+    losses: Arc<AtomicU64>,
     /// What `log` lines ask for. Sessions have theirs with them, and do not look here.
     logs: RwLock<SessionLogs>,
 }
@@ -72,6 +75,7 @@ pub(crate) struct Writer(Arc<Target>);
 
 impl Log {
     pub(crate) fn start(level: Level) -> io::Result<(Self, Writer)> {
+        let losses = Arc::<AtomicU64>::default();
         let settings = Settings {
             address: Address::Stderr,
             framing: Framing::Raw,
@@ -81,11 +85,13 @@ impl Log {
             level: Severity::Debug,
             min_level: Severity::Emerg,
             identity: Identity::new(""),
+            losses: Arc::clone(&losses),
         };
         let stderr = Arc::new(Target::start(settings)?);
         let log = Self {
             level,
             stderr: Arc::clone(&stderr),
+            losses,
             logs: RwLock::default(),
         };
         Ok((log, Writer(stderr)))
@@ -101,6 +107,11 @@ impl Log {
     /// What `log` lines ask for now.
     pub(crate) fn logs(&self) -> RwLockReadGuard<'_, SessionLogs> {
         self.logs.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts the lines that could not be written, wherever they were to go.
+    pub(crate) fn losses(&self) -> &Arc<AtomicU64> {
+        &self.losses
     }
 
     /// Something about the process: on standard error, and in every log.

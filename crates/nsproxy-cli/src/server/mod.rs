@@ -80,6 +80,7 @@ impl Server {
         (stops, told): (Stops, Sender<Event>),
         (invocation, notifier): (Invocation, Notifier),
     ) -> Self {
+        let targets = Targets::new(Arc::clone(log.losses()));
         Self {
             names: Names::new(engine.clone(), Arc::clone(&log), root),
             ending: Ending::new(engine.clone()),
@@ -88,7 +89,7 @@ impl Server {
             log,
             notifier,
             admin,
-            targets: Targets::default(),
+            targets,
             stops,
             config: Config::default(),
             told,

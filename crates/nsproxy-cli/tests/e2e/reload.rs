@@ -8,7 +8,7 @@ use nsproxy_testkit::{
     DEFAULT_DEADLINE, DnsAnswer, Netns, Running, Service, Signal, World, eventually, world,
 };
 
-use crate::admin::answer;
+use crate::admin::{answer, stat};
 use crate::common::{
     DEFAULTS, RELAY, exchange, expect_reply, line_with, run, session, soon, wait_until_refused,
 };
@@ -231,6 +231,58 @@ fn health_outlives_a_reload() {
             expect_reply(w.home(), "127.0.0.1:8000", "here");
         }
         assert_eq!(running.stderr().matches("Server l/dead is DOWN").count(), 1);
+    });
+}
+
+#[test]
+fn counters_outlive_a_reload() {
+    world("reload-counters", |w| {
+        let _echo = Service::echo(w.home().listen("127.0.0.1:9000"));
+        let socket = w.path("admin.sock");
+        let config = |count: usize| {
+            let global = format!("  stats socket {}\n  nbthread {count}\n", socket.display());
+            relay(&global, 9000)
+        };
+        let running = run(w, w.home(), &config(1));
+        let session = || {
+            let client = w.home().connect("127.0.0.1:8000");
+            client.send("count me");
+            client.expect("count me");
+            client.half_close();
+            client.expect_eof();
+        };
+        // Of the frontend, the server and the backend; sums and the most that ever were.
+        let counted = || {
+            let rows = stat(&socket);
+            let row = |name: &str| {
+                let row = &rows[&("l".to_owned(), name.to_owned())];
+                ["stot", "bin", "bout", "smax", "rate_max"].map(|column| row[column].clone())
+            };
+            ["FRONTEND", "s", "BACKEND"].map(row)
+        };
+        for _ in 0..5 {
+            session();
+        }
+        eventually(DEFAULT_DEADLINE, "the sessions to be counted", || {
+            (counted()[0][1] == "40").then_some(())
+        });
+        let before = counted();
+        assert_eq!(before[1][..3], ["5", "40", "40"]);
+        // By workers that were not there before, too.
+        for (count, sessions) in [(1, 5), (3, 6), (2, 7)] {
+            reload(w, &running, &config(count), "reloaded");
+            if sessions == 5 {
+                assert_eq!(counted(), before);
+            } else {
+                session();
+            }
+            let all = (sessions * 8).to_string();
+            eventually(DEFAULT_DEADLINE, "the sessions to be counted", || {
+                let of = |row: &[String; 5]| row[0] == sessions.to_string() && row[1] == all && row[2] == all;
+                counted().iter().all(of).then_some(())
+            });
+        }
+        assert!(answer(&socket, "show info").contains("\nCumConns: 7\n"));
     });
 }
 

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub min_level: Level,
     /// Who logs.
     pub identity: Identity,
+    /// Counts the lines that the target has not got. Several targets may share it.
+    pub losses: Arc<AtomicU64>,
 }
 
 /// A place that lines go to. It may be shared by any number of threads.
@@ -64,6 +67,7 @@ pub struct Target {
     frame: Frame,
     level: Level,
     min_level: Level,
+    losses: Arc<AtomicU64>,
     /// Closed when the last line was written.
     done: std::sync::Mutex<Receiver<()>>,
 }
@@ -87,6 +91,7 @@ impl Target {
             level,
             min_level,
             identity,
+            losses,
         } = settings;
         let sink = Sink::open(&address)?;
         let frame = Frame {
@@ -102,6 +107,7 @@ impl Target {
             sink,
             frame: frame.clone(),
             lost: 0,
+            losses: Arc::clone(&losses),
         };
         thread::Builder::new()
             .name("nsproxy-log".to_owned())
@@ -114,6 +120,7 @@ impl Target {
             frame,
             level,
             min_level,
+            losses,
             done: done.into(),
         })
     }
@@ -133,7 +140,9 @@ impl Target {
         SCRATCH.with_borrow_mut(|(clock, line)| {
             line.clear();
             self.frame.write(&message, clock, line);
-            self.queue.put(line);
+            if !self.queue.put(line) {
+                self.losses.fetch_add(1, Ordering::Relaxed);
+            }
         });
     }
 
@@ -162,6 +171,7 @@ struct Writer {
     frame: Frame,
     /// Lines that the target has not got, and has not been told of.
     lost: u64,
+    losses: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -173,6 +183,7 @@ impl Writer {
                 let told = self.lost == 0 || self.report().is_ok();
                 if !told || self.sink.write(line).is_err() {
                     self.lost += 1;
+                    self.losses.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }

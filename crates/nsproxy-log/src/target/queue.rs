@@ -31,12 +31,12 @@ pub(super) struct Batch {
 }
 
 impl Queue {
-    /// Puts in one line, which ends in its only newline.
-    pub(super) fn put(&self, line: &[u8]) {
+    /// Puts in one line, which ends in its only newline; `false` when there is no room for it.
+    pub(super) fn put(&self, line: &[u8]) -> bool {
         let mut state = self.lock();
         if state.closed || state.bytes.len() + line.len() > CAPACITY {
             state.dropped += 1;
-            return;
+            return false;
         }
         let was_empty = state.bytes.is_empty();
         state.bytes.extend_from_slice(line);
@@ -44,6 +44,7 @@ impl Queue {
         if was_empty {
             self.news.notify_one();
         }
+        true
     }
 
     /// Waits for lines; `false` when there will be none.
@@ -83,13 +84,12 @@ mod tests {
     fn what_does_not_fit_is_dropped_and_counted() {
         let queue = Queue::default();
         let line = [vec![b'x'; 1023], vec![b'\n']].concat();
-        for _ in 0..CAPACITY / 1024 + 7 {
-            queue.put(&line);
-        }
+        let fitting = (0..CAPACITY / 1024 + 7).filter(|_| queue.put(&line)).count();
+        assert_eq!(fitting, CAPACITY / 1024);
         let mut batch = Batch::default();
         assert!(queue.take(&mut batch));
         assert_eq!((batch.lines().count(), batch.dropped), (CAPACITY / 1024, 7));
-        queue.put(b"again\n");
+        assert!(queue.put(b"again\n"));
         assert!(queue.take(&mut batch));
         assert_eq!((batch.lines().count(), batch.dropped), (1, 0));
     }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_closed_queue_gives_what_it_has_and_then_nothing() {
         let queue = Queue::default();
-        queue.put(b"last\n");
+        assert!(queue.put(b"last\n"));
         queue.close();
         let mut batch = Batch::default();
         assert!(queue.take(&mut batch));

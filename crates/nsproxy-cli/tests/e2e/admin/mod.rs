@@ -341,6 +341,35 @@ fn a_new_process_takes_the_place_of_the_old_one_at_the_admin_socket() {
 }
 
 #[test]
+fn what_the_engine_counts_is_told_and_documented() {
+    world("admin-counters", |w| {
+        let _echo = echo(w, 9000);
+        let (_running, socket) = start(w, "level user");
+        end(client(w.home(), 8000));
+        let counters = || -> BTreeMap<String, u64> {
+            let text = answer(&socket, "show counters");
+            let lines = text.lines().map(|line| line.split_once(": ").unwrap());
+            lines
+                .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+                .collect()
+        };
+        eventually(DEFAULT_DEADLINE, "the session to be counted", || {
+            (counters()["finished"] == 1).then_some(())
+        });
+        let counters = counters();
+        assert_eq!((counters["accepted"], counters["bytes_up"]), (1, 6));
+        let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operation.md");
+        let guide = fs::read_to_string(guide).unwrap();
+        for name in counters.keys() {
+            assert!(
+                guide.contains(&format!("`{name}`")),
+                "docs/operation.md has no `{name}`"
+            );
+        }
+    });
+}
+
+#[test]
 fn json_is_json() {
     world("admin-json", |w| {
         let (_running, socket) = start(w, "");
