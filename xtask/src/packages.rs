@@ -17,7 +17,7 @@ struct Package {
     file: &'static str,
 }
 
-const PACKAGES: [Package; 12] = [
+const PACKAGES: [Package; 14] = [
     Package {
         name: "haproxy",
         file: "haproxy",
@@ -53,6 +53,14 @@ const PACKAGES: [Package; 12] = [
     Package {
         name: "util-linux",
         file: "unshare",
+    },
+    Package {
+        name: "man-db",
+        file: "man",
+    },
+    Package {
+        name: "groff-base",
+        file: "groff",
     },
     Package {
         name: "mandoc",

@@ -76,6 +76,34 @@ fn what_is_there_at_the_start_is_known_and_what_comes_is_told() {
     });
 }
 
+/// Names of one registry.
+const MANY: usize = 3000;
+
+#[test]
+fn thousands_of_names_are_watched_with_the_descriptors_of_one() {
+    in_private_namespaces(|| {
+        let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
+        let netns = registry().add(&name("first")).unwrap();
+        let (before, few) = (descriptors(), registry().watch().unwrap());
+        let needed = descriptors() - before;
+        drop(few);
+        let add = |text: &str| registry().attach(&name(text), &netns).unwrap();
+        for number in 1..MANY {
+            add(&format!("n{number}"));
+        }
+        let before = descriptors();
+        let mut watch = registry().watch().unwrap();
+        assert_eq!(descriptors() - before, needed);
+        assert_eq!(watch.known().filter(|(_, id)| id.is_some()).count(), MANY);
+        // One more is told for itself.
+        add("last");
+        let id = netns.id().unwrap();
+        let events = wait_for(&mut watch, 2);
+        assert_eq!(events, [added("last"), ready("last", id)]);
+        assert_eq!(descriptors() - before, needed);
+    });
+}
+
 #[test]
 fn a_name_that_comes_and_goes_between_two_calls_is_told_in_order() {
     in_private_namespaces(|| {

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 const NSPROXY: &str = env!("CARGO_BIN_EXE_nsproxy");
 
+/// What `nsproxy man` writes.
+const PAGES: [&str; 3] = ["man1/nsproxy.1", "man1/nsproxy-netns.1", "man5/nsproxy.cfg.5"];
+
 /// Standard output and error of a command that succeeds.
 #[track_caller]
 fn output(command: &mut Command) -> String {
@@ -49,12 +52,38 @@ fn the_pages_please_a_strict_reader() {
     let directory = tempfile::tempdir().unwrap();
     let made = directory.path().join("man");
     output(Command::new(NSPROXY).arg("man").arg(&made));
-    for page in ["man1/nsproxy.1", "man1/nsproxy-netns.1", "man5/nsproxy.cfg.5"] {
+    for page in PAGES {
         let page = made.join(page);
         let complaints = output(mandoc.command().args(["-T", "lint", "-W", "warning"]).arg(&page));
         assert_eq!(complaints, "", "{}", page.display());
         let text = output(mandoc.command().args(["-T", "html"]).arg(&page));
         assert!(text.contains("id=\"SEE_ALSO\""), "{text}");
+    }
+}
+
+#[test]
+fn the_pages_are_formatted_without_a_warning() {
+    let man = require!(Program::find("man"));
+    // What it formats them with, which is another package.
+    require!(Program::find("groff"));
+    let directory = tempfile::tempdir().unwrap();
+    let made = directory.path().join("man");
+    output(Command::new(NSPROXY).arg("man").arg(&made));
+    for page in PAGES {
+        let mut command = man.command();
+        command.args(["--warnings", "-E", "UTF-8", "-Tutf8", "-Z", "-l"]);
+        // As Debian's lintian looks at them.
+        command
+            .env("LC_ALL", "C.UTF-8")
+            .env("MANROFFSEQ", "")
+            .env("MANWIDTH", "80");
+        let formatted = command.arg(made.join(page)).output().unwrap();
+        let complaints = String::from_utf8_lossy(&formatted.stderr);
+        assert_eq!(complaints, "", "{page}");
+        assert!(
+            formatted.status.success() && !formatted.stdout.is_empty(),
+            "{page}"
+        );
     }
 }
 
