@@ -1,6 +1,6 @@
-//! The promises of `nsproxy netns` in `docs/netns-cases.md`: each row names tests that exist, and no row is lost.
+//! What is promised in `docs/netns-cases.md` and `docs/operation-cases.md`: each row names tests that exist, and no row is lost.
 //!
-//! A reference is `command/FILE::TEST` or `library/FILE::TEST`. That the test shows what the row says is for a reader to
+//! A reference is `PLACE/FILE::TEST`, such as `command/names::TEST`. That the test shows what the row says is for a reader to
 //! judge; that it is there, and is a test, is checked here.
 
 use std::fs;
@@ -9,16 +9,20 @@ use std::path::Path;
 use super::Finding;
 use super::files::SourceFile;
 
-const PAGE: &str = "docs/netns-cases.md";
+const PAGES: [&str; 2] = ["docs/netns-cases.md", "docs/operation-cases.md"];
 /// What the first part of a reference stands for.
-const PLACES: [(&str, &str); 2] = [
+const PLACES: [(&str, &str); 6] = [
     ("command/", "crates/nsproxy-cli/tests/netns"),
+    ("program/", "crates/nsproxy-cli/tests/e2e"),
+    ("installed/", "crates/nsproxy-cli/tests"),
+    ("engine/", "crates/nsproxy-engine/tests"),
+    ("log/", "crates/nsproxy-log/tests"),
     ("library/", "crates/netns-core/tests"),
 ];
 
 /// A finding for each reference to no test, and each row without one or without its number.
 pub(super) fn check(root: &Path, file: &SourceFile) -> Vec<Finding> {
-    if file.path != Path::new(PAGE) {
+    if !PAGES.iter().any(|page| file.path == Path::new(page)) {
         return Vec::new();
     }
     let mut findings = Vec::new();
@@ -100,7 +104,7 @@ mod tests {
                     | 3 | not there | `library/enter::it_works`, `library/leave::it_works` |\n\
                     | 5 | nothing | a look |\n";
         let file = SourceFile {
-            path: PAGE.into(),
+            path: PAGES[0].into(),
             text: text.to_owned(),
         };
         let findings: Vec<String> = check(root.path(), &file)
