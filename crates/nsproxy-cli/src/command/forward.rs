@@ -62,15 +62,20 @@ pub(crate) fn forward(args: &Forward) -> anyhow::Result<ExitCode> {
 /// Does what a signal says.
 fn obey(signal: Signal, ending: &mut Ending, notifier: &Notifier) {
     match signal {
-        Signal::Stop => drop(ending.stop(None)),
-        Signal::Retire => drop(ending.retire(None)),
-        // The terminal is gone, and whoever sat there cannot end this any more.
-        Signal::Reload if io::stderr().is_terminal() => drop(ending.stop(None)),
-        Signal::Reload => log::complain("nsproxy: SIGHUP: there is no configuration to read again"),
+        Signal::Reload if !io::stderr().is_terminal() => {
+            log::complain("nsproxy: SIGHUP: there is no configuration to read again");
+        }
         Signal::Upgrade => log::complain("nsproxy: SIGUSR2: only `nsproxy run` can be upgraded"),
-    }
-    if ending.has_begun() {
-        notifier.stopping("draining");
+        // Or the terminal is gone, and whoever sat there cannot end this any more.
+        Signal::Stop | Signal::Retire | Signal::Reload => {
+            // First of all: without sessions, the process ends at once.
+            notifier.stopping("draining");
+            if signal == Signal::Retire {
+                ending.retire(None);
+            } else {
+                ending.stop(None);
+            }
+        }
     }
 }
 
