@@ -1,6 +1,7 @@
 //! A proxy while its section is being read.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::namespaces::Listed;
 use super::rules::DraftRules;
@@ -47,7 +48,8 @@ pub(super) struct Draft {
     pub(super) span: Span,
     /// Counts the sections.
     pub(super) section: usize,
-    pub(super) settings: Settings,
+    /// Shared with whoever inherits the same, until one of them sets something: of many proxies, most have a line or two.
+    pub(super) settings: Rc<Settings>,
     pub(super) binds: Vec<(Bind, Span)>,
     /// Those whose namespace is the default one, as indices.
     pub(super) unplaced_binds: Vec<usize>,
@@ -76,6 +78,11 @@ impl Draft {
             (self.kind, side),
             (SectionKind::Frontend, Side::Server) | (SectionKind::Backend, Side::Client)
         )
+    }
+
+    /// To set something.
+    pub(super) fn settings_mut(&mut self) -> &mut Settings {
+        Rc::make_mut(&mut self.settings)
     }
 
     pub(super) fn is_frontend(&self) -> bool {

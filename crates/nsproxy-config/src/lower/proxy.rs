@@ -1,6 +1,7 @@
 //! `defaults`, `frontend`, `backend` and `listen`: their headers, and what they inherit.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::args::Args;
 use super::draft::{Draft, keyword_of};
@@ -16,7 +17,7 @@ use crate::values::name;
 
 /// A `defaults` section, as later sections see it.
 struct Defaults {
-    settings: Settings,
+    settings: Rc<Settings>,
     span: Span,
     used_implicitly: bool,
     used_by_name: bool,
@@ -119,13 +120,13 @@ impl Proxies {
                 });
                 self.some_defaults(section)
             }
-            None if is_defaults => Settings::default(),
+            None if is_defaults => Rc::default(),
             None => self.last_defaults(section, sink),
         };
         Some(Header { name, inherited })
     }
 
-    fn named_defaults(&mut self, word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Settings> {
+    fn named_defaults(&mut self, word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Rc<Settings>> {
         let Some(&index) = self.defaults_by_name.get(&*word.text) else {
             let error = Diagnostic::error(
                 word.span,
@@ -152,13 +153,13 @@ impl Proxies {
                     .with_related(second, "another"),
             );
         }
-        Some(defaults.settings.clone())
+        Some(Rc::clone(&defaults.settings))
     }
 
     /// The nearest `defaults` section above, whatever its name.
-    fn last_defaults(&mut self, section: &Section<'_>, sink: &mut Sink<'_>) -> Settings {
+    fn last_defaults(&mut self, section: &Section<'_>, sink: &mut Sink<'_>) -> Rc<Settings> {
         let Some(defaults) = self.defaults.last_mut() else {
-            return Settings::default();
+            return Rc::default();
         };
         if defaults.used_by_name && !defaults.used_implicitly {
             let message = "this section uses by position a `defaults` section that others use by name";
@@ -170,16 +171,17 @@ impl Proxies {
             );
         }
         defaults.used_implicitly = true;
-        defaults.settings.clone()
+        Rc::clone(&defaults.settings)
     }
 
     /// What a section with an error in its header goes on with, so that the error does not cause more.
-    fn some_defaults(&self, section: &Section<'_>) -> Settings {
+    fn some_defaults(&self, section: &Section<'_>) -> Rc<Settings> {
         let last = self
             .defaults
             .last()
             .filter(|_| section.kind != SectionKind::Defaults);
-        last.map(|defaults| defaults.settings.clone()).unwrap_or_default()
+        last.map(|defaults| Rc::clone(&defaults.settings))
+            .unwrap_or_default()
     }
 
     fn add_defaults(&mut self, draft: Draft) {
@@ -202,7 +204,7 @@ impl Proxies {
 
 struct Header<'a, 's> {
     name: Option<&'a Word<'s>>,
-    inherited: Settings,
+    inherited: Rc<Settings>,
 }
 
 fn check_name(word: &Word<'_>, keyword: &str, sink: &mut Sink<'_>) {

@@ -148,7 +148,7 @@ pub(super) fn set<T>(
 ) {
     args.finish(sink);
     let section = draft.section;
-    let slot = slot(&mut draft.settings);
+    let slot = slot(draft.settings_mut());
     if let Some(old) = slot.as_ref().filter(|old| old.section == section) {
         let warning = Diagnostic::warning(
             span,

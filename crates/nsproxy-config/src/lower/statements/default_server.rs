@@ -33,5 +33,5 @@ fn default_server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_
         "default-server",
         sink,
     );
-    draft.settings.default_server = line.into();
+    draft.settings_mut().default_server = line.into();
 }

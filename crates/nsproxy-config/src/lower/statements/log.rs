@@ -100,7 +100,7 @@ fn log(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
             None => return,
         }
     };
-    Rc::make_mut(&mut draft.settings.logs).push(target);
+    Rc::make_mut(&mut draft.settings_mut().logs).push(target);
 }
 
 fn tag(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {

@@ -215,7 +215,7 @@ pub(in crate::lower) fn try_apply(draft: &mut Draft, statement: &Statement<'_>, 
     };
     if negated && keyword.is_some_and(|word| word.text == "log") {
         args.finish(sink);
-        draft.settings.logs = Rc::default();
+        draft.settings_mut().logs = Rc::default();
         return true;
     }
     if keyword.is_none_or(|word| word.text != "option") {
@@ -281,7 +281,7 @@ fn tcpka(draft: &mut Draft, on: bool, args: &mut Args<'_, '_>, sink: &mut Sink<'
             flag(draft, slot, on, "option tcpka", args, sink);
         } else if draft.has_side(side) {
             let section = draft.section;
-            *slot(&mut draft.settings) = Some(Set::new(on, args.span(), section));
+            *slot(draft.settings_mut()) = Some(Set::new(on, args.span(), section));
         }
     }
 }

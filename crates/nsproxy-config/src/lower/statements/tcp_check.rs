@@ -121,7 +121,7 @@ fn tcp_check(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     // A section's own steps take the place of inherited ones.
     let section = draft.section;
     if draft.settings.tcp_check.section != section {
-        draft.settings.tcp_check = Lines::new(section);
+        draft.settings_mut().tcp_check = Lines::new(section);
     }
     let span = args.span();
     if let Some(step) = (row.apply)(args, sink) {
@@ -136,7 +136,7 @@ fn tcp_check(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
             );
             return sink.push(error.with_help("add `tcp-check connect` before the other steps"));
         }
-        draft.settings.tcp_check.push(step, span);
+        draft.settings_mut().tcp_check.push(step, span);
     }
 }
 
