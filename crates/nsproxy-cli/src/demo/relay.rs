@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nsproxy_config::Source;
-use nsproxy_engine::{Engine, InProcess, Settings};
+use nsproxy_engine::{Engine, InProcess, Notice, Observer, SessionSummary, Settings};
 
 use crate::log::{Level, Log, Writer};
 use crate::plan;
@@ -17,12 +17,28 @@ pub(super) struct Relay {
     writer: Writer,
 }
 
+/// A log without what the demo says itself, once for all its relays: that a namespace has come or gone.
+struct WithoutNamespaces(Log);
+
+impl Observer for WithoutNamespaces {
+    fn session_ended(&self, summary: &SessionSummary<'_>) {
+        self.0.session_ended(summary);
+    }
+
+    fn notice(&self, notice: &Notice<'_>) {
+        if !matches!(notice, Notice::NetnsReady { .. } | Notice::NetnsRemoved { .. }) {
+            self.0.notice(notice);
+        }
+    }
+}
+
 impl Relay {
     pub(super) fn start(name: &str, configuration: &str) -> anyhow::Result<Self> {
         let source = Source::new(name, configuration);
         let loaded = nsproxy_config::parse(vec![source], &|_| None)?;
         let (log, writer) = Log::start(Level::Failures)?;
-        let engine = Engine::start(&Settings::default(), Arc::new(InProcess), Arc::new(log))?;
+        let observer = Arc::new(WithoutNamespaces(log));
+        let engine = Engine::start(&Settings::default(), Arc::new(InProcess), observer)?;
         engine.handle().apply(&plan::plan(&loaded.config))?;
         Ok(Self { engine, writer })
     }

@@ -44,7 +44,9 @@ fn names() -> Vec<std::ffi::OsString> {
 #[test]
 fn the_demo_reaches_both_tenants_and_leaves_nothing_behind() {
     let (mounts, before) = (fs::read_to_string("/proc/self/mountinfo").unwrap(), names());
-    let shown = run(nsproxy(&["demo"])).expect_success();
+    let finished = run(nsproxy(&["demo"]));
+    assert_eq!(finished.stderr, "", "nothing comes between what it shows");
+    let shown = finished.expect_success();
     shows_everything(&shown);
     assert_eq!(names(), before, "a namespace is left");
     assert_eq!(
