@@ -111,7 +111,7 @@ fn relay(frontend: &Frontend, nowhere: usize, shared: &Shared<'_>) -> RelayPlan 
         max_session_rate: frontend.session_rate,
         // Of others, one line at their end is all that is said.
         followed: !frontend.logging.targets.is_empty(),
-        rules: rules(&frontend.rules, &shared.pools),
+        rules: rules(&frontend.rules, None, &shared.pools),
         unique_id: unique_id.map(|format| SessionText::shared(format.clone(), Arc::clone(&shared.host))),
         attachment: None,
     }
@@ -231,7 +231,7 @@ fn pool(backend: &Backend, shared: &Shared<'_>) -> PoolPlan {
             Balance::Hash(key) => Some(expression(key, &shared.pools)),
             _ => None,
         },
-        rules: rules(&backend.rules, &shared.pools),
+        rules: rules(&backend.rules, Some(&backend.name), &shared.pools),
     }
 }
 

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nsproxy_config::model::{self, Acl, Config, Method, Patterns, PayloadFrom, ServerRef};
-use nsproxy_engine::Span;
+use nsproxy_config::model::{self, Acl, Config, Method, Patterns, PayloadFrom, Peer, ServerRef};
 use nsproxy_engine::rules::{
     Action, Choice, Condition, Converter, CountedFrom, Expression, Expressions, Fetch, Matcher, Networks,
-    Place, Ranges, Rule, Rules, ServerIndex, Subject, Term, Test, Texts, Value,
+    Place, Ranges, Rule, Rules, ServerChoice, ServerIndex, Subject, Term, Test, Texts, Value,
 };
+use nsproxy_engine::{Side, Span};
 
 /// Which pool a backend is, and where its servers are in there.
 pub(crate) struct Pools<'c> {
@@ -45,8 +45,8 @@ impl<'c> Pools<'c> {
     }
 }
 
-/// `None`: there are none.
-pub(crate) fn rules(rules: &model::Rules, pools: &Pools<'_>) -> Option<Arc<Rules>> {
+/// Those of a frontend, or of the backend with this name. `None`: there are none.
+pub(crate) fn rules(rules: &model::Rules, backend: Option<&str>, pools: &Pools<'_>) -> Option<Arc<Rules>> {
     let acls: Vec<Arc<[Test]>> = rules.acls.iter().map(|acl| tests(acl, pools)).collect();
     let condition =
         |written: &Option<model::Condition>| written.as_ref().map(|written| condition(written, &acls));
@@ -61,12 +61,24 @@ pub(crate) fn rules(rules: &model::Rules, pools: &Pools<'_>) -> Option<Arc<Rules
         condition: condition(&used.condition),
         pool: used.backend.index(),
     };
+    let server = |used: &model::UseServer| ServerChoice {
+        condition: condition(&used.condition),
+        server: pools
+            .server(&ServerRef {
+                backend: backend.unwrap_or_default().to_owned(),
+                server: used.server.clone(),
+            })
+            .server,
+    };
     let rules = Rules {
         connection: list(&rules.connection),
         session: list(&rules.session),
         content: list(&rules.content),
         inspect: rules.inspect_delay.and_then(Span::from_duration),
         choices: rules.use_backends.iter().map(choice).collect(),
+        response: list(&rules.response),
+        inspect_response: rules.response_delay.and_then(Span::from_duration),
+        servers: rules.use_servers.iter().map(server).collect(),
     };
     (!rules.is_empty()).then(|| Arc::new(rules))
 }
@@ -90,6 +102,7 @@ fn action(written: &model::Action, pools: &Pools<'_>) -> Action {
     match written {
         model::Action::Accept => Action::Accept,
         model::Action::Reject => Action::Reject,
+        model::Action::Close => Action::CloseServer,
         model::Action::ExpectProxy => Action::ExpectHeader,
         model::Action::Set(subject, written) => {
             let subject = match subject {
@@ -151,7 +164,20 @@ fn fetch(written: &model::Fetch, pools: &Pools<'_>) -> Fetch {
         model::Fetch::ServerQueue(server) => Fetch::ServerWaiting(pools.server(server)),
         model::Fetch::ListenerNumber => Fetch::ListenerNumber,
         model::Fetch::ListenerName => Fetch::ListenerName,
-        model::Fetch::PayloadLv { offset, size, from } => Fetch::Counted {
+        model::Fetch::ServerSource => Fetch::ServerSource,
+        model::Fetch::ServerSourcePort => Fetch::ServerSourcePort,
+        model::Fetch::ServerAddress => Fetch::ServerAddress,
+        model::Fetch::ServerPort => Fetch::ServerPort,
+        model::Fetch::ServerNetns => Fetch::ServerNetns,
+        model::Fetch::BackendName => Fetch::Pool,
+        model::Fetch::ServerName => Fetch::Server,
+        model::Fetch::PayloadLv {
+            peer,
+            offset,
+            size,
+            from,
+        } => Fetch::Counted {
+            side: side(*peer),
             offset: *offset as usize,
             size: *size as usize,
             from: match from {
@@ -161,15 +187,23 @@ fn fetch(written: &model::Fetch, pools: &Pools<'_>) -> Fetch {
         },
         model::Fetch::Random(below) => Fetch::Random(*below),
         model::Fetch::WaitEnd => Fetch::WaitEnd,
-        model::Fetch::Length => Fetch::Length,
-        model::Fetch::Payload { offset, length } => Fetch::Payload {
+        model::Fetch::Length(peer) => Fetch::Length(side(*peer)),
+        model::Fetch::Payload { peer, offset, length } => Fetch::Payload {
+            side: side(*peer),
             offset: *offset as usize,
             length: *length as usize,
         },
-        model::Fetch::SslSni => Fetch::ServerName,
+        model::Fetch::SslSni => Fetch::HelloServerName,
         model::Fetch::SslAlpn => Fetch::Alpn,
-        model::Fetch::SslHelloType => Fetch::HelloType,
+        model::Fetch::SslHelloType(peer) => Fetch::HelloType(side(*peer)),
         model::Fetch::SslVersion => Fetch::HelloVersion,
+    }
+}
+
+const fn side(peer: Peer) -> Side {
+    match peer {
+        Peer::Client => Side::Downstream,
+        Peer::Server => Side::Upstream,
     }
 }
 

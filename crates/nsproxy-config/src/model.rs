@@ -39,7 +39,7 @@ pub use crate::source::Place;
 pub use check::*;
 pub use rules::{
     Acl, AclId, Action, Condition, Converter, Expression, Fetch, Method, PatternFile, Patterns, PayloadFrom,
-    Rule, Rules, ServerRef, Subject, Term, Test, UseBackend,
+    Peer, Rule, Rules, ServerRef, Subject, Term, Test, UseBackend, UseServer,
 };
 
 /// A whole configuration.

@@ -245,6 +245,9 @@ impl<W: Write> Sections<'_, W> {
         if let Some(delay) = rules.inspect_delay {
             self.statement(format_args!("tcp-request inspect-delay {}", Time(delay)))?;
         }
+        if let Some(delay) = rules.response_delay {
+            self.statement(format_args!("tcp-response inspect-delay {}", Time(delay)))?;
+        }
         for line in rules::lines(rules) {
             self.statement(line)?;
         }

@@ -140,8 +140,13 @@ fn configuration(entry: &Entry) -> String {
         "global" | "namespace_list" | "defaults" => section.to_owned(),
         _ => format!("{section} example"),
     };
+    let others = if entry.name == "use-server" {
+        "    server pool1 10.0.0.1:80\n"
+    } else {
+        ""
+    };
     format!(
-        "{header}\n    {}\nbackend pool\nbackend checked\n    server server 10.0.0.1:80 check\n",
+        "{header}\n    {}\n{others}backend pool\nbackend checked\n    server server 10.0.0.1:80 check\n",
         entry.doc.example
     )
 }

@@ -78,12 +78,18 @@ fn the_example_of_every_keyword_is_shown_with_its_meaning() {
             Home::Line("bind") => "frontend",
             Home::Line(_) => "backend",
         };
+        let others = if entry.name == "use-server" {
+            " server pool1 10.0.0.1:80\n"
+        } else {
+            ""
+        };
         let used = format!(
-            "{section} example\n {}\nbackend pool\nbackend checked\n server server 10.0.0.1:80 check\n",
+            "{section} example\n {}\n{others}backend pool\nbackend checked\n server server 10.0.0.1:80 check\n",
             entry.doc.example
         );
-        let unused =
-            format!("{section} example\nbackend pool\nbackend checked\n server server 10.0.0.1:80 check\n");
+        let unused = format!(
+            "{section} example\n{others}backend pool\nbackend checked\n server server 10.0.0.1:80 check\n"
+        );
         shows_the_same(&used);
         // A keyword that changes the meaning has to change what is shown.
         if !read(&used).unwrap().means_the_same_as(&read(&unused).unwrap()) {

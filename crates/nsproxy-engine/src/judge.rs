@@ -1,5 +1,5 @@
 //! The rules of a relay in a plan, and those of the pools behind it: with the routes that they lead to, and the pools that they
-//! ask about.
+//! ask about. Those of a pool are of two kinds: what is decided before a session is in there, and what is decided within.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub(crate) struct Judge {
     otherwise: Option<Arc<Route>>,
     /// Of the plan; `None` when no rule asks about one.
     pub(crate) pools: Option<Arc<[Arc<Pool>]>>,
+    /// A rule asks for what a PROXY header has said.
+    pub(crate) asks_header: bool,
 }
 
 impl Judge {
@@ -27,13 +29,10 @@ impl Judge {
         route: &Route,
         pools: &Arc<[Arc<Pool>]>,
     ) -> Option<Arc<Self>> {
-        let otherwise = route
-            .pool
-            .rules
-            .as_ref()
-            .map(|_| Arc::new(route.to_pool(&route.pool, pools)));
+        let decides = route.pool.rules.as_ref().filter(|rules| rules.decides_before());
+        let otherwise = decides.map(|_| Arc::new(route.to_pool(&route.pool, pools)));
         let rules = rules.cloned().unwrap_or_default();
-        if rules.is_empty() && otherwise.is_none() {
+        if !rules.decides_before() && otherwise.is_none() {
             return None;
         }
         let mut routes: HashMap<usize, Arc<Route>> = HashMap::new();
@@ -45,22 +44,34 @@ impl Judge {
         };
         let targets = rules.choices.iter().map(target).collect();
         Some(Arc::new(Self {
-            pools: asked(&rules, pools),
-            rules,
             targets,
             otherwise,
+            ..Self::of(&rules, pools)
         }))
     }
 
     /// What decides about the sessions that have come to a pool.
     pub(crate) fn of_pool(pool: &Pool, pools: &Arc<[Arc<Pool>]>) -> Option<Arc<Self>> {
-        let rules = pool.rules.as_ref()?;
-        Some(Arc::new(Self {
+        let rules = pool.rules.as_ref().filter(|rules| rules.decides_before())?;
+        Some(Arc::new(Self::of(rules, pools)))
+    }
+
+    /// What decides about the sessions in a pool: which server they get, and what that may say.
+    pub(crate) fn within_pool(pool: &Pool, pools: &Arc<[Arc<Pool>]>) -> Option<Arc<Self>> {
+        let rules = pool.rules.as_ref().filter(|rules| rules.decides_within())?;
+        Some(Arc::new(Self::of(rules, pools)))
+    }
+
+    fn of(rules: &Arc<Rules>, pools: &Arc<[Arc<Pool>]>) -> Self {
+        Self {
             pools: asked(rules, pools),
+            asks_header: rules
+                .expressions()
+                .any(|expression| matches!(expression.fetch, Fetch::Tlv(_))),
             rules: Arc::clone(rules),
             targets: Vec::new(),
             otherwise: None,
-        }))
+        }
     }
 
     /// Where a session goes: for the choice with this index, or where none applies. `None`: it stays.
@@ -74,11 +85,7 @@ impl Judge {
     /// Whether the PROXY header of a connection is needed, for the rules or for a server behind them.
     pub(crate) fn needs_header(&self) -> bool {
         let mut targets = self.targets.iter().chain(&self.otherwise);
-        targets.any(|target| target.keeps_header)
-            || self
-                .rules
-                .expressions()
-                .any(|expression| matches!(expression.fetch, Fetch::Tlv(_)))
+        targets.any(|target| target.keeps_header) || self.asks_header
     }
 }
 

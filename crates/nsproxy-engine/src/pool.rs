@@ -27,6 +27,17 @@ pub(crate) struct Waiter {
     pub(crate) generation: u32,
 }
 
+/// What a session would like.
+#[derive(Debug)]
+pub(crate) struct Wish<'a, H> {
+    /// A rule has chosen this server.
+    pub(crate) wanted: Option<&'a Server>,
+    /// It has just failed there.
+    pub(crate) avoid: Option<&'a Server>,
+    /// What a server depends on, where it does.
+    pub(crate) hash: H,
+}
+
 /// A pool of one plan.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -39,7 +50,7 @@ pub(crate) struct Pool {
     pub(crate) retries: Retries,
     /// How long a session may go on once its server's namespace is gone; `None` is for ever.
     pub(crate) netns_removed: Option<Span>,
-    /// What is decided of a session that has come to the pool.
+    /// What is decided of a session that has come to the pool, before it gets a server and after.
     pub(crate) rules: Option<Arc<Rules>>,
     /// What is hashed in the place of the client's address.
     pub(crate) hash_key: Option<Expression>,
@@ -129,7 +140,7 @@ impl Pool {
                 anywhere: others > 1 && balance.algorithm.takes_any(),
             },
             netns_removed: Span::from_duration(plan.netns_removed_timeout),
-            rules: plan.rules.clone().filter(|rules| !rules.content.is_empty()),
+            rules: plan.rules.clone().filter(|rules| !rules.is_empty()),
             hash_key: plan.hash_key.clone(),
             all_backups: balance.all_backups,
             hashes: matches!(balance.algorithm, Algorithm::Source(_)),
@@ -152,12 +163,10 @@ impl Pool {
         &self.places
     }
 
-    /// Finds a server for a session, which would rather not have `avoid`. Those who have waited for longer and have a place
-    /// now are added to `called`.
+    /// Finds a server for a session. Those who have waited for longer and have a place now are added to `called`.
     pub(crate) fn place(
         &self,
-        hash: impl FnOnce() -> Option<u32>,
-        avoid: Option<&Server>,
+        wish: Wish<'_, impl FnOnce() -> Option<u32>>,
         waiter: Waiter,
         called: &mut Vec<Waiter>,
     ) -> Placed<Arc<Server>> {
@@ -166,8 +175,9 @@ impl Pool {
             return Placed::At(Arc::clone(server));
         }
         let ask = Ask {
-            hash: if self.hashes { hash() } else { None },
-            avoid: avoid.map(|server| &server.load),
+            wanted: wish.wanted.map(|server| &server.load),
+            hash: if self.hashes { (wish.hash)() } else { None },
+            avoid: wish.avoid.map(|server| &server.load),
         };
         let placed = self
             .places

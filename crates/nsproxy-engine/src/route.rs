@@ -82,6 +82,8 @@ pub(crate) struct Route {
     pub(crate) followed: bool,
     /// The relay's rules, if it has any.
     pub(crate) judge: Option<Arc<Judge>>,
+    /// The rules of its pool about sessions that are in there, if it has any.
+    pub(crate) within: Option<Arc<Judge>>,
     pub(crate) unique_id: Option<Arc<dyn Compose>>,
     pub(crate) attachment: Option<Arc<dyn Any + Send + Sync>>,
     /// What is counted of the relay.
@@ -170,6 +172,7 @@ impl Route {
             unique_id: relay.unique_id.clone(),
             attachment: relay.attachment.clone(),
             judge: None,
+            within: None,
             tally: limits.tally,
         }
     }
@@ -177,15 +180,19 @@ impl Route {
     /// The same with the relay's rules, which may lead to others of these pools, and with those of its pool.
     pub(crate) fn with_rules(mut self, rules: Option<&Arc<Rules>>, pools: &Arc<[Arc<Pool>]>) -> Self {
         self.judge = Judge::of_relay(rules, &self, pools);
-        self.keeps_header |= self.judge.as_ref().is_some_and(|judge| judge.needs_header());
+        self.within = Judge::within_pool(&self.pool, pools);
+        let mut judges = self.judge.iter().chain(&self.within);
+        self.keeps_header |= judges.any(|judge| judge.needs_header());
         self
     }
 
     /// The same, but to this pool, and with no more to decide than what its own rules say.
     pub(crate) fn to_pool(&self, pool: &Arc<Pool>, pools: &Arc<[Arc<Pool>]>) -> Self {
         let judge = Judge::of_pool(pool, pools);
+        let within = Judge::within_pool(pool, pools);
+        let mut judges = judge.iter().chain(&within);
         Self {
-            keeps_header: pool.passes_tlvs() || judge.as_ref().is_some_and(|judge| judge.needs_header()),
+            keeps_header: pool.passes_tlvs() || judges.any(|judge| judge.needs_header()),
             timeouts: Timeouts {
                 header: self.timeouts.header,
                 client: self.timeouts.client,
@@ -194,6 +201,7 @@ impl Route {
             },
             pool: Arc::clone(pool),
             judge,
+            within,
             ..self.clone()
         }
     }

@@ -285,6 +285,7 @@ mod tests {
     use crate::core::balance::Share;
     use crate::plan::{Balancing, HealthPlan, SocketBuffers};
     use crate::plan::{Target, UpstreamNetns};
+    use crate::pool::Wish;
     use std::num::NonZeroU32;
     use std::time::Duration;
 
@@ -328,7 +329,15 @@ mod tests {
     }
 
     fn place(pool: &Pool) -> Placed<String> {
-        match pool.place(|| None, None, WAITER, &mut Vec::new()) {
+        match pool.place(
+            Wish {
+                wanted: None,
+                avoid: None,
+                hash: || None,
+            },
+            WAITER,
+            &mut Vec::new(),
+        ) {
             Placed::At(server) => Placed::At(server.name.clone()),
             Placed::Waits(ticket) => Placed::Waits(ticket),
             Placed::NoServer => Placed::NoServer,

@@ -2,7 +2,7 @@
 //!
 //! Each was seen of HAProxy 2.6.12 in the same situation, unless a comment says otherwise.
 
-use nsproxy_engine::{CloseReason, Side};
+use nsproxy_engine::{CloseReason, RuleStage, Side};
 
 /// Cause and state. A session that has not `connected` has a `C` for its state, except where HAProxy has not; one that has
 /// not `asked` for a server was looked at by rules.
@@ -18,6 +18,7 @@ pub(super) fn termination(reason: CloseReason, asked: bool, connected: bool) -> 
         R::Reset(Side::Downstream) | R::Failed(Side::Downstream, _) if !asked => *b"CR",
         R::Reset(Side::Downstream) | R::Failed(Side::Downstream, _) => *b"CD",
         R::Reset(Side::Upstream) | R::Failed(Side::Upstream, _) => [b'S', state],
+        R::Rejected(RuleStage::Response) => *b"PD",
         R::ConnectFailed(_) | R::NoServer | R::NoSourcePort => *b"SC",
         R::ConnectTimeout => *b"sC",
         R::QueueTimeout => *b"sQ",
@@ -68,7 +69,7 @@ fn is_no_header(invalid: proxy_proto::Invalid) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use nsproxy_engine::{Errno, RuleStage};
+    use nsproxy_engine::Errno;
 
     use super::*;
 

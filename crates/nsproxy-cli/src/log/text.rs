@@ -45,7 +45,6 @@ pub(super) fn fill_in(
     around: Around<'_>,
 ) {
     let connect = facts.connect();
-    let [_, bytes_down] = facts.bytes();
     let [server_queue, backend_queue] = facts.queue_numbers();
     SCRATCH.with_borrow_mut(|scratch| {
         let Scratch {
@@ -72,7 +71,7 @@ pub(super) fn fill_in(
             connect,
             total: facts.elapsed(),
             bytes_up: facts.received(),
-            bytes_down,
+            bytes_down: facts.answered(),
             termination: around.reason.map_or(*b"--", |reason| {
                 codes::termination(reason, facts.queued().is_some(), connect.is_some())
             }),

@@ -38,3 +38,4 @@ mod tenants;
 mod timeouts;
 mod transfer;
 mod upgrade;
+mod use_server;

@@ -31,8 +31,6 @@ pub(crate) static PROXY: Table = Table(&[
             ("stats", 0),
             ("stick", 0),
             ("stick-table", 0),
-            ("tcp-response", 0),
-            ("use-server", 0),
         ],
     },
     Group {

@@ -7,15 +7,10 @@ pub(crate) static FETCHES: Table = Table(&[
     Group {
         why: Why::NotYet,
         words: &[
-            ("bc_dst", 0),
-            ("bc_dst_port", 0),
             ("bc_err", 0),
             ("bc_err_str", 0),
-            ("bc_src", 0),
-            ("bc_src_port", 0),
             ("be_conn_free", 0),
             ("be_id", 0),
-            ("be_name", 0),
             ("be_server_timeout", 0),
             ("be_sess_rate", 0),
             ("be_tunnel_timeout", 0),
@@ -56,15 +51,10 @@ pub(crate) static FETCHES: Table = Table(&[
             ("req.ssl_st_ext", 0),
             ("req_rdp_cookie", 0),
             ("req_rdp_cookie_cnt", 0),
-            ("res.len", 0),
-            ("res.payload", 0),
-            ("res.payload_lv", 0),
-            ("res.ssl_hello_type", 0),
             ("src_is_local", 0),
             ("srv_conn_free", 0),
             ("srv_id", 0),
             ("srv_iweight", 0),
-            ("srv_name", 0),
             ("srv_sess_rate", 0),
             ("srv_uweight", 0),
             ("srv_weight", 0),
@@ -221,13 +211,12 @@ pub(crate) static PREDEFINED_ACLS: Table = Table(&[
     },
 ]);
 
-/// Actions of `tcp-request` rules, up to a parenthesis.
+/// Actions of `tcp-request` and `tcp-response` rules, up to a parenthesis.
 pub(crate) static ACTIONS: Table = Table(&[
     Group {
         why: Why::NotYet,
         words: &[
             ("capture", 0),
-            ("close", 0),
             ("do-resolve", 0),
             ("expect-netscaler-cip", 0),
             ("set-bandwidth-limit", 0),

@@ -15,7 +15,7 @@ use super::settings::{Mode, Set, Settings};
 use super::sink::{Sink, list};
 use super::statements::netns_tlv;
 use crate::model::{
-    Backend, BackendId, Bind, ClientTimeouts, Config, Frontend, LogTarget, Logging, Rules, ServerTimeouts,
+    Backend, BackendId, Bind, ClientTimeouts, Config, Frontend, LogTarget, Logging, ServerTimeouts,
 };
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -47,6 +47,7 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     let mut all_chosen = true;
     for draft in &drafts {
         draft.rules.check_asked(|name| backends.find(name), sink);
+        draft.rules.check_servers(draft, sink);
         draft.rules.warn(sink);
         for (name, span) in draft.rules.targets() {
             if let Some(target) = backends.by_name.get(name) {
@@ -380,13 +381,9 @@ fn add(
     config: &mut Config,
     sink: &Sink<'_>,
 ) {
-    let rules = std::mem::take(&mut draft.rules).model(|name| by_name.get(name).copied());
-    // A `listen` looks at them once.
-    let (of_frontend, of_backend) = if draft.is_frontend() {
-        (rules, Rules::default())
-    } else {
-        (Rules::default(), rules)
-    };
+    // A `listen` looks at what the client sends once.
+    let rules = std::mem::take(&mut draft.rules);
+    let (of_frontend, of_backend) = rules.model(draft.is_frontend(), |name| by_name.get(name).copied());
     let settings = &draft.settings;
     let place = sink.place(draft.span);
     let logging = logging(settings, &config.global.logs);

@@ -173,11 +173,20 @@ pub(crate) fn shown(word: &Word<'_>) -> String {
 
 /// `a`, `b` and `c`.
 pub(crate) fn list(words: &[&str]) -> String {
+    joined(words, "and")
+}
+
+/// The same, of which one is meant.
+pub(crate) fn list_or(words: &[&str]) -> String {
+    joined(words, "or")
+}
+
+fn joined(words: &[&str], by: &str) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.as_slice() {
         [] => "none".to_owned(),
         [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => format!("{} {by} {last}", first.join(", ")),
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::args::Args;
 use super::draft::{Draft, Side};
-use super::sink::Sink;
+use super::sink::{Sink, list_or};
 use super::statements;
 use crate::reference::{Doc, Entry};
 
@@ -29,12 +29,7 @@ pub(super) struct Directive {
 impl Directive {
     /// The sections that it may stand in, as a message lists them.
     pub(super) fn home(&self) -> String {
-        let sections = self.side.sections(self.is_item);
-        let quoted: Vec<String> = sections.iter().map(|section| format!("`{section}`")).collect();
-        match quoted.as_slice() {
-            [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
-            all => all.concat(),
-        }
+        list_or(self.side.sections(self.is_item))
     }
 }
 
@@ -44,7 +39,9 @@ pub(super) static STATEMENTS: &[&Directive] = &[
     &statements::bind::ROW,
     &statements::acl::ROW,
     &statements::tcp_request::ROW,
+    &statements::tcp_response::ROW,
     &statements::use_backend::ROW,
+    &statements::use_server::ROW,
     &statements::default_backend::ROW,
     &statements::default_namespace::ROW,
     &statements::maxconn::ROW,

@@ -1,4 +1,4 @@
-//! What a frontend decides about its connections: `acl`, `tcp-request` and `use_backend`.
+//! What a proxy decides about its connections: `acl`, `tcp-request`, `use_backend`, `use-server` and `tcp-response`.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::BackendId;
 use crate::json;
 
-/// The rules of a frontend.
+/// The rules of a frontend, or of a backend. A `listen` is both: its rules about servers are its backend's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Rules {
     /// The `acl`s that its conditions name, and the anonymous ones in them.
@@ -26,6 +26,13 @@ pub struct Rules {
     pub inspect_delay: Option<Duration>,
     /// `use_backend`: the first one that holds is followed.
     pub use_backends: Vec<UseBackend>,
+    /// `use-server`: the first one that holds, and whose server can be used, is followed. Only of backends.
+    pub use_servers: Vec<UseServer>,
+    /// `tcp-response content`: once the server has sent something. Only of backends.
+    pub response: Vec<Rule>,
+    /// `tcp-response inspect-delay`: how long to wait for that. `None`: not at all.
+    #[serde(serialize_with = "json::milliseconds")]
+    pub response_delay: Option<Duration>,
 }
 
 /// An action, and when to take it.
@@ -45,6 +52,8 @@ pub enum Action {
     Accept,
     /// `reject`: the connection is closed.
     Reject,
+    /// `close`: the connection to the server is closed. Only in `tcp-response content` rules.
+    Close,
     /// `expect-proxy layer4`: a PROXY header is expected. Only in `connection` rules.
     ExpectProxy,
     /// `set-src` and its like. Only in `connection` rules.
@@ -70,6 +79,15 @@ pub enum Subject {
 pub struct UseBackend {
     /// Where connections go.
     pub backend: BackendId,
+    /// `None`: always.
+    pub condition: Option<Condition>,
+}
+
+/// A `use-server` line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UseServer {
+    /// The name of a server of the backend.
+    pub server: String,
     /// `None`: always.
     pub condition: Option<Condition>,
 }
@@ -195,6 +213,16 @@ pub struct ServerRef {
     pub server: String,
 }
 
+/// One of the two ends of a relayed connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Peer {
+    /// `req.`
+    Client,
+    /// `res.`
+    Server,
+}
+
 /// Where the bytes are that a length counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -240,6 +268,20 @@ pub enum Fetch {
     ProxyTlv(u8),
     /// `fc_netns`
     Netns,
+    /// `bc_src`
+    ServerSource,
+    /// `bc_src_port`
+    ServerSourcePort,
+    /// `bc_dst`
+    ServerAddress,
+    /// `bc_dst_port`
+    ServerPort,
+    /// `bc_netns`
+    ServerNetns,
+    /// `be_name`
+    BackendName,
+    /// `srv_name`
+    ServerName,
     /// `fe_name`
     FrontendName,
     /// `fe_conn`
@@ -268,17 +310,21 @@ pub enum Fetch {
     Random(u32),
     /// `wait_end`
     WaitEnd,
-    /// `req.len`
-    Length,
-    /// `req.payload(OFFSET,LENGTH)`
+    /// `req.len`, `res.len`
+    Length(Peer),
+    /// `req.payload(OFFSET,LENGTH)` and that of `res`
     Payload {
+        /// Who has sent it.
+        peer: Peer,
         /// The first byte.
         offset: u32,
         /// How many; 0 for all.
         length: u32,
     },
-    /// `req.payload_lv(OFFSET,SIZE[,[+|-]FROM])`
+    /// `req.payload_lv(OFFSET,SIZE[,[+|-]FROM])` and that of `res`
     PayloadLv {
+        /// Who has sent it.
+        peer: Peer,
         /// Where the length is.
         offset: u32,
         /// How many bytes it has.
@@ -290,8 +336,8 @@ pub enum Fetch {
     SslSni,
     /// `req.ssl_alpn`
     SslAlpn,
-    /// `req.ssl_hello_type`
-    SslHelloType,
+    /// `req.ssl_hello_type`, `res.ssl_hello_type`
+    SslHelloType(Peer),
     /// `req.ssl_ver`
     SslVersion,
 }

@@ -1,16 +1,16 @@
-//! The rules of a frontend as text again.
+//! The rules of a proxy as text again.
 
 use std::fmt::{self, Display, Write};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::model::{
-    Acl, Action, Condition, Converter, Expression, Fetch, Method, Patterns, PayloadFrom, Rule, Rules,
-    ServerRef, Subject, Term, Test,
+    Acl, Action, Condition, Converter, Expression, Fetch, Method, Patterns, PayloadFrom, Peer, Rule, Rules,
+    ServerRef, Subject, Term, Test, UseServer,
 };
 use crate::quote;
 
-/// `acl` lines and `tcp-request` lines, in an order in which each name stands before its use.
+/// `acl`, `tcp-request`, `use-server` and `tcp-response` lines, in an order in which each name stands before its use.
 pub(super) fn lines(rules: &Rules) -> Vec<String> {
     let mut lines = Vec::new();
     for acl in &rules.acls {
@@ -23,15 +23,20 @@ pub(super) fn lines(rules: &Rules) -> Vec<String> {
         }
     }
     let kinds = [
-        ("connection", &rules.connection),
-        ("session", &rules.session),
-        ("content", &rules.content),
+        ("tcp-request connection", &rules.connection),
+        ("tcp-request session", &rules.session),
+        ("tcp-request content", &rules.content),
+        ("tcp-response content", &rules.response),
     ];
     for (kind, list) in kinds {
         for Rule { action, condition } in list {
             let condition = condition_text(condition.as_ref(), &rules.acls);
-            lines.push(format!("tcp-request {kind} {}{condition}", action_text(action)));
+            lines.push(format!("{kind} {}{condition}", action_text(action)));
         }
+    }
+    for UseServer { server, condition } in &rules.use_servers {
+        let condition = condition_text(condition.as_ref(), &rules.acls);
+        lines.push(format!("use-server {server}{condition}"));
     }
     lines
 }
@@ -65,6 +70,7 @@ fn action_text(action: &Action) -> String {
     match action {
         Action::Accept => "accept".to_owned(),
         Action::Reject => "reject".to_owned(),
+        Action::Close => "close".to_owned(),
         Action::ExpectProxy => "expect-proxy layer4".to_owned(),
         Action::Set(subject, expression) => {
             let word = match subject {
@@ -167,6 +173,13 @@ fn method(method: Method) -> &'static str {
     }
 }
 
+const fn word(peer: Peer) -> &'static str {
+    match peer {
+        Peer::Client => "req",
+        Peer::Server => "res",
+    }
+}
+
 impl Display for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.fetch)?;
@@ -206,6 +219,13 @@ impl Display for Fetch {
             Self::ProxyReceived => "fc_rcvd_proxy",
             Self::ProxyTlv(kind) => return write!(f, "fc_pp_tlv({kind})"),
             Self::Netns => "fc_netns",
+            Self::ServerSource => "bc_src",
+            Self::ServerSourcePort => "bc_src_port",
+            Self::ServerAddress => "bc_dst",
+            Self::ServerPort => "bc_dst_port",
+            Self::ServerNetns => "bc_netns",
+            Self::BackendName => "be_name",
+            Self::ServerName => "srv_name",
             Self::FrontendName => "fe_name",
             Self::FrontendSessions => "fe_conn",
             Self::UsableServers(backend) => return write!(f, "nbsrv({backend})"),
@@ -220,18 +240,26 @@ impl Display for Fetch {
             Self::ListenerName => "so_name",
             Self::Random(below) => return write!(f, "rand({below})"),
             Self::WaitEnd => "wait_end",
-            Self::Length => "req.len",
-            Self::Payload { offset, length } => return write!(f, "req.payload({offset},{length})"),
-            Self::PayloadLv { offset, size, from } => {
+            Self::Length(peer) => return write!(f, "{}.len", word(*peer)),
+            Self::Payload { peer, offset, length } => {
+                return write!(f, "{}.payload({offset},{length})", word(*peer));
+            }
+            Self::PayloadLv {
+                peer,
+                offset,
+                size,
+                from,
+            } => {
+                write!(f, "{}.payload_lv({offset},{size}", word(*peer))?;
                 return match from {
-                    PayloadFrom::Behind(0) => write!(f, "req.payload_lv({offset},{size})"),
-                    PayloadFrom::Behind(by) => write!(f, "req.payload_lv({offset},{size},{by:+})"),
-                    PayloadFrom::At(at) => write!(f, "req.payload_lv({offset},{size},{at})"),
+                    PayloadFrom::Behind(0) => f.write_str(")"),
+                    PayloadFrom::Behind(by) => write!(f, ",{by:+})"),
+                    PayloadFrom::At(at) => write!(f, ",{at})"),
                 };
             }
             Self::SslSni => "req.ssl_sni",
             Self::SslAlpn => "req.ssl_alpn",
-            Self::SslHelloType => "req.ssl_hello_type",
+            Self::SslHelloType(peer) => return write!(f, "{}.ssl_hello_type", word(*peer)),
             Self::SslVersion => "req.ssl_ver",
         })
     }

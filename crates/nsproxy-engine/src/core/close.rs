@@ -178,6 +178,8 @@ pub enum RuleStage {
     Session,
     /// What the client has sent.
     Content,
+    /// What the server has sent.
+    Response,
 }
 
 impl std::fmt::Display for RuleStage {
@@ -186,6 +188,7 @@ impl std::fmt::Display for RuleStage {
             Self::Connection => "connection",
             Self::Session => "session",
             Self::Content => "content",
+            Self::Response => "response",
         })
     }
 }

@@ -104,6 +104,15 @@ impl Flow {
             ..Self::default()
         }
     }
+
+    /// A flow of which so many bytes are held that were filled before.
+    pub fn holding(bytes: usize) -> Self {
+        Self {
+            in_flight: u32::try_from(bytes).unwrap_or(u32::MAX),
+            ..Self::default()
+        }
+    }
+
     /// What to do next, given what is known of both sockets.
     #[inline]
     #[must_use]
@@ -172,6 +181,17 @@ impl Flow {
             self.in_flight == 0 && self.end == End::Eof,
             "shut down before the flush or the end"
         );
+        self.end = End::ShutSent;
+    }
+
+    /// Nothing more comes from the source, which was closed: the end is passed on behind what is in flight.
+    pub fn source_ended(&mut self) {
+        self.end = End::Eof;
+    }
+
+    /// Nothing more goes to the sink, which was closed.
+    pub fn sink_ended(&mut self) {
+        self.in_flight = 0;
         self.end = End::ShutSent;
     }
 

@@ -1,7 +1,7 @@
 //! One accepted connection and the connection made for it, from accept to close.
 //!
 //! ```text
-//! ExpectHeader -> Inspect -> AwaitSocket -> Connecting -> SendPreface -> Relaying -> Closed(reason)
+//! ExpectHeader -> Inspect -> AwaitSocket -> Connecting -> SendPreface -> [InspectResponse ->] Relaying -> Closed(reason)
 //!                             |      ^  ^         |
 //!                             v      |  |         v
 //!                            Queued -+  +- [Pausing <-] Retrying
@@ -18,11 +18,13 @@
 
 mod inspecting;
 mod opening;
+mod responding;
 mod told;
 
 pub use self::told::Stage;
 pub use super::step::{Connect, HeaderRead, Inspected, Retries, Step, Timeouts};
 
+use self::responding::Responding;
 use super::close::{CloseReason, Errno};
 use super::flow::{Fill, Flow, FlowStep, Flush};
 use super::moment::Moment;
@@ -75,6 +77,8 @@ enum State {
         left: usize,
         payload: usize,
     },
+    /// Bytes of the client are relayed; rules look at what the server sends. Behind a pointer: few sessions come here.
+    InspectResponse(Box<Responding>),
     Relaying(Relaying),
     Closed {
         reason: CloseReason,
@@ -117,7 +121,7 @@ impl Session {
 
     /// The same, but with other attempts should one to connect fail.
     #[must_use]
-    pub const fn with_retries(self, retries: Retries) -> Self {
+    pub fn with_retries(self, retries: Retries) -> Self {
         Self { retries, ..self }
     }
 
@@ -135,6 +139,7 @@ impl Session {
         match &self.state {
             State::Relaying(relaying) => relaying.next_step(self.readiness),
             State::Closed { reason, .. } => Step::Close(*reason),
+            State::InspectResponse(responding) => responding.next_step(self.readiness),
             State::ExpectHeader { .. } if downstream.contains(Readiness::READABLE) => Step::ReadHeader,
             // Nobody waits for the answer any more, and nothing was promised upstream.
             _ if downstream.contains(Readiness::ERROR) => Step::Close(CloseReason::Reset(Side::Downstream)),
@@ -197,7 +202,7 @@ impl Session {
     /// Outcome of [`Step::Fill`].
     #[inline]
     pub fn on_fill(&mut self, direction: Direction, fill: Fill, now: Moment) {
-        let State::Relaying(relaying) = &mut self.state else {
+        let Some(relaying) = self.state.relaying_mut() else {
             return;
         };
         let source = direction.from();
@@ -234,7 +239,7 @@ impl Session {
     /// Outcome of [`Step::Flush`].
     #[inline]
     pub fn on_flush(&mut self, direction: Direction, flush: Flush, now: Moment) {
-        let State::Relaying(relaying) = &mut self.state else {
+        let Some(relaying) = self.state.relaying_mut() else {
             return;
         };
         let sink = direction.to();
@@ -252,7 +257,7 @@ impl Session {
 
     /// Outcome of [`Step::ShutdownWrite`].
     pub fn on_shutdown(&mut self, direction: Direction) {
-        let State::Relaying(relaying) = &mut self.state else {
+        let Some(relaying) = self.state.relaying_mut() else {
             return;
         };
         relaying.flows[direction.index()].on_shutdown();
@@ -263,7 +268,7 @@ impl Session {
 
     /// The driver has no pipe to spare for this flow.
     pub fn on_no_pipe(&mut self, direction: Direction) {
-        if let State::Relaying(relaying) = &mut self.state {
+        if let Some(relaying) = self.state.relaying_mut() {
             relaying.flows[direction.index()].demote();
         }
     }
@@ -275,9 +280,9 @@ impl Session {
 
     /// Writing to `side` failed. What that side had sent before is still delivered to the other one.
     pub fn on_write_failed(&mut self, side: Side, errno: Errno) {
-        match &mut self.state {
+        match self.state.relaying_mut() {
             // With both sides broken there is nobody left to deliver to.
-            State::Relaying(relaying)
+            Some(relaying)
                 if relaying.broken.is_none() && !relaying.flows[side.outgoing().index()].has_eof() =>
             {
                 relaying.broken = Some(side);
@@ -322,6 +327,7 @@ impl Session {
                     Side::BOTH.map(|side| relaying.idle_deadline(side, self.readiness, timeouts));
                 earlier(downstream, upstream)
             }
+            State::InspectResponse(responding) => responding.deadline(self.readiness, timeouts),
             State::Retrying { .. } | State::Closed { .. } => None,
         }
     }
@@ -343,14 +349,11 @@ impl Session {
                 return;
             }
             State::SendPreface { .. } => CloseReason::IdleTimeout(Side::Upstream),
-            State::Relaying(relaying) => {
-                let client = relaying.idle_deadline(Side::Downstream, self.readiness, timeouts);
-                CloseReason::IdleTimeout(if client.is_some_and(|deadline| deadline <= now) {
-                    Side::Downstream
-                } else {
-                    Side::Upstream
-                })
-            }
+            State::Relaying(relaying) => relaying.idle_reason(self.readiness, now, timeouts),
+            State::InspectResponse(responding) => match responding.on_time(self.readiness, now, timeouts) {
+                Some(reason) => reason,
+                None => return,
+            },
             State::Retrying { .. } | State::Closed { .. } => return,
         };
         self.close(reason);
@@ -359,19 +362,40 @@ impl Session {
     /// Whether bytes of `direction` wait between the sockets.
     #[inline]
     pub fn in_flight(&self, direction: Direction) -> usize {
-        match &self.state {
-            State::Relaying(relaying) => relaying.flows[direction.index()].in_flight(),
-            _ => 0,
-        }
+        self.state
+            .relaying()
+            .map_or(0, |relaying| relaying.flows[direction.index()].in_flight())
     }
 
     /// Bytes delivered so far: up, down. A header that was written to the server counts for neither; what had come
     /// with the client's header counts once relaying has begun.
     pub fn bytes(&self) -> [u64; 2] {
         match &self.state {
-            State::Relaying(relaying) => [relaying.flows[0].flushed(), relaying.flows[1].flushed()],
+            State::Relaying(relaying) => relaying.bytes(),
+            State::InspectResponse(responding) => responding.relaying.bytes(),
             State::Closed { bytes, .. } => *bytes,
             _ => [0, 0],
+        }
+    }
+}
+
+impl State {
+    /// Its flows, while there are any.
+    #[inline]
+    fn relaying(&self) -> Option<&Relaying> {
+        match self {
+            Self::Relaying(relaying) => Some(relaying),
+            Self::InspectResponse(responding) => Some(&responding.relaying),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn relaying_mut(&mut self) -> Option<&mut Relaying> {
+        match self {
+            Self::Relaying(relaying) => Some(relaying),
+            Self::InspectResponse(responding) => Some(&mut responding.relaying),
+            _ => None,
         }
     }
 }
@@ -390,23 +414,46 @@ impl Relaying {
     #[inline]
     fn next_step(&self, readiness: [Readiness; 2]) -> Step {
         for direction in [self.turn, self.turn.to().outgoing()] {
-            let (source, sink) = (direction.from(), direction.to());
-            let flow = &self.flows[direction.index()];
-            if self.broken == Some(sink) {
-                continue;
-            }
-            match flow.next_step(readiness[source.index()], readiness[sink.index()]) {
-                FlowStep::Fill(path) => return Step::Fill(direction, path),
-                FlowStep::Flush => return Step::Flush(direction),
-                FlowStep::ShutdownWrite => return Step::ShutdownWrite(direction),
-                // Reading would tell of the reset, but that side has nothing to be read any more.
-                FlowStep::Done if readiness[source.index()].contains(Readiness::ERROR) => {
-                    return Step::Close(CloseReason::Reset(source));
-                }
-                FlowStep::Wait | FlowStep::Done => {}
+            let step = self.step_of(direction, readiness);
+            if !matches!(step, Step::Wait) {
+                return step;
             }
         }
         Step::Wait
+    }
+
+    #[inline]
+    fn bytes(&self) -> [u64; 2] {
+        [self.flows[0].flushed(), self.flows[1].flushed()]
+    }
+
+    #[inline]
+    fn step_of(&self, direction: Direction, readiness: [Readiness; 2]) -> Step {
+        let (source, sink) = (direction.from(), direction.to());
+        let flow = &self.flows[direction.index()];
+        if self.broken == Some(sink) {
+            return Step::Wait;
+        }
+        match flow.next_step(readiness[source.index()], readiness[sink.index()]) {
+            FlowStep::Fill(path) => Step::Fill(direction, path),
+            FlowStep::Flush => Step::Flush(direction),
+            FlowStep::ShutdownWrite => Step::ShutdownWrite(direction),
+            // Reading would tell of the reset, but that side has nothing to be read any more.
+            FlowStep::Done if readiness[source.index()].contains(Readiness::ERROR) => {
+                Step::Close(CloseReason::Reset(source))
+            }
+            FlowStep::Wait | FlowStep::Done => Step::Wait,
+        }
+    }
+
+    /// Whose fault it is that nothing has moved for too long.
+    fn idle_reason(&self, readiness: [Readiness; 2], now: Moment, timeouts: &Timeouts) -> CloseReason {
+        let client = self.idle_deadline(Side::Downstream, readiness, timeouts);
+        CloseReason::IdleTimeout(if client.is_some_and(|deadline| deadline <= now) {
+            Side::Downstream
+        } else {
+            Side::Upstream
+        })
     }
 
     /// When `side` has been idle for too long, provided that the session waits for it.

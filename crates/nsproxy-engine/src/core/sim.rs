@@ -73,7 +73,7 @@ fn play(seed: u64) -> Played {
     }
 }
 
-/// How rules look at the client's bytes.
+/// How rules look at the bytes of a side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Inspection {
     None,
@@ -127,6 +127,8 @@ struct Sim {
     preface_header: u64,
     /// Whether its bytes are looked at, and for how long they are waited for.
     inspects: Inspection,
+    /// The same of the server's bytes.
+    inspects_response: Inspection,
     retries: Retries,
     /// Retries that were made.
     attempts: u16,
@@ -185,6 +187,7 @@ impl Sim {
         let mut sim = Self {
             session: Session::new(header > 0, now).with_retries(retries),
             inspects: some_inspection(&mut rng),
+            inspects_response: some_inspection(&mut rng),
             retries,
             attempts: 0,
             has_place: false,

@@ -101,6 +101,13 @@ pub enum Step {
         /// An error is pending: ask which. Without one the connection is established.
         failed: bool,
     },
+    /// Read what the server has sent and look at it, then
+    /// [`Session::on_response_inspected`](super::session::Session::on_response_inspected), or
+    /// [`Session::on_server_dropped`](super::session::Session::on_server_dropped) when a rule wants that.
+    InspectResponse {
+        /// Nothing more is waited for: it has to be decided by what is there.
+        last: bool,
+    },
     /// Write what is left of the preface, then [`Session::on_preface`](super::session::Session::on_preface).
     SendPreface,
     /// Move bytes in, then [`Session::on_fill`](super::session::Session::on_fill).
@@ -128,7 +135,7 @@ pub enum HeaderRead {
     Refused(CloseReason),
 }
 
-/// What looking at the client's bytes brought.
+/// What looking at the bytes of one side brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inspected {
     /// The session goes on.

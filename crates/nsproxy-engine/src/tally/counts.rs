@@ -38,6 +38,8 @@ counters! {
     rejected_sessions,
     /// Sessions that a rule about what the client sends has rejected; of relays.
     rejected_contents,
+    /// Sessions that a rule about what the server sends has rejected.
+    rejected_responses,
     /// Sessions that ended for their PROXY header; of relays.
     header_refused,
     /// Sessions that the client has aborted or left idle.

@@ -32,7 +32,14 @@ impl Waiting {
         self.start = u32::try_from(start).unwrap_or(u32::MAX);
     }
 
-    pub(super) fn extend(&mut self, bytes: &[u8]) {
+    /// Adds `bytes`. The buffer grows to twice its size where it has to, but no further than to `most` bytes unless what it
+    /// holds needs them: many may wait for what comes in small pieces.
+    pub(super) fn extend(&mut self, bytes: &[u8], most: usize) {
+        let needed = self.bytes.len() + bytes.len();
+        let grown = (self.bytes.capacity() * 2).min(most).max(needed);
+        if needed > self.bytes.capacity() {
+            self.bytes.reserve_exact(grown - self.bytes.len());
+        }
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -74,11 +81,28 @@ impl BufferPool {
         reason = "a session has room for a pointer only"
     )]
     pub(super) fn hold(&mut self, bytes: &[u8]) -> Box<Waiting> {
-        self.out += 1;
         let large = bytes.len() > SMALL;
         self.large_out += usize::from(large);
-        let mut waiting = self.idle[usize::from(large)].pop().unwrap_or_default();
         let room = if large { SCRATCH } else { bytes.len() };
+        self.fill(bytes, large, room)
+    }
+
+    /// Holds `bytes` that others may follow, in a buffer that is as large as they are: as [`Waiting::extend`] lets it grow.
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "a session has room for a pointer only"
+    )]
+    pub(super) fn collect(&mut self, bytes: &[u8]) -> Box<Waiting> {
+        self.fill(bytes, false, bytes.len())
+    }
+
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "a session has room for a pointer only"
+    )]
+    fn fill(&mut self, bytes: &[u8], large: bool, room: usize) -> Box<Waiting> {
+        self.out += 1;
+        let mut waiting = self.idle[usize::from(large)].pop().unwrap_or_default();
         waiting.bytes.reserve_exact(room);
         waiting.bytes.extend_from_slice(bytes);
         waiting.large = large;
@@ -138,6 +162,22 @@ mod tests {
             assert_eq!(waiting.bytes.as_ptr(), at);
             pool.take_back(waiting);
         }
+    }
+
+    #[test]
+    fn what_is_collected_takes_no_more_than_it_may() {
+        const MOST: usize = 16 * 1024;
+        let mut pool = BufferPool::default();
+        let mut waiting = pool.collect(&[1; SMALL + 1]);
+        assert_eq!(waiting.bytes.capacity(), SMALL + 1);
+        for _ in SMALL + 1..MOST {
+            waiting.extend(&[2], MOST);
+            assert!(waiting.bytes.capacity() <= MOST, "{}", waiting.bytes.capacity());
+        }
+        assert_eq!(waiting.bytes().len(), MOST);
+        assert_eq!(pool.fill_limit(), SCRATCH);
+        pool.take_back(waiting);
+        assert_eq!((pool.out(), pool.idle[0].len()), (0, 0));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::core::session::Connect;
 use crate::core::side::Side;
 use crate::opener::{self, Family, OpenError, Operation, SocketKind, SocketRequest, SourceBind};
 use crate::plan::{NetnsRef, SourceAddress, Target};
+use crate::pool::Wish;
 use crate::server::{Server, ServerNetns};
 
 /// Chooses a server and says which socket its connection needs. `None`: no server has room, and the session waits.
@@ -96,6 +97,11 @@ pub(super) fn choose(
 }
 
 fn place(entry: &Entry, key: usize, resources: &mut Resources) -> Placed<Arc<Server>> {
+    // A rule's choice is for the first attempt: what follows a failed one is balanced.
+    let wanted = match &entry.route.within {
+        Some(judge) if entry.server.is_none() => rules::wanted(entry, judge),
+        _ => None,
+    };
     let hash = || match &entry.route.pool.hash_key {
         Some(key) => rules::hash(entry, key),
         None => entry
@@ -104,7 +110,12 @@ fn place(entry: &Entry, key: usize, resources: &mut Resources) -> Placed<Arc<Ser
     };
     // One that was chosen before has failed.
     let avoid = entry.server.as_ref().map(|chosen| &*chosen.server);
-    resources.place(&entry.route.pool, hash, avoid, (key, entry.generation))
+    let wish = Wish {
+        wanted: wanted.as_deref(),
+        avoid,
+        hash,
+    };
+    resources.place(&entry.route.pool, wish, (key, entry.generation))
 }
 
 /// Where the connection to this server goes.

@@ -107,6 +107,7 @@ impl Counting {
             CloseReason::Rejected(RuleStage::Connection) => relay.numbers.rejected_connections.add(1),
             CloseReason::Rejected(RuleStage::Session) => relay.numbers.rejected_sessions.add(1),
             CloseReason::Rejected(RuleStage::Content) => relay.numbers.rejected_contents.add(1),
+            CloseReason::Rejected(RuleStage::Response) => relay.numbers.rejected_responses.add(1),
             _ if reason.is_header_refused() => relay.numbers.header_refused.add(1),
             _ => {}
         }
@@ -120,6 +121,9 @@ impl Counting {
             cell.total.add(self.now.since(entry.accepted_at));
             if reason.is_upstream_failure() {
                 cell.numbers.failed.add(1);
+            }
+            if reason == CloseReason::Rejected(RuleStage::Response) {
+                cell.numbers.rejected_responses.add(1);
             }
         }
         let aborts: fn(&Cell) = match aborted_by(reason) {

@@ -88,8 +88,13 @@ pub(super) fn turn(entry: &mut Entry, key: usize, resources: &mut Resources) -> 
                 let connect = connector::finish(entry, key, failed, resources);
                 note_connection(entry, key, connect, resources);
                 entry.core.on_connect(connect, resources.now());
+                rules::on_connected(entry, resources.now());
             }
-            Step::SendPreface => send_preface(entry, key, resources),
+            Step::SendPreface => {
+                send_preface(entry, key, resources);
+                rules::on_connected(entry, resources.now());
+            }
+            Step::InspectResponse { last } => rules::inspect_response(entry, last, resources),
         }
     }
     Turn::Unfinished
@@ -117,6 +122,7 @@ fn begin(entry: &Entry, key: usize, resources: &mut Resources) {
 fn start_watching(entry: &mut Entry, key: usize, connect: Connect, resources: &mut Resources) {
     note_connection(entry, key, connect, resources);
     entry.core.on_connect(connect, resources.now());
+    rules::on_connected(entry, resources.now());
     let is_awaited = match connect {
         Connect::Established { .. } => false,
         Connect::InProgress => true,

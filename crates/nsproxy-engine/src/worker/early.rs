@@ -51,7 +51,10 @@ pub(super) fn gather(entry: &mut Entry, resources: &mut Resources) -> Result<boo
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
             Ok(has_header)
         }
-        Err(error) => Err(super::header::reset_or_failed(Errno::from(&error))),
+        Err(error) => Err(super::header::reset_or_failed(
+            Side::Downstream,
+            Errno::from(&error),
+        )),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) struct Entry {
     pub(super) suspect: bool,
     /// Whether it waits in the run queue.
     pub(super) queued: bool,
-    /// While the client's bytes are looked at: there will be no more of them.
+    /// While the bytes of a side are looked at: there will be no more of them.
     pub(super) has_ended: bool,
     pub(super) destined: Destined,
     nagle: Nagle,
@@ -232,9 +232,9 @@ impl Entry {
         matches!(self.place, Place::Taken(_))
     }
 
-    /// What the client has sent beyond its PROXY header, and nobody has taken.
-    pub(super) fn contents(&self) -> &[u8] {
-        match &self.holdings[Direction::Up.index()] {
+    /// What that side has sent and nobody has taken: of the client, beyond its PROXY header.
+    pub(super) fn contents(&self, side: Side) -> &[u8] {
+        match &self.holdings[side.outgoing().index()] {
             Holding::Buffer(waiting) => waiting.bytes(),
             _ => &[],
         }

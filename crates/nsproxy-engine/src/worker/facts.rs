@@ -12,6 +12,7 @@ use super::entry::{Entry, Place};
 use super::milestones::{After, Milestones};
 use crate::admission::Gate;
 use crate::core::moment::Moment;
+use crate::core::side::Side;
 use crate::plan::Endpoint;
 use crate::server::Server;
 
@@ -124,7 +125,18 @@ impl<'a> SessionFacts<'a> {
         let [delivered, _] = self.bytes();
         // Before it has begun, what waits is a piece of its header; once it is connected, there may be one for the server.
         if delivered == 0 && self.handshake().is_some() && self.connect().is_none() {
-            self.entry.contents().len() as u64
+            self.entry.contents(Side::Downstream).len() as u64
+        } else {
+            delivered
+        }
+    }
+
+    /// Bytes that the server has sent, as far as they were read: those delivered to the client, and those that rules have looked
+    /// at while there was none.
+    pub fn answered(&self) -> u64 {
+        let [_, delivered] = self.bytes();
+        if delivered == 0 {
+            self.entry.contents(Side::Upstream).len() as u64
         } else {
             delivered
         }

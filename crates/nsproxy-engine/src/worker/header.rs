@@ -41,14 +41,14 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
         Ok(received) => &scratch[..received],
         Err(error) if error.kind() == ErrorKind::WouldBlock => return HeaderRead::WouldBlock,
         Err(error) if error.kind() == ErrorKind::Interrupted => return HeaderRead::Incomplete,
-        Err(error) => return HeaderRead::Refused(reset_or_failed(Errno::from(&error))),
+        Err(error) => return HeaderRead::Refused(reset_or_failed(Side::Downstream, Errno::from(&error))),
     };
     let mut before = match std::mem::take(entry.holding(Direction::Up)) {
         Holding::Buffer(waiting) => Some(waiting),
         _ => None,
     };
     if let Some(before) = &mut before {
-        before.extend(received);
+        before.extend(received, MAX_HEADER);
     }
     let bytes = before.as_ref().map_or(received, |waiting| waiting.bytes());
     let (read, consumed) = if received.is_empty() {
@@ -95,7 +95,7 @@ pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
             resources.buffers.take_back(waiting);
             Holding::Nothing
         }
-        None if waits => Holding::Buffer(resources.buffers.hold(&received[consumed..])),
+        None if waits => Holding::Buffer(resources.buffers.collect(&received[consumed..])),
         None => Holding::Nothing,
     };
     if matches!(read, HeaderRead::Refused(CloseReason::NetnsRefused)) {
@@ -196,11 +196,15 @@ pub(super) fn prepare_preface(
     resources: &mut Resources,
 ) -> Result<Preface, CloseReason> {
     let payload = waiting(entry);
-    // A server that gets no header has no use for it either.
-    let received = entry
-        .received
-        .as_mut()
-        .and_then(|received| received.header.take());
+    // A server that gets no header has no use for it either, and hardly a rule asks for it later.
+    let is_asked_for = entry.route.within.as_ref().is_some_and(|judge| judge.asks_header);
+    let received = entry.received.as_mut().and_then(|received| {
+        if is_asked_for {
+            received.header.clone()
+        } else {
+            received.header.take()
+        }
+    });
     let server = entry.server.as_ref().map(|chosen| Arc::clone(&chosen.server));
     if let Some(plan) = server.as_ref().and_then(|server| server.send_header.as_ref()) {
         let composed = composed::tlvs(plan, entry, received.as_deref(), key, resources);
@@ -304,10 +308,10 @@ fn write_tlvs(
     }
 }
 
-pub(super) fn reset_or_failed(errno: Errno) -> CloseReason {
+pub(super) fn reset_or_failed(side: Side, errno: Errno) -> CloseReason {
     if errno.is_reset() {
-        CloseReason::Reset(Side::Downstream)
+        CloseReason::Reset(side)
     } else {
-        CloseReason::Failed(Side::Downstream, errno)
+        CloseReason::Failed(side, errno)
     }
 }

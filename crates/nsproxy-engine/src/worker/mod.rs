@@ -359,7 +359,7 @@ impl Worker {
         self.timers.cancel(key);
         let mut entry = self.sessions.remove(key);
         // What was taken from the client and has not reached the server that should have it is lost.
-        let has_lost = reason.is_upstream_failure() && !entry.contents().is_empty();
+        let has_lost = reason.is_upstream_failure() && !entry.contents(Side::Downstream).is_empty();
         if reason.aborts() || has_lost {
             for socket in Side::BOTH.iter().filter_map(|side| entry.socket(*side)) {
                 // So that the close is a reset. Should it fail, the peer sees an end instead.

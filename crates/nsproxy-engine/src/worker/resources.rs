@@ -28,7 +28,7 @@ use crate::observer::{Observer, SessionSummary};
 use crate::opener::{OpenToken, SocketOpener, SocketRequest};
 use crate::own::OwnConnections;
 use crate::places::OwnPlaces;
-use crate::pool::{Pool, Waiter};
+use crate::pool::{Pool, Waiter, Wish};
 use crate::server::Server;
 use crate::stats::WorkerStats;
 
@@ -156,8 +156,7 @@ impl Resources {
     pub(super) fn place(
         &mut self,
         pool: &Pool,
-        hash: impl FnOnce() -> Option<u32>,
-        avoid: Option<&Server>,
+        wish: Wish<'_, impl FnOnce() -> Option<u32>>,
         (key, generation): (usize, u32),
     ) -> Placed<Arc<Server>> {
         let waiter = Waiter {
@@ -165,7 +164,7 @@ impl Resources {
             key,
             generation,
         };
-        let placed = pool.place(hash, avoid, waiter, &mut self.called);
+        let placed = pool.place(wish, waiter, &mut self.called);
         self.call();
         placed
     }

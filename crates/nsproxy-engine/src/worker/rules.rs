@@ -7,7 +7,9 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::connector;
 use super::entry::{Destined, Entry, Holding, Received};
 use super::header::reset_or_failed;
 use super::resources::Resources;
@@ -18,11 +20,14 @@ use crate::core::rules::{
     Action, Expression, Facts, LONGEST_HELLO, Next, PoolLoad, Rule, ServerIndex, ServerLoad, Subject, View,
 };
 use crate::core::session::{Inspected, Session};
-use crate::core::side::{Direction, Side};
+#[cfg(doc)]
+use crate::core::side::Direction;
+use crate::core::side::Side;
 use crate::judge::Judge;
 use crate::pool::Pool;
+use crate::server::Server;
 
-/// The most bytes of a client that are looked at. What follows them is read once a server is connected.
+/// The most bytes of a side that are looked at. What follows them is read once they may go to the other one.
 const MOST: usize = LONGEST_HELLO;
 
 /// A connection was accepted.
@@ -39,7 +44,7 @@ pub(super) fn on_accepted(entry: &mut Entry, now: Moment) {
                 on_admitted(entry, now);
             }
         }
-        Err(Rejected) => entry.core.close(CloseReason::Rejected(RuleStage::Connection)),
+        Err(_) => entry.core.close(CloseReason::Rejected(RuleStage::Connection)),
     }
 }
 
@@ -85,28 +90,82 @@ pub(super) fn inspect(entry: &mut Entry, is_last: bool, resources: &mut Resource
         return Inspected::Decided;
     };
     let mut blocked = false;
-    match read(entry, resources) {
+    match read(entry, Side::Downstream, resources) {
         Ok(Some(has_ended)) => entry.has_ended = has_ended,
         Ok(None) => blocked = true,
-        Err(error) => return Inspected::Refused(reset_or_failed(Errno::from(&error))),
+        Err(error) => return Inspected::Refused(reset_or_failed(Side::Downstream, Errno::from(&error))),
     }
     let is_last = is_last || entry.has_ended;
     match run(entry, &judge, &judge.rules.content, is_last) {
-        Err(Rejected) => Inspected::Refused(CloseReason::Rejected(RuleStage::Content)),
-        Ok(Verdict {
-            is_complete: false, ..
-        }) if blocked => Inspected::WouldBlock,
-        Ok(Verdict {
-            is_complete: false, ..
-        }) => Inspected::Incomplete,
-        Ok(_) => Inspected::Decided,
+        Err(_) => Inspected::Refused(CloseReason::Rejected(RuleStage::Content)),
+        Ok(verdict) => verdict.inspected(blocked),
     }
 }
 
-/// Reads once. `None`: the socket is exhausted; true: no more is to be looked at.
-fn read(entry: &mut Entry, resources: &mut Resources) -> std::io::Result<Option<bool>> {
-    let waiting = entry.contents().len();
-    let Some(mut socket) = entry.socket(Side::Downstream) else {
+/// The connection to the server stands: what it sends is looked at first, if a rule wants that.
+pub(super) fn on_connected(entry: &mut Entry, now: Moment) {
+    if let Some(judge) = &entry.route.within
+        && !judge.rules.response.is_empty()
+    {
+        let patience = judge.rules.inspect_response;
+        entry.has_ended = false;
+        entry.core.inspect_response(patience, now);
+    }
+}
+
+/// Reads what the server has sent, and puts it before the rules. It waits in the holding of [`Direction::Down`].
+pub(super) fn inspect_response(entry: &mut Entry, is_last: bool, resources: &mut Resources) {
+    let now = resources.now();
+    let Some(judge) = entry.route.within.clone() else {
+        return entry.core.on_response_inspected(Inspected::Decided, 0, now);
+    };
+    let mut blocked = false;
+    match read(entry, Side::Upstream, resources) {
+        Ok(Some(has_ended)) => entry.has_ended = has_ended,
+        Ok(None) => blocked = true,
+        Err(error) => {
+            let reason = reset_or_failed(Side::Upstream, Errno::from(&error));
+            return entry
+                .core
+                .on_response_inspected(Inspected::Refused(reason), 0, now);
+        }
+    }
+    let is_last = is_last || entry.has_ended;
+    let inspected = match run(entry, &judge, &judge.rules.response, is_last) {
+        Ok(verdict) => verdict.inspected(blocked),
+        Err(Halt::Rejected) => Inspected::Refused(CloseReason::Rejected(RuleStage::Response)),
+        Err(Halt::ServerDropped) => {
+            if let Some(socket) = entry.socket(Side::Upstream) {
+                // So that the close is a reset, as HAProxy has it. Should it fail, the server sees an end instead.
+                let _ = socket.set_linger(Some(Duration::ZERO));
+            }
+            connector::drop_upstream(entry, resources);
+            return entry
+                .core
+                .on_server_dropped(entry.contents(Side::Upstream).len(), now);
+        }
+    };
+    let held = entry.contents(Side::Upstream).len();
+    entry.core.on_response_inspected(inspected, held, now);
+}
+
+/// The server that a rule of the pool has chosen: of the first that applies and whose server can be used.
+pub(super) fn wanted(entry: &Entry, judge: &Judge) -> Option<Arc<Server>> {
+    let known = Known::new(entry, judge.pools.as_deref());
+    let view = View::new(&known, true);
+    let servers = entry.route.pool.servers();
+    judge
+        .rules
+        .choose_servers(&view)
+        .filter_map(|index| servers.get(index))
+        .find(|server| server.is_up())
+        .cloned()
+}
+
+/// Reads once from that side. `None`: the socket is exhausted; true: no more is to be looked at.
+fn read(entry: &mut Entry, side: Side, resources: &mut Resources) -> std::io::Result<Option<bool>> {
+    let waiting = entry.contents(side).len();
+    let Some(mut socket) = entry.socket(side) else {
         return Ok(Some(true));
     };
     let room = MOST.saturating_sub(waiting);
@@ -125,9 +184,9 @@ fn read(entry: &mut Entry, resources: &mut Resources) -> std::io::Result<Option<
         return Ok(Some(true));
     }
     let has_ended = received.len() == room;
-    match &mut entry.holdings[Direction::Up.index()] {
-        Holding::Buffer(waiting) => waiting.extend(received),
-        holding => *holding = Holding::Buffer(resources.buffers.hold(received)),
+    match entry.holding(side.outgoing()) {
+        Holding::Buffer(waiting) => waiting.extend(received, MOST),
+        holding => *holding = Holding::Buffer(resources.buffers.collect(received)),
     }
     Ok(Some(has_ended))
 }
@@ -140,10 +199,26 @@ struct Verdict {
     expects_header: bool,
 }
 
-/// A rule has rejected the session.
-struct Rejected;
+impl Verdict {
+    /// `blocked`: the socket was exhausted.
+    const fn inspected(&self, blocked: bool) -> Inspected {
+        match (self.is_complete, blocked) {
+            (true, _) => Inspected::Decided,
+            (false, true) => Inspected::WouldBlock,
+            (false, false) => Inspected::Incomplete,
+        }
+    }
+}
 
-fn run(entry: &mut Entry, judge: &Judge, rules: &[Rule], is_last: bool) -> Result<Verdict, Rejected> {
+/// What else a rule has said.
+enum Halt {
+    /// The session ends.
+    Rejected,
+    /// The connection to the server ends.
+    ServerDropped,
+}
+
+fn run(entry: &mut Entry, judge: &Judge, rules: &[Rule], is_last: bool) -> Result<Verdict, Halt> {
     let mut verdict = Verdict::default();
     let mut from = 0;
     while from < rules.len() {
@@ -151,7 +226,8 @@ fn run(entry: &mut Entry, judge: &Judge, rules: &[Rule], is_last: bool) -> Resul
         let view = View::new(&known, is_last);
         match view.next(rules, from) {
             Next::Do(Action::Accept, _) | Next::End => break,
-            Next::Do(Action::Reject, _) => return Err(Rejected),
+            Next::Do(Action::Reject, _) => return Err(Halt::Rejected),
+            Next::Do(Action::CloseServer, _) => return Err(Halt::ServerDropped),
             Next::NotYet => return Ok(verdict),
             Next::Do(Action::ExpectHeader, next) => {
                 verdict.expects_header = true;
@@ -242,8 +318,8 @@ impl Facts for Known<'_> {
         self.entry.client_netns().map(ToString::to_string)
     }
 
-    fn contents(&self) -> Option<&[u8]> {
-        Some(self.entry.contents())
+    fn contents(&self, side: Side) -> Option<&[u8]> {
+        Some(self.entry.contents(side))
     }
 
     fn has_ended(&self) -> bool {
@@ -277,5 +353,26 @@ impl Facts for Known<'_> {
 
     fn listener_name(&self) -> Option<&str> {
         self.entry.route.name.as_deref()
+    }
+
+    fn server_source(&self) -> Option<SocketAddr> {
+        self.entry.source()
+    }
+
+    fn server_address(&self) -> Option<SocketAddr> {
+        self.entry.server_address()
+    }
+
+    fn server_netns(&self) -> Option<String> {
+        let netns = self.entry.server.as_ref()?.netns.as_ref()?;
+        Some(netns.to_string())
+    }
+
+    fn pool_name(&self) -> Option<&str> {
+        self.entry.has_pool().then_some(&*self.entry.route.pool.name)
+    }
+
+    fn server_name(&self) -> Option<&str> {
+        self.entry.server.as_ref().map(|chosen| &*chosen.server.name)
     }
 }

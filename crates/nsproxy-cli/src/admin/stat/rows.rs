@@ -113,9 +113,7 @@ impl Row<'_> {
             "type" => Value::Number(self.kind().number()),
             "mode" => Value::text("tcp"),
             // What nsproxy does not do, or does not see: it has happened to nobody.
-            "dresp" | "wrew" | "eint" | "ssl_sess" | "ssl_reused_sess" | "ssl_failed_handshake" => {
-                Value::Number(0)
-            }
+            "wrew" | "eint" | "ssl_sess" | "ssl_reused_sess" | "ssl_failed_handshake" => Value::Number(0),
             _ => {
                 return match &self.subject {
                     Subject::Front(front, status) => frontend(column, front, status),
@@ -140,6 +138,7 @@ fn frontend(column: &str, front: &Front, status: &RelayStatus) -> Option<Value> 
         "bin" => counts.bytes_up,
         "bout" => counts.bytes_down,
         "dreq" => counts.rejected_contents,
+        "dresp" => counts.rejected_responses,
         "ereq" => counts.header_refused,
         "rate" => u64::from(status.rate),
         "rate_lim" => front.rate_limit,
@@ -234,6 +233,7 @@ fn on_the_way(column: &str, totals: &Totals) -> Option<u64> {
     Some(match column {
         "bin" => counts.bytes_up,
         "bout" => counts.bytes_down,
+        "dresp" => counts.rejected_responses,
         "econ" => counts.failed,
         "wretr" => counts.retries,
         "wredis" => counts.redispatches,

@@ -3,6 +3,7 @@
 mod identifiers;
 mod queue;
 mod quiet;
+mod responses;
 mod rules;
 mod targets;
 

@@ -1,10 +1,10 @@
 //! What stands behind `if` and `unless`: names of `acl`s and anonymous ones, with `or`, `||` and `!` between them.
 
-use super::{DraftAcl, DraftRules, test};
+use super::{DraftAcl, DraftRules, Needed, Needs, test};
 use crate::keywords;
 use crate::lower::args::Args;
 use crate::lower::sink::{Sink, shown};
-use crate::model::{Acl, AclId, Condition, Expression, Fetch, Method, Patterns, Term, Test};
+use crate::model::{Acl, AclId, Condition, Expression, Fetch, Method, Patterns, Peer, Term, Test};
 use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::syntax::Word;
@@ -12,8 +12,7 @@ use crate::syntax::Word;
 /// A condition that was read; `None` inside when there is none, so that the rule always applies.
 pub(crate) struct Read {
     pub(crate) condition: Option<Condition>,
-    /// A fetch in it that asks for what the client sends.
-    pub(crate) contents: Option<&'static str>,
+    pub(in crate::lower) needs: Needed,
 }
 
 /// Takes the rest of a line: nothing, or `if` or `unless` and a condition.
@@ -26,7 +25,7 @@ pub(crate) fn condition(
     let Some(word) = args.next() else {
         return Some(Read {
             condition: None,
-            contents: None,
+            needs: Needed::default(),
         });
     };
     let unless = match &*word.text {
@@ -42,7 +41,7 @@ pub(crate) fn condition(
         rules,
         own,
         any: vec![Vec::new()],
-        contents: None,
+        needs: Needed::default(),
     };
     terms.take(word, args.rest(), sink)?;
     Some(Read {
@@ -50,7 +49,7 @@ pub(crate) fn condition(
             unless,
             any: terms.any,
         }),
-        contents: terms.contents,
+        needs: terms.needs,
     })
 }
 
@@ -58,7 +57,7 @@ struct Terms<'r> {
     rules: &'r mut DraftRules,
     own: Option<&'r str>,
     any: Vec<Vec<Term>>,
-    contents: Option<&'static str>,
+    needs: Needed,
 }
 
 impl Terms<'_> {
@@ -108,7 +107,7 @@ impl Terms<'_> {
     fn push(&mut self, negated: bool, index: usize) {
         let acl = &mut self.rules.acls[index];
         acl.is_used = true;
-        self.contents = self.contents.or(acl.contents);
+        self.needs = self.needs.and(acl.needs);
         if let Some(all) = self.any.last_mut() {
             all.push(Term {
                 negated,
@@ -131,8 +130,8 @@ impl Terms<'_> {
             sink.error(span, "there is nothing between the braces");
             return None;
         }
-        let (test, contents) = test(words, self.rules, self.own, sink)?;
-        Some(self.add(None, test, contents, span))
+        let (test, needs) = test(words, self.rules, self.own, sink)?;
+        Some(self.add(None, test, needs, span))
     }
 
     fn named(&mut self, word: &Word<'_>, name: &str, sink: &mut Sink<'_>) -> Option<usize> {
@@ -168,7 +167,7 @@ impl Terms<'_> {
         None
     }
 
-    fn add(&mut self, name: Option<String>, test: Test, contents: Option<&'static str>, span: Span) -> usize {
+    fn add(&mut self, name: Option<String>, test: Test, needs: Needed, span: Span) -> usize {
         self.rules.acls.push(DraftAcl {
             acl: Acl {
                 name,
@@ -176,19 +175,23 @@ impl Terms<'_> {
             },
             span,
             is_used: true,
-            contents,
+            needs,
         });
         self.rules.acls.len() - 1
     }
 }
 
 /// Whether a name has a meaning without an `acl` line.
-fn predefined(name: &str) -> Option<(Test, Option<&'static str>)> {
+fn predefined(name: &str) -> Option<(Test, Needed)> {
     let (fetch, method, patterns) = match name {
         "TRUE" => (Fetch::Bool(true), Method::Bool, Patterns::None),
         "FALSE" => (Fetch::Bool(false), Method::Bool, Patterns::None),
         "WAIT_END" => (Fetch::WaitEnd, Method::Bool, Patterns::None),
-        "REQ_CONTENT" => (Fetch::Length, Method::Int, Patterns::Numbers(vec![1..=i64::MAX])),
+        "REQ_CONTENT" => (
+            Fetch::Length(Peer::Client),
+            Method::Int,
+            Patterns::Numbers(vec![1..=i64::MAX]),
+        ),
         "LOCALHOST" => {
             let local = vec![
                 ([127, 0, 0, 0].into(), 8),
@@ -198,7 +201,10 @@ fn predefined(name: &str) -> Option<(Test, Option<&'static str>)> {
         }
         _ => return None,
     };
-    let contents = (fetch == Fetch::Length).then_some("req.len");
+    let needs = match fetch {
+        Fetch::Length(_) => Needed::by("req.len", Needs::ClientBytes),
+        _ => Needed::default(),
+    };
     let expression = Expression {
         fetch,
         converters: Vec::new(),
@@ -211,6 +217,6 @@ fn predefined(name: &str) -> Option<(Test, Option<&'static str>)> {
             files: Vec::new(),
             patterns,
         },
-        contents,
+        needs,
     ))
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::fetches::{self, FETCHES, Make, Row};
-use super::{Asked, DraftRules};
+use super::{Asked, DraftRules, Needed};
 use crate::keywords;
 use crate::lower::sink::{Sink, shown};
 use crate::model::{Converter, Expression, Fetch, ServerRef};
@@ -40,8 +40,7 @@ impl Kind {
 pub(crate) struct Read {
     pub(crate) expression: Expression,
     pub(crate) kind: Kind,
-    /// The name of a fetch that asks for what the client sends.
-    pub(crate) contents: Option<&'static str>,
+    pub(in crate::lower) needs: Needed,
 }
 
 /// The converters, for messages.
@@ -83,7 +82,7 @@ pub(crate) fn expression(
     Some(Read {
         expression: Expression { fetch, converters },
         kind,
-        contents: row.needs_contents.then(|| row.name()),
+        needs: Needed::by(row.name(), row.needs),
     })
 }
 

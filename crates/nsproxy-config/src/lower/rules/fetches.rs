@@ -1,9 +1,8 @@
 //! Which fetches nsproxy understands: one row each, with what the reference says of it.
 
-use std::net::IpAddr;
-
 use super::expression::Kind;
-use crate::model::{Fetch, PayloadFrom, ServerRef};
+use super::fetch_args;
+use crate::model::{Fetch, Peer, ServerRef};
 use crate::reference::FetchDoc;
 
 /// One fetch.
@@ -13,9 +12,22 @@ pub(super) struct Row {
     pub(super) aliases: &'static [&'static str],
     /// Of which kind its value is.
     pub(super) kind: Kind,
-    /// It asks for what the client sends.
-    pub(super) needs_contents: bool,
+    /// What has to be there.
+    pub(super) needs: Needs,
     pub(super) make: Make,
+}
+
+/// What has to be there for a fetch to have a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// The client's connection.
+    Nothing,
+    /// What the client sends.
+    ClientBytes,
+    /// A server.
+    Server,
+    /// What the server sends.
+    ServerBytes,
 }
 
 /// How its arguments become a fetch.
@@ -31,12 +43,12 @@ pub(super) enum Make {
 }
 
 macro_rules! row {
-    ($syntax:literal, $kind:ident, $contents:literal, [$($alias:literal),*], $make:expr, $meaning:literal) => {
+    ($syntax:literal, $kind:ident, $needs:expr, [$($alias:literal),*], $make:expr, $meaning:literal) => {
         Row {
             doc: FetchDoc { syntax: $syntax, kind: Kind::$kind.word(), meaning: $meaning },
             aliases: &[$($alias),*],
             kind: Kind::$kind,
-            needs_contents: $contents,
+            needs: $needs,
             make: $make,
         }
     };
@@ -46,7 +58,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "src",
         Address,
-        false,
+        Needs::Nothing,
         ["fc_src"],
         Make::Plain(|| Fetch::Source),
         "The client's address: that of its PROXY header, once that was read."
@@ -54,7 +66,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "src_port",
         Number,
-        false,
+        Needs::Nothing,
         ["fc_src_port"],
         Make::Plain(|| Fetch::SourcePort),
         "The client's port."
@@ -62,7 +74,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "dst",
         Address,
-        false,
+        Needs::Nothing,
         ["fc_dst"],
         Make::Plain(|| Fetch::Destination),
         "The address that the client has connected to."
@@ -70,7 +82,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "dst_port",
         Number,
-        false,
+        Needs::Nothing,
         ["fc_dst_port"],
         Make::Plain(|| Fetch::DestinationPort),
         "The port that the client has connected to."
@@ -78,7 +90,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "fc_rcvd_proxy",
         Bool,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::ProxyReceived),
         "Whether a PROXY header was received."
@@ -86,15 +98,15 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "fc_pp_tlv(TYPE)",
         Text,
-        false,
+        Needs::Nothing,
         [],
-        Make::With(tlv),
+        Make::With(fetch_args::tlv),
         "The TLVs of that type in it: a number, or a name such as `AUTHORITY`."
     ),
     row!(
         "fc_pp_authority",
         Text,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::ProxyTlv(0x02)),
         "Its host name."
@@ -102,7 +114,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "fc_pp_unique_id",
         Text,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::ProxyTlv(0x05)),
         "Its unique id."
@@ -110,7 +122,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "fc_pp_netns",
         Text,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::ProxyTlv(0x30)),
         "The namespace that it names, whether it may select it or not. Only in nsproxy."
@@ -118,15 +130,71 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "fc_netns",
         Text,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::Netns),
         "The namespace of the client's connection: the listener's, or the one that its header has selected. None in the namespace that nsproxy runs in. Only in nsproxy."
     ),
     row!(
+        "bc_src",
+        Address,
+        Needs::Server,
+        [],
+        Make::Plain(|| Fetch::ServerSource),
+        "Our address of the connection to the server."
+    ),
+    row!(
+        "bc_src_port",
+        Number,
+        Needs::Server,
+        [],
+        Make::Plain(|| Fetch::ServerSourcePort),
+        "Its port."
+    ),
+    row!(
+        "bc_dst",
+        Address,
+        Needs::Server,
+        [],
+        Make::Plain(|| Fetch::ServerAddress),
+        "The server's address."
+    ),
+    row!(
+        "bc_dst_port",
+        Number,
+        Needs::Server,
+        [],
+        Make::Plain(|| Fetch::ServerPort),
+        "The server's port."
+    ),
+    row!(
+        "bc_netns",
+        Text,
+        Needs::Server,
+        [],
+        Make::Plain(|| Fetch::ServerNetns),
+        "The namespace that the server is reached in. None in the namespace that nsproxy runs in. Only in nsproxy."
+    ),
+    row!(
+        "be_name",
+        Text,
+        Needs::Nothing,
+        [],
+        Make::Plain(|| Fetch::BackendName),
+        "The name of the backend, once that is chosen."
+    ),
+    row!(
+        "srv_name",
+        Text,
+        Needs::Server,
+        [],
+        Make::Plain(|| Fetch::ServerName),
+        "The name of the server."
+    ),
+    row!(
         "req.ssl_sni",
         Text,
-        true,
+        Needs::ClientBytes,
         ["req_ssl_sni"],
         Make::Plain(|| Fetch::SslSni),
         "The server name of a TLS ClientHello."
@@ -134,7 +202,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "req.ssl_alpn",
         Text,
-        true,
+        Needs::ClientBytes,
         [],
         Make::Plain(|| Fetch::SslAlpn),
         "Its application protocols: each is compared."
@@ -142,15 +210,15 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "req.ssl_hello_type",
         Number,
-        true,
-        ["rep_ssl_hello_type", "req_ssl_hello_type"],
-        Make::Plain(|| Fetch::SslHelloType),
+        Needs::ClientBytes,
+        ["req_ssl_hello_type"],
+        Make::Plain(|| Fetch::SslHelloType(Peer::Client)),
         "The type of the first TLS handshake message: 1 is a ClientHello."
     ),
     row!(
         "req.ssl_ver",
         Version,
-        true,
+        Needs::ClientBytes,
         ["req_ssl_ver"],
         Make::Plain(|| Fetch::SslVersion),
         "The version that a ClientHello says: 3.1 is TLS 1.0, 3.3 is TLS 1.2 or later."
@@ -158,31 +226,63 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "req.len",
         Number,
-        true,
+        Needs::ClientBytes,
         ["req_len"],
-        Make::Plain(|| Fetch::Length),
+        Make::Plain(|| Fetch::Length(Peer::Client)),
         "How many bytes the client has sent."
     ),
     row!(
         "req.payload(OFFSET,LENGTH)",
         Binary,
-        true,
+        Needs::ClientBytes,
         ["payload"],
-        Make::With(payload),
+        Make::With(|args| fetch_args::payload(Peer::Client, args)),
         "These bytes; with a length of 0, all from there on."
     ),
     row!(
         "req.payload_lv(OFFSET,SIZE[,[+|-]FROM])",
         Binary,
-        true,
+        Needs::ClientBytes,
         ["payload_lv"],
-        Make::With(payload_lv),
+        Make::With(|args| fetch_args::payload_lv(Peer::Client, args)),
         "As many bytes as the number of SIZE bytes at OFFSET says: those right behind it, from FROM on, or so far from its end."
+    ),
+    row!(
+        "res.len",
+        Number,
+        Needs::ServerBytes,
+        [],
+        Make::Plain(|| Fetch::Length(Peer::Server)),
+        "How many bytes the server has sent."
+    ),
+    row!(
+        "res.payload(OFFSET,LENGTH)",
+        Binary,
+        Needs::ServerBytes,
+        [],
+        Make::With(|args| fetch_args::payload(Peer::Server, args)),
+        "These bytes; with a length of 0, all from there on."
+    ),
+    row!(
+        "res.payload_lv(OFFSET,SIZE[,[+|-]FROM])",
+        Binary,
+        Needs::ServerBytes,
+        [],
+        Make::With(|args| fetch_args::payload_lv(Peer::Server, args)),
+        "The same of the server as `req.payload_lv` of the client."
+    ),
+    row!(
+        "res.ssl_hello_type",
+        Number,
+        Needs::ServerBytes,
+        ["rep_ssl_hello_type"],
+        Make::Plain(|| Fetch::SslHelloType(Peer::Server)),
+        "The type of the server's first TLS handshake message: 2 is a ServerHello."
     ),
     row!(
         "wait_end",
         Bool,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::WaitEnd),
         "True once nothing more is waited for."
@@ -190,7 +290,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "always_true",
         Bool,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::Bool(true)),
         "True."
@@ -198,7 +298,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "always_false",
         Bool,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::Bool(false)),
         "False."
@@ -206,27 +306,55 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "bool(B)",
         Bool,
-        false,
+        Needs::Nothing,
         [],
-        Make::With(boolean),
+        Make::With(fetch_args::boolean),
         "`true` or `false`."
     ),
-    row!("int(N)", Number, false, [], Make::With(integer), "That number."),
-    row!("str(TEXT)", Text, false, [], Make::With(text), "That text."),
-    row!("ipv4(IP)", Address, false, [], Make::With(ipv4), "That address."),
-    row!("ipv6(IP)", Address, false, [], Make::With(ipv6), "That address."),
+    row!(
+        "int(N)",
+        Number,
+        Needs::Nothing,
+        [],
+        Make::With(fetch_args::integer),
+        "That number."
+    ),
+    row!(
+        "str(TEXT)",
+        Text,
+        Needs::Nothing,
+        [],
+        Make::With(fetch_args::text),
+        "That text."
+    ),
+    row!(
+        "ipv4(IP)",
+        Address,
+        Needs::Nothing,
+        [],
+        Make::With(fetch_args::ipv4),
+        "That address."
+    ),
+    row!(
+        "ipv6(IP)",
+        Address,
+        Needs::Nothing,
+        [],
+        Make::With(fetch_args::ipv6),
+        "That address."
+    ),
     row!(
         "rand(N)",
         Number,
-        false,
+        Needs::Nothing,
         [],
-        Make::With(random),
+        Make::With(fetch_args::random),
         "A random number below N, or below 4294967295."
     ),
     row!(
         "fe_name",
         Text,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::FrontendName),
         "The name of the frontend."
@@ -234,7 +362,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "fe_conn",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::FrontendSessions),
         "The sessions of the frontend, this one included."
@@ -242,7 +370,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "nbsrv(BACKEND)",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Backend(Fetch::UsableServers),
         "The servers of a backend that can be used. In `listen`, the argument may be left out."
@@ -250,7 +378,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "be_conn(BACKEND)",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Backend(Fetch::BackendSessions),
         "Its sessions, waiting ones included."
@@ -258,7 +386,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "queue(BACKEND)",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Backend(Fetch::BackendQueue),
         "Its sessions that wait."
@@ -266,7 +394,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "avg_queue(BACKEND)",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Backend(Fetch::BackendAverageQueue),
         "Those, for each server that can be used."
@@ -274,7 +402,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "connslots(BACKEND)",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Backend(Fetch::BackendSlots),
         "How many more sessions the servers of a backend would take, at once or waiting; -1 where one of them has no `maxconn` or no `maxqueue`."
@@ -282,7 +410,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "srv_is_up(BACKEND/SERVER)",
         Bool,
-        false,
+        Needs::Nothing,
         [],
         Make::Server(Fetch::ServerIsUp),
         "Whether a server can be used. Without a backend, one of the section."
@@ -290,7 +418,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "srv_conn(BACKEND/SERVER)",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Server(Fetch::ServerSessions),
         "Its sessions."
@@ -298,7 +426,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "srv_queue(BACKEND/SERVER)",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Server(Fetch::ServerQueue),
         "Sessions that wait for it and for no other."
@@ -306,7 +434,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "so_id",
         Number,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::ListenerNumber),
         "The number of the socket that the client has come in by: the `id` of its `bind` line, or its place among the sockets of the frontend, from 1."
@@ -314,7 +442,7 @@ pub(super) static FETCHES: &[Row] = &[
     row!(
         "so_name",
         Text,
-        false,
+        Needs::Nothing,
         [],
         Make::Plain(|| Fetch::ListenerName),
         "The `name` of its `bind` line."
@@ -337,115 +465,4 @@ pub(super) fn find(name: &str) -> Option<&'static Row> {
 /// What the reference has of each.
 pub(crate) fn entries() -> impl Iterator<Item = &'static FetchDoc> {
     FETCHES.iter().map(|row| &row.doc)
-}
-
-/// TLV types by their names in HAProxy.
-const TLVS: &[(&str, u8)] = &[
-    ("ALPN", 0x01),
-    ("AUTHORITY", 0x02),
-    ("CRC32C", 0x03),
-    ("NOOP", 0x04),
-    ("UNIQUE_ID", 0x05),
-    ("SSL", 0x20),
-    ("NETNS", 0x30),
-];
-
-fn tlv(args: &[&str]) -> Result<Fetch, &'static str> {
-    let [kind] = args else {
-        return Err("the type of a TLV");
-    };
-    let named = TLVS
-        .iter()
-        .find(|(name, _)| name == kind)
-        .map(|(_, number)| *number);
-    let number = kind
-        .strip_prefix("0x")
-        .map_or_else(|| kind.parse().ok(), |digits| u8::from_str_radix(digits, 16).ok());
-    named
-        .or(number)
-        .map(Fetch::ProxyTlv)
-        .ok_or("the type of a TLV: a number from 0 to 255, `ALPN`, `AUTHORITY`, `CRC32C`, `NOOP`, `UNIQUE_ID`, `SSL` or `NETNS`")
-}
-
-fn payload(args: &[&str]) -> Result<Fetch, &'static str> {
-    let numbers: Option<Vec<u32>> = args.iter().map(|arg| arg.parse().ok()).collect();
-    match numbers.as_deref() {
-        Some(&[offset, length]) => Ok(Fetch::Payload { offset, length }),
-        _ => Err("an offset and a length"),
-    }
-}
-
-fn payload_lv(args: &[&str]) -> Result<Fetch, &'static str> {
-    let needs = "an offset, the size of the length that is there, and perhaps where its bytes begin";
-    let number = |text: &str| text.parse::<u32>().map_err(|_| needs);
-    let (offset, size, from) = match args {
-        [offset, size] => (offset, size, PayloadFrom::Behind(0)),
-        [offset, size, from] if from.starts_with(['+', '-']) => (
-            offset,
-            size,
-            PayloadFrom::Behind(from.parse().map_err(|_| needs)?),
-        ),
-        [offset, size, from] => (offset, size, PayloadFrom::At(number(from)?)),
-        _ => return Err(needs),
-    };
-    let (offset, size) = (number(offset)?, number(size)?);
-    if !(1..=4).contains(&size) {
-        return Err("a length of 1 to 4 bytes");
-    }
-    Ok(Fetch::PayloadLv { offset, size, from })
-}
-
-fn boolean(args: &[&str]) -> Result<Fetch, &'static str> {
-    match args {
-        ["true" | "1"] => Ok(Fetch::Bool(true)),
-        ["false" | "0"] => Ok(Fetch::Bool(false)),
-        _ => Err("`true` or `false`"),
-    }
-}
-
-fn integer(args: &[&str]) -> Result<Fetch, &'static str> {
-    match args {
-        [number] => number.parse().map(Fetch::Int).map_err(|_| "a whole number"),
-        _ => Err("a whole number"),
-    }
-}
-
-fn text(args: &[&str]) -> Result<Fetch, &'static str> {
-    match args {
-        [text] if !text.is_empty() => Ok(Fetch::Str((*text).to_owned())),
-        _ => Err("a text without commas"),
-    }
-}
-
-fn ipv4(args: &[&str]) -> Result<Fetch, &'static str> {
-    match args {
-        [ip] => ip
-            .parse()
-            .map(|ip| Fetch::Ip(IpAddr::V4(ip)))
-            .map_err(|_| "an IPv4 address"),
-        _ => Err("an IPv4 address"),
-    }
-}
-
-fn ipv6(args: &[&str]) -> Result<Fetch, &'static str> {
-    match args {
-        [ip] => ip
-            .parse()
-            .map(|ip| Fetch::Ip(IpAddr::V6(ip)))
-            .map_err(|_| "an IPv6 address"),
-        _ => Err("an IPv6 address"),
-    }
-}
-
-fn random(args: &[&str]) -> Result<Fetch, &'static str> {
-    match args {
-        [] => Ok(Fetch::Random(u32::MAX)),
-        [below] => below
-            .parse()
-            .ok()
-            .filter(|below| *below > 0)
-            .map(Fetch::Random)
-            .ok_or("a number above 0"),
-        _ => Err("a number above 0"),
-    }
 }

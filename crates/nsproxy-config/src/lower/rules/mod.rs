@@ -5,13 +5,14 @@
 //! | `condition.rs` | what stands behind `if` and `unless` |
 //! | `test.rs` | what an `acl` line or `{ ... }` says: an expression, flags and patterns |
 //! | `expression.rs` | a fetch with its arguments and converters |
-//! | `fetches.rs` | which fetches there are: a row each |
+//! | `fetches.rs`, `fetch_args.rs` | which fetches there are, a row each, and their arguments |
 //! | `patterns.rs` | numbers, networks and texts |
 //!
 //! `resolve.rs` makes the model of them.
 
 mod condition;
 mod expression;
+mod fetch_args;
 mod fetches;
 mod patterns;
 mod resolve;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub(super) use condition::condition;
 pub(super) use expression::{Kind, expression};
+use fetches::Needs;
 pub(crate) use fetches::entries as fetch_entries;
 pub(super) use test::test;
 
@@ -43,6 +45,11 @@ pub(super) struct DraftRules {
     pub(super) content_span: Option<Span>,
     pub(super) inspect_delay: Option<(Duration, Span)>,
     pub(super) use_backends: Vec<DraftUse>,
+    pub(super) use_servers: Vec<DraftUse>,
+    pub(super) response: Vec<Rule>,
+    /// A `tcp-response content` rule that asks for what the server sends.
+    pub(super) response_span: Option<Span>,
+    pub(super) response_delay: Option<(Duration, Span)>,
     /// Backends and servers that fetches ask about.
     pub(super) asked: Vec<Asked>,
 }
@@ -59,15 +66,45 @@ pub(super) struct DraftAcl {
     /// The name, or the anonymous one.
     pub(super) span: Span,
     pub(super) is_used: bool,
-    /// A fetch of it that asks for what the client sends.
-    pub(super) contents: Option<&'static str>,
+    pub(super) needs: Needed,
 }
 
-/// A `use_backend` line before backends are known.
+/// A `use_backend` or `use-server` line before backends and servers are known.
 pub(super) struct DraftUse {
-    pub(super) backend: String,
+    pub(super) target: String,
     pub(super) span: Span,
     pub(super) condition: Option<Condition>,
-    /// A fetch of the condition that asks for what the client sends.
-    pub(super) contents: Option<&'static str>,
+    pub(super) needs: Needed,
+}
+
+/// The names of fetches that need what is not always there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Needed {
+    /// What the client sends.
+    pub(super) client_bytes: Option<&'static str>,
+    /// A server.
+    pub(super) server: Option<&'static str>,
+    /// What the server sends.
+    pub(super) server_bytes: Option<&'static str>,
+}
+
+impl Needed {
+    fn by(name: &'static str, needs: Needs) -> Self {
+        let mut needed = Self::default();
+        match needs {
+            Needs::Nothing => {}
+            Needs::ClientBytes => needed.client_bytes = Some(name),
+            Needs::Server => needed.server = Some(name),
+            Needs::ServerBytes => needed.server_bytes = Some(name),
+        }
+        needed
+    }
+
+    pub(in crate::lower) fn and(self, other: Self) -> Self {
+        Self {
+            client_bytes: self.client_bytes.or(other.client_bytes),
+            server: self.server.or(other.server),
+            server_bytes: self.server_bytes.or(other.server_bytes),
+        }
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::DraftRules;
 use super::expression::{Kind, Read, expression};
 use super::patterns::Reader;
+use super::{DraftRules, Needed};
 use crate::keywords::Table;
 use crate::lower::sink::{Choice, Sink, shown};
 use crate::model::{Method, PatternFile, Patterns, Test};
@@ -35,19 +35,18 @@ static OTHER_METHODS: Table = Table(&[crate::keywords::Group {
     words: &[("regm", 0)],
 }]);
 
-/// Takes a test from these words, of which there is at least one. With it comes the name of a fetch that asks for what the
-/// client sends.
-pub(crate) fn test(
+/// Takes a test from these words, of which there is at least one, and what it needs.
+pub(in crate::lower) fn test(
     words: &[Word<'_>],
     rules: &mut DraftRules,
     own: Option<&str>,
     sink: &mut Sink<'_>,
-) -> Option<(Test, Option<&'static str>)> {
+) -> Option<(Test, Needed)> {
     let [first, rest @ ..] = words else { return None };
     let Read {
         expression,
         kind,
-        contents,
+        needs,
     } = expression(first, rules, own, sink)?;
     let flags = flags(rest, sink)?;
     let method = match flags.method {
@@ -89,7 +88,7 @@ pub(crate) fn test(
         files,
         patterns,
     };
-    Some((test, contents))
+    Some((test, needs))
 }
 
 /// What the words behind an expression say before the patterns begin.

@@ -58,7 +58,7 @@ fn acl(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     }
     let words = args.rest_with_last();
     let own = draft.own_backend();
-    let Some((test, contents)) = test(words, &mut draft.rules, own.as_deref(), sink) else {
+    let Some((test, needs)) = test(words, &mut draft.rules, own.as_deref(), sink) else {
         // Conditions with this name are no mistakes of their own.
         draft.rules.broken.insert(word.text.clone().into_owned());
         return;
@@ -68,7 +68,7 @@ fn acl(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         let known = &mut rules.acls[index];
         if known.acl.name.is_some() {
             known.acl.tests.push(test);
-            known.contents = known.contents.or(contents);
+            known.needs = known.needs.and(needs);
             return;
         }
     }
@@ -82,6 +82,6 @@ fn acl(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
         },
         span: word.span,
         is_used: false,
-        contents,
+        needs,
     });
 }

@@ -25,5 +25,8 @@ mod server_names;
 pub(super) mod source;
 pub(super) mod tcp_check;
 pub(super) mod tcp_request;
+pub(super) mod tcp_response;
+mod tcp_rule;
 pub(super) mod timeout;
 pub(super) mod use_backend;
+pub(super) mod use_server;

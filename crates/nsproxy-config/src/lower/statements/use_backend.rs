@@ -33,10 +33,10 @@ fn use_backend(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) 
     let own = draft.own_backend();
     if let Some(read) = condition(args, &mut draft.rules, own.as_deref(), sink) {
         draft.rules.use_backends.push(DraftUse {
-            backend: word.text.clone().into_owned(),
+            target: word.text.clone().into_owned(),
             span: word.span,
             condition: read.condition,
-            contents: read.contents,
+            needs: read.needs,
         });
     }
 }

@@ -29,6 +29,9 @@ pub struct Setup<S> {
 /// What a session asks for.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ask<'a> {
+    /// The load of a server that was chosen for it. It waits for that one where it may; a server that the pool would not
+    /// choose itself is had only at once.
+    pub wanted: Option<&'a Arc<Load>>,
     /// The hash of its client, see [`hash_of_client`](super::hash_of_client).
     pub hash: Option<u32>,
     /// The load of a server that it would rather not have: it has just failed there.
@@ -157,7 +160,7 @@ impl<S: Clone, W> Dispatcher<S, W> {
     /// those who are called first are added to `called`.
     pub fn place(&mut self, ask: Ask<'_>, waiter: W, called: &mut Vec<W>) -> Placed<S> {
         self.call_all(called);
-        let avoid = ask.avoid.and_then(|load| self.find(load));
+        let [avoid, wanted] = [ask.avoid, ask.wanted].map(|load| load.and_then(|load| self.find(load)));
         let (sessions, full_at) = (self.sessions(), self.full_at);
         let Self {
             balancer,
@@ -167,8 +170,17 @@ impl<S: Clone, W> Dispatcher<S, W> {
         } = self;
         let has_room =
             |server: usize| queue.waiting_for(server) == 0 && members[server].has_place(sessions, full_at);
-        let choice = balancer.choose(ask.hash, avoid, has_room, |server| {
-            members[server].load.sessions()
+        let wanted = wanted.and_then(|server| {
+            if has_room(server) {
+                Some(Choice::Free(server))
+            } else {
+                balancer.group().contains(&server).then_some(Choice::Full(server))
+            }
+        });
+        let choice = wanted.unwrap_or_else(|| {
+            balancer.choose(ask.hash, avoid, has_room, |server| {
+                members[server].load.sessions()
+            })
         });
         match choice {
             Choice::Free(server) => {

@@ -34,7 +34,14 @@ fn weighted(weight: u16) -> Share {
 }
 
 fn place(pool: &mut Pool, hash: Option<u32>) -> usize {
-    match pool.place(Ask { hash, avoid: None }, 0, &mut Vec::new()) {
+    match pool.place(
+        Ask {
+            hash,
+            ..Ask::default()
+        },
+        0,
+        &mut Vec::new(),
+    ) {
         Placed::At(server) => server,
         other => panic!("{other:?}"),
     }
@@ -164,12 +171,16 @@ impl World {
     fn happens(&mut self, happening: Happening) {
         let mut called = Vec::new();
         match happening {
-            Happening::Arrives(hash) => self.arrives(Ask { hash, avoid: None }),
+            Happening::Arrives(hash) => self.arrives(Ask {
+                hash,
+                ..Ask::default()
+            }),
             Happening::Retries(hash, from) => {
                 let load = Arc::clone(&self.servers[from % self.servers.len()].1);
                 self.arrives(Ask {
                     hash,
                     avoid: Some(&load),
+                    wanted: None,
                 });
             }
             Happening::Ends(session) if !self.at.is_empty() => {

@@ -7,6 +7,7 @@ use proxy_proto::Tlvs;
 
 use super::View;
 use super::hello::{Hello, Protocols};
+use crate::core::side::Side;
 
 /// Something that can be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +31,19 @@ pub enum Fetch {
     /// The namespace of the client's connection, as policy has decided. None when it is the default one.
     Netns,
     /// The server name of a TLS `ClientHello`.
-    ServerName,
-    /// The type of the first TLS handshake message.
-    HelloType,
+    HelloServerName,
+    /// The type of the first TLS handshake message of that side.
+    HelloType(Side),
     /// The version of a TLS `ClientHello`: major times 65536, plus minor.
     HelloVersion,
     /// The application protocols of a TLS `ClientHello`, one after the other.
     Alpn,
-    /// How many bytes the client has sent.
-    Length,
+    /// How many bytes that side has sent.
+    Length(Side),
     /// So many of these bytes from an offset on; with a length of 0, all that there are.
     Payload {
+        /// Who has sent them.
+        side: Side,
         /// The first one.
         offset: usize,
         /// How many.
@@ -70,8 +73,10 @@ pub enum Fetch {
     ListenerNumber,
     /// The name of the listener.
     ListenerName,
-    /// As many bytes of what the client has sent as a number in it says.
+    /// As many bytes of what that side has sent as a number in it says.
     Counted {
+        /// Who has sent them.
+        side: Side,
         /// Where the number is.
         offset: usize,
         /// How many bytes it has.
@@ -81,21 +86,33 @@ pub enum Fetch {
     },
     /// How many of them wait for each server that can be used; twice as many as wait when none can.
     PoolAverageWaiting(usize),
+    /// The address that the connection to the server comes from.
+    ServerSource,
+    /// The port that it comes from.
+    ServerSourcePort,
+    /// The address of the server.
+    ServerAddress,
+    /// The port of the server.
+    ServerPort,
+    /// The namespace that the server is reached in. None when it is the default one.
+    ServerNetns,
+    /// The name of the pool, once it is decided.
+    Pool,
+    /// The name of the server.
+    Server,
 }
 
 impl Fetch {
-    /// Whether it asks for what the client sends.
-    pub const fn needs_contents(&self) -> bool {
-        matches!(
-            self,
-            Self::ServerName
-                | Self::HelloType
-                | Self::HelloVersion
-                | Self::Alpn
-                | Self::Length
-                | Self::Payload { .. }
-                | Self::Counted { .. }
-        )
+    /// The side whose bytes it asks for.
+    pub const fn contents(&self) -> Option<Side> {
+        match self {
+            Self::HelloServerName | Self::HelloVersion | Self::Alpn => Some(Side::Downstream),
+            Self::HelloType(side)
+            | Self::Length(side)
+            | Self::Payload { side, .. }
+            | Self::Counted { side, .. } => Some(*side),
+            _ => None,
+        }
     }
 
     /// The pool that it asks about.
@@ -159,9 +176,9 @@ pub trait Facts {
     fn relay(&self) -> &str;
     /// The namespace of the client's connection as text.
     fn netns(&self) -> Option<String>;
-    /// What the client has sent; `None` where nobody has looked.
-    fn contents(&self) -> Option<&[u8]>;
-    /// Whether the client has ended, or sent as much as is looked at.
+    /// What that side has sent; `None` where nobody has looked.
+    fn contents(&self, side: Side) -> Option<&[u8]>;
+    /// Whether the side that is looked at has ended, or sent as much as is looked at.
     fn has_ended(&self) -> bool;
     /// A number at random.
     fn random(&self) -> u32;
@@ -175,6 +192,16 @@ pub trait Facts {
     fn listener_number(&self) -> u32;
     /// The name of the listener.
     fn listener_name(&self) -> Option<&str>;
+    /// Where the connection to the server comes from; `None` without one, or on a unix socket.
+    fn server_source(&self) -> Option<SocketAddr>;
+    /// Where the server is; `None` before one is chosen, or on a unix socket.
+    fn server_address(&self) -> Option<SocketAddr>;
+    /// The namespace that the server is reached in, as text.
+    fn server_netns(&self) -> Option<String>;
+    /// The name of the pool; `None` before it is decided.
+    fn pool_name(&self) -> Option<&str>;
+    /// The name of the server; `None` before one is chosen.
+    fn server_name(&self) -> Option<&str>;
 }
 
 /// How a pool stands.
@@ -264,6 +291,7 @@ impl View<'_> {
         let port = |address: Option<SocketAddr>| address.map(|address| Value::Number(address.port().into()));
         let number = |number: usize| Some(Value::Number(i64::try_from(number).unwrap_or(i64::MAX)));
         let load = |index: usize| facts.pool(index);
+        let text = |name: Option<String>| name.map(|name| Value::Bytes(Cow::Owned(name.into_bytes())));
         Fetched::settled(match fetch {
             Fetch::Constant(value) => Some(value.clone()),
             Fetch::Source => ip(facts.source()),
@@ -273,16 +301,14 @@ impl View<'_> {
             Fetch::HeaderReceived => Some(Value::Bool(facts.has_header())),
             Fetch::Tlv(kind) => return self.tlvs(*kind),
             Fetch::Relay => Some(bytes(facts.relay().as_bytes())),
-            Fetch::Netns => facts
-                .netns()
-                .map(|name| Value::Bytes(Cow::Owned(name.into_bytes()))),
-            Fetch::ServerName | Fetch::HelloType | Fetch::HelloVersion | Fetch::Alpn => {
+            Fetch::Netns => text(facts.netns()),
+            Fetch::HelloServerName | Fetch::HelloType(_) | Fetch::HelloVersion | Fetch::Alpn => {
                 return self.hello(fetch);
             }
-            Fetch::Length => {
-                return Fetched::changing(facts.contents().and_then(|bytes| number(bytes.len())));
+            Fetch::Length(side) => {
+                return Fetched::changing(facts.contents(*side).and_then(|bytes| number(bytes.len())));
             }
-            Fetch::Payload { offset, length } => return payload(facts, *offset, *length),
+            Fetch::Payload { side, offset, length } => return payload((facts, *side), *offset, *length),
             Fetch::WaitEnd if self.is_last => Some(Value::Bool(true)),
             Fetch::WaitEnd => return Fetched::changing(None),
             Fetch::Random(below) => {
@@ -302,7 +328,19 @@ impl View<'_> {
             Fetch::ServerWaiting(server) => number(facts.server(*server).waiting),
             Fetch::ListenerNumber => Some(Value::Number(facts.listener_number().into())),
             Fetch::ListenerName => facts.listener_name().map(|name| bytes(name.as_bytes())),
-            Fetch::Counted { offset, size, from } => return counted(facts, *offset, *size, *from),
+            Fetch::Counted {
+                side,
+                offset,
+                size,
+                from,
+            } => return counted((facts, *side), *offset, *size, *from),
+            Fetch::ServerSource => ip(facts.server_source()),
+            Fetch::ServerSourcePort => port(facts.server_source()),
+            Fetch::ServerAddress => ip(facts.server_address()),
+            Fetch::ServerPort => port(facts.server_address()),
+            Fetch::ServerNetns => text(facts.server_netns()),
+            Fetch::Pool => facts.pool_name().map(|name| bytes(name.as_bytes())),
+            Fetch::Server => facts.server_name().map(|name| bytes(name.as_bytes())),
             Fetch::PoolAverageWaiting(pool) => {
                 let PoolLoad { usable, waiting, .. } = load(*pool);
                 number(if usable == 0 {
@@ -316,16 +354,17 @@ impl View<'_> {
     }
 
     fn hello(&self, fetch: &Fetch) -> Fetched<'_> {
-        let Some(contents) = self.facts.contents() else {
+        let side = fetch.contents().unwrap_or(Side::Downstream);
+        let Some(contents) = self.facts.contents(side) else {
             return Fetched::settled(None);
         };
-        let message = match self.hello.get_or_init(|| Hello::read(contents)) {
+        let message = match self.hello[side.index()].get_or_init(|| Hello::read(contents)) {
             Hello::NotTls => return Fetched::settled(None),
             Hello::Incomplete => return Fetched::changing(None),
             Hello::Message(message) => message,
         };
         match fetch {
-            Fetch::HelloType => Fetched::settled(Some(Value::Number(message.kind().into()))),
+            Fetch::HelloType(_) => Fetched::settled(Some(Value::Number(message.kind().into()))),
             Fetch::HelloVersion => {
                 Fetched::settled(message.version().map(|version| Value::Number(version.into())))
             }
@@ -350,8 +389,8 @@ const fn bytes(bytes: &[u8]) -> Value<'_> {
     Value::Bytes(Cow::Borrowed(bytes))
 }
 
-fn payload(facts: &dyn Facts, offset: usize, length: usize) -> Fetched<'_> {
-    let Some(contents) = facts.contents() else {
+fn payload((facts, side): (&dyn Facts, Side), offset: usize, length: usize) -> Fetched<'_> {
+    let Some(contents) = facts.contents(side) else {
         return Fetched::settled(None);
     };
     let rest = contents.get(offset..);
@@ -369,8 +408,8 @@ fn payload(facts: &dyn Facts, offset: usize, length: usize) -> Fetched<'_> {
     }
 }
 
-fn counted(facts: &dyn Facts, offset: usize, size: usize, from: CountedFrom) -> Fetched<'_> {
-    let Some(contents) = facts.contents() else {
+fn counted((facts, side): (&dyn Facts, Side), offset: usize, size: usize, from: CountedFrom) -> Fetched<'_> {
+    let Some(contents) = facts.contents(side) else {
         return Fetched::settled(None);
     };
     let later = || {

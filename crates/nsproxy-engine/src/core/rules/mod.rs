@@ -25,6 +25,10 @@ mod texts;
 #[cfg(test)]
 mod hello_tests;
 #[cfg(test)]
+mod made;
+#[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod tests;
 
 use std::cell::OnceCell;
@@ -58,6 +62,12 @@ pub struct Rules {
     pub inspect: Option<Span>,
     /// Which pool a session goes to: that of the first choice that holds.
     pub choices: Vec<Choice>,
+    /// Once the server has sent something, or the time to wait for it is over. Only of pools.
+    pub response: Vec<Rule>,
+    /// How long to wait for what the server sends. `None`: not at all.
+    pub inspect_response: Option<Span>,
+    /// Which server a session goes to: that of the first choice that holds and can be used. Only of pools.
+    pub servers: Vec<ServerChoice>,
 }
 
 /// An action, and when to take it.
@@ -76,6 +86,8 @@ pub enum Action {
     Accept,
     /// The session ends.
     Reject,
+    /// The connection to the server ends, and the client gets what the server had sent. Only in [`Rules::response`].
+    CloseServer,
     /// A PROXY header is expected; the next rule follows. Only before one could have been read.
     ExpectHeader,
     /// One of the connection's addresses becomes another; the next rule follows.
@@ -102,6 +114,15 @@ pub struct Choice {
     pub condition: Option<Condition>,
     /// Index into the plan's pools.
     pub pool: usize,
+}
+
+/// A server of a pool, and when a session goes there.
+#[derive(Debug, Clone)]
+pub struct ServerChoice {
+    /// `None`: always.
+    pub condition: Option<Condition>,
+    /// Index into the pool's servers.
+    pub server: usize,
 }
 
 /// Tests, joined: any of several lists, each of which holds when all of its terms do.
@@ -165,24 +186,36 @@ pub enum Next<'r> {
 impl Rules {
     /// Whether there is nothing to decide.
     pub fn is_empty(&self) -> bool {
-        self.connection.is_empty()
+        !self.decides_within() && !self.decides_before()
+    }
+
+    /// Whether there is something to decide before a session is in its pool.
+    pub(crate) fn decides_before(&self) -> bool {
+        !(self.connection.is_empty()
             && self.session.is_empty()
             && self.content.is_empty()
-            && self.choices.is_empty()
+            && self.choices.is_empty())
+    }
+
+    /// Whether there is something to decide of the sessions in a pool: which server they get, or what that may say.
+    pub(crate) fn decides_within(&self) -> bool {
+        !(self.response.is_empty() && self.servers.is_empty())
     }
 
     /// Every expression.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
-        let rules = [&self.connection, &self.session, &self.content]
+        let rules = [&self.connection, &self.session, &self.content, &self.response]
             .into_iter()
             .flatten();
         let set = rules.clone().filter_map(|rule| match &rule.action {
             Action::Set(_, expression) => Some(expression),
-            Action::Accept | Action::Reject | Action::ExpectHeader => None,
+            Action::Accept | Action::Reject | Action::CloseServer | Action::ExpectHeader => None,
         });
+        let servers = self.servers.iter().filter_map(|choice| choice.condition.as_ref());
         let conditions = rules
             .filter_map(|rule| rule.condition.as_ref())
-            .chain(self.choices.iter().filter_map(|choice| choice.condition.as_ref()));
+            .chain(self.choices.iter().filter_map(|choice| choice.condition.as_ref()))
+            .chain(servers);
         let tests = conditions
             .flat_map(|condition| condition.any.iter().flatten())
             .flat_map(|term| term.tests.iter());
@@ -195,14 +228,22 @@ impl Rules {
             .iter()
             .position(|choice| view.check(choice.condition.as_ref()) == Answer::Yes)
     }
+
+    /// The servers of the choices that apply, in order.
+    pub fn choose_servers<'r>(&'r self, view: &'r View<'_>) -> impl Iterator<Item = usize> + 'r {
+        let chosen = self.servers.iter();
+        chosen
+            .filter(|choice| view.check(choice.condition.as_ref()) == Answer::Yes)
+            .map(|choice| choice.server)
+    }
 }
 
 /// Facts, as rules look at them at one moment.
 pub struct View<'a> {
     facts: &'a dyn Facts,
     is_last: bool,
-    /// Read once, however many rules ask.
-    hello: OnceCell<Hello<'a>>,
+    /// Of each side. Read once, however many rules ask.
+    hello: [OnceCell<Hello<'a>>; 2],
     /// Read once as well; `None`: there is no header, or it was not kept.
     header: OnceCell<Option<Header<'a>>>,
 }
@@ -221,7 +262,7 @@ impl<'a> View<'a> {
         Self {
             facts,
             is_last,
-            hello: OnceCell::new(),
+            hello: [OnceCell::new(), OnceCell::new()],
             header: OnceCell::new(),
         }
     }

@@ -1,76 +1,11 @@
 //! Tables of conditions over facts.
 
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
+use super::made::Made;
 use super::*;
-
-/// A connection that a test makes up.
-#[derive(Default)]
-struct Made {
-    source: Option<SocketAddr>,
-    contents: Option<Vec<u8>>,
-    has_ended: bool,
-    header: Option<Vec<u8>>,
-    /// How often the header was asked for.
-    header_reads: Cell<usize>,
-}
-
-impl Facts for Made {
-    fn source(&self) -> Option<SocketAddr> {
-        self.source
-    }
-    fn destination(&self) -> Option<SocketAddr> {
-        None
-    }
-    fn header(&self) -> Option<&[u8]> {
-        self.header_reads.set(self.header_reads.get() + 1);
-        self.header.as_deref()
-    }
-    fn has_header(&self) -> bool {
-        self.header.is_some()
-    }
-    fn relay(&self) -> &'static str {
-        "web"
-    }
-    fn netns(&self) -> Option<String> {
-        Some("blue".to_owned())
-    }
-    fn contents(&self) -> Option<&[u8]> {
-        self.contents.as_deref()
-    }
-    fn has_ended(&self) -> bool {
-        self.has_ended
-    }
-    fn random(&self) -> u32 {
-        7
-    }
-    fn sessions(&self) -> usize {
-        3
-    }
-    fn pool(&self, index: usize) -> PoolLoad {
-        PoolLoad {
-            usable: index,
-            sessions: 10,
-            waiting: 5,
-            slots: index.checked_sub(1),
-        }
-    }
-    fn server(&self, index: ServerIndex) -> ServerLoad {
-        ServerLoad {
-            is_up: index.server == 0,
-            sessions: index.pool,
-            waiting: index.server,
-        }
-    }
-    fn listener_number(&self) -> u32 {
-        4
-    }
-    fn listener_name(&self) -> Option<&str> {
-        Some("public")
-    }
-}
+use crate::core::side::Side;
 
 fn term(negated: bool, tests: &[(Fetch, Matcher)]) -> Term {
     let test = |(fetch, matcher): &(Fetch, Matcher)| Test {
@@ -248,8 +183,11 @@ fn texts_are_found_where_they_have_to_be() {
 fn an_unknown_value_matches_nothing() {
     let facts = Made::default();
     assert_eq!(holds(&facts, Fetch::Source, Matcher::Found), Answer::No);
-    assert_eq!(holds(&facts, Fetch::Length, Matcher::Found), Answer::NotYet);
-    assert_eq!(holds(&facts, Fetch::ServerName, Matcher::Found), Answer::No);
+    assert_eq!(
+        holds(&facts, Fetch::Length(Side::Downstream), Matcher::Found),
+        Answer::NotYet
+    );
+    assert_eq!(holds(&facts, Fetch::HelloServerName, Matcher::Found), Answer::No);
     assert_eq!(holds(&facts, Fetch::Tlv(2), Matcher::Found), Answer::No);
 }
 
@@ -262,14 +200,18 @@ fn bytes_that_may_still_come_are_waited_for() {
     };
     let longer = || Matcher::Number([6..=i64::MAX].into_iter().collect());
     assert_eq!(
-        holds(&with(b"12345", false), Fetch::Length, longer()),
+        holds(&with(b"12345", false), Fetch::Length(Side::Downstream), longer()),
         Answer::NotYet
     );
     assert_eq!(
-        holds(&with(b"123456", false), Fetch::Length, longer()),
+        holds(&with(b"123456", false), Fetch::Length(Side::Downstream), longer()),
         Answer::Yes
     );
-    let payload = |length| Fetch::Payload { offset: 1, length };
+    let payload = |length| Fetch::Payload {
+        side: Side::Downstream,
+        offset: 1,
+        length,
+    };
     let is =
         |text: &'static str| Matcher::Text(Texts::new(Place::Whole, false, [Cow::Borrowed(text.as_bytes())]));
     assert_eq!(holds(&with(b"ab", false), payload(2), is("bc")), Answer::NotYet);
@@ -278,11 +220,11 @@ fn bytes_that_may_still_come_are_waited_for() {
     assert_eq!(holds(&with(b"abc", false), payload(0), is("bcd")), Answer::NotYet);
     assert_eq!(holds(&with(b"abc", true), payload(0), is("bcd")), Answer::No);
     assert_eq!(
-        holds(&with(b"GET", false), Fetch::ServerName, Matcher::Found),
+        holds(&with(b"GET", false), Fetch::HelloServerName, Matcher::Found),
         Answer::No
     );
     assert_eq!(
-        holds(&with(&[22, 3], false), Fetch::ServerName, Matcher::Found),
+        holds(&with(&[22, 3], false), Fetch::HelloServerName, Matcher::Found),
         Answer::NotYet
     );
 }
@@ -453,7 +395,12 @@ fn bytes_are_counted_by_a_number_before_them() {
             _ => None,
         }
     };
-    let counted = |offset, size, from| Fetch::Counted { offset, size, from };
+    let counted = |offset, size, from| Fetch::Counted {
+        side: Side::Downstream,
+        offset,
+        size,
+        from,
+    };
     let behind = CountedFrom::Behind;
     assert_eq!(
         value(b"\x02ab", false, counted(0, 1, behind(0))),

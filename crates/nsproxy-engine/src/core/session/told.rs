@@ -22,6 +22,8 @@ pub enum Stage {
     Connecting,
     /// The PROXY header for the server is written.
     Preface,
+    /// Rules look at what the server sends.
+    InspectingResponse,
     /// Bytes are relayed.
     Relaying,
     /// It ends.
@@ -38,6 +40,7 @@ impl Stage {
             Self::Opening => "opening",
             Self::Connecting => "connecting",
             Self::Preface => "preface",
+            Self::InspectingResponse => "inspecting-response",
             Self::Relaying => "relaying",
             Self::Closed => "closed",
         }
@@ -54,6 +57,7 @@ impl Session {
             State::AwaitSocket { .. } | State::Retrying { .. } | State::Pausing { .. } => Stage::Opening,
             State::Connecting { .. } => Stage::Connecting,
             State::SendPreface { .. } => Stage::Preface,
+            State::InspectResponse(_) => Stage::InspectingResponse,
             State::Relaying(_) => Stage::Relaying,
             State::Closed { .. } => Stage::Closed,
         }
@@ -61,10 +65,8 @@ impl Session {
 
     /// Since a byte last moved on either connection, downstream first, or was last waited for. `None`: it does not relay.
     pub fn idle(&self, now: Moment) -> Option<[Duration; 2]> {
-        match &self.state {
-            State::Relaying(relaying) => Some(relaying.last_active.map(|then| now.since(then))),
-            _ => None,
-        }
+        let relaying = self.state.relaying()?;
+        Some(relaying.last_active.map(|then| now.since(then)))
     }
 
     /// Since it waits for a server to have room, or for its connection: whichever it waits for now.

@@ -2,7 +2,7 @@
 
 use super::socket::{ECONNREFUSED, ENETUNREACH, Phase};
 use super::{Inspection, Sim};
-use crate::core::close::{CloseReason, Errno};
+use crate::core::close::{CloseReason, Errno, RuleStage};
 use crate::core::flow::{Fill, Flush};
 use crate::core::moment::Moment;
 use crate::core::readiness::Readiness;
@@ -53,11 +53,23 @@ impl Sim {
             CloseReason::HeaderAborted(_) => assert!(self.sockets[0].fin),
             // A server that had accepted has reset, which is another thing.
             CloseReason::ConnectFailed(errno) => assert_eq!(errno, Errno(ECONNREFUSED)),
+            CloseReason::Rejected(RuleStage::Response) => {
+                assert!(self.inspects_response != Inspection::None);
+                assert_eq!(
+                    self.session.bytes()[1],
+                    0,
+                    "rejected when something had got through"
+                );
+            }
             CloseReason::Rejected(_) => assert!(self.inspects != Inspection::None),
             CloseReason::HeaderTooLong(_) | CloseReason::HeaderUnwritable => {}
             other => panic!("a session cannot end as {other:?}"),
         }
-        if self.relaying && reason != CloseReason::Finished {
+        let is_clean = matches!(
+            reason,
+            CloseReason::Finished | CloseReason::Rejected(RuleStage::Response)
+        );
+        if self.relaying && !is_clean {
             assert!(reason.aborts(), "{reason:?} would look like a clean end");
         }
         self.check_closed_for_good(reason);
@@ -101,6 +113,9 @@ impl Sim {
             .on_header(HeaderRead::Refused(CloseReason::Stopped), late);
         self.session.inspect(None, late);
         self.session.on_inspected(Inspected::Decided, late);
+        self.session.inspect_response(None, late);
+        self.session.on_response_inspected(Inspected::Decided, 1, late);
+        self.session.on_server_dropped(1, late);
         self.session.on_queued(late);
         self.session.on_called(late);
         self.session.on_retry(late, &self.timeouts);

@@ -41,8 +41,10 @@ impl Sim {
                         None => self.established(),
                     };
                     self.session.on_connect(connect, self.now);
+                    self.begin_response_inspection();
                 }
                 Step::SendPreface => self.send_preface(),
+                Step::InspectResponse { last } => self.inspect_response(last),
                 Step::Fill(direction, path) => self.fill(direction, path),
                 Step::Flush(direction) => self.flush(direction),
                 Step::ShutdownWrite(direction) => self.shutdown_write(direction),
@@ -139,6 +141,7 @@ impl Sim {
             }
         };
         self.session.on_connect(connect, self.now);
+        self.begin_response_inspection();
     }
 
     /// Puts the outgoing header before what came with the client's.
@@ -169,6 +172,7 @@ impl Sim {
                 }
                 self.session
                     .on_preface(Flush::Moved(usize::try_from(bytes.len()).unwrap()), self.now);
+                self.begin_response_inspection();
             }
             Answer::WouldBlock => self.session.on_preface(Flush::WouldBlock, self.now),
             Answer::Eof => unreachable!("a write has no end of stream"),
