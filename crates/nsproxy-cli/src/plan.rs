@@ -21,7 +21,7 @@ use nsproxy_engine::{
 };
 
 use crate::activation;
-use crate::log::{SessionText, host_name};
+use crate::log::{SessionText, Text, Texts, host_name};
 use crate::rules::{Pools, expression, rules};
 
 /// The pool of frontends that have no backend. No backend can be called so.
@@ -98,7 +98,8 @@ fn buffers(written: model::SocketBuffers) -> SocketBuffers {
 }
 
 fn relay(frontend: &Frontend, nowhere: usize, shared: &Shared<'_>) -> RelayPlan {
-    let unique_id = frontend.logging.unique_id.as_ref();
+    let texts = Texts::of(&frontend.logging);
+    let logged = texts.logged.iter();
     RelayPlan {
         name: frontend.name.clone(),
         listeners: numbered(frontend, shared),
@@ -112,7 +113,10 @@ fn relay(frontend: &Frontend, nowhere: usize, shared: &Shared<'_>) -> RelayPlan 
         // Of others, one line at their end is all that is said.
         followed: !frontend.logging.targets.is_empty(),
         rules: rules(&frontend.rules, None, &shared.pools),
-        unique_id: unique_id.map(|format| SessionText::shared(format.clone(), Arc::clone(&shared.host))),
+        logged: logged.map(|written| expression(written, &shared.pools)).collect(),
+        unique_id: texts
+            .unique_id
+            .map(|text| SessionText::shared(text, Arc::clone(&shared.host))),
         attachment: None,
     }
 }
@@ -217,7 +221,7 @@ fn pool(backend: &Backend, shared: &Shared<'_>) -> PoolPlan {
         servers: backend
             .servers
             .iter()
-            .map(|line| server(backend, line, &shared.host))
+            .map(|line| server(backend, line, shared))
             .collect(),
         connect_timeout: backend.timeouts.connect.unwrap_or_default(),
         server_timeout: backend.timeouts.server.unwrap_or_default(),
@@ -257,8 +261,8 @@ fn balancing(backend: &Backend) -> Balancing {
     }
 }
 
-fn server(backend: &Backend, server: &Server, host: &Arc<str>) -> ServerPlan {
-    let send_header = server.send_proxy.as_ref().map(|line| header(line, host));
+fn server(backend: &Backend, server: &Server, shared: &Shared<'_>) -> ServerPlan {
+    let send_header = server.send_proxy.as_ref().map(|line| header(line, shared));
     ServerPlan {
         name: server.name.clone(),
         target: match &server.address {
@@ -295,7 +299,7 @@ fn server(backend: &Backend, server: &Server, host: &Arc<str>) -> ServerPlan {
     }
 }
 
-fn header(line: &ProxyHeader, host: &Arc<str>) -> HeaderPlan {
+fn header(line: &ProxyHeader, shared: &Shared<'_>) -> HeaderPlan {
     match line {
         ProxyHeader::V1 => HeaderPlan::V1,
         ProxyHeader::V2 {
@@ -307,7 +311,7 @@ fn header(line: &ProxyHeader, host: &Arc<str>) -> HeaderPlan {
         } => {
             let composed = composed.iter().map(|tlv| ComposedTlv {
                 kind: tlv.kind,
-                value: SessionText::shared(tlv.value.clone(), Arc::clone(host)),
+                value: SessionText::shared(Text::asked(&tlv.value, &shared.pools), Arc::clone(&shared.host)),
             });
             HeaderPlan::V2(TlvPlan {
                 checksum: *crc32c,

@@ -5,6 +5,7 @@ use std::fmt;
 use nsproxy_log::{Address, Facility, Framing, Level, Template};
 use serde::Serialize;
 
+use crate::model::Expression;
 use crate::{json, quote};
 
 /// One `log` line.
@@ -46,6 +47,40 @@ impl fmt::Display for LogTarget {
     }
 }
 
+/// A text about a session: of a log, an identifier or a TLV.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Format {
+    template: Template,
+    expressions: Vec<Expression>,
+}
+
+impl Format {
+    /// Of the expressions of the template, in their order.
+    pub(crate) const fn new(template: Template, expressions: Vec<Expression>) -> Self {
+        Self {
+            template,
+            expressions,
+        }
+    }
+
+    /// The text, with its variables.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// What stands in its `%[...]`, in order.
+    pub fn expressions(&self) -> &[Expression] {
+        &self.expressions
+    }
+}
+
+/// As it was written.
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.template.fmt(f)
+    }
+}
+
 /// What a frontend logs of its sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Logging {
@@ -56,13 +91,13 @@ pub struct Logging {
     pub tag: Option<String>,
     /// `option tcplog` or `log-format`: the line of a session that has ended. `None`: one line when a session begins.
     #[serde(serialize_with = "json::optional_text")]
-    pub line: Option<Template>,
+    pub line: Option<Format>,
     /// `log-format-sd`: structured data of RFC 5424.
     #[serde(serialize_with = "json::optional_text")]
-    pub data: Option<Template>,
+    pub data: Option<Format>,
     /// `unique-id-format`: what a session is called, `%ID`.
     #[serde(serialize_with = "json::optional_text")]
-    pub unique_id: Option<Template>,
+    pub unique_id: Option<Format>,
     /// `option dontlognull`: not of sessions in which the client sent nothing.
     pub not_null: bool,
     /// `option dontlog-normal`: not of sessions that ended well.

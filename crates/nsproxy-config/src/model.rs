@@ -21,7 +21,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use netns_core::{NetnsName, NetnsPattern, NetnsSpec};
-use nsproxy_log::Template;
 use serde::Serialize;
 
 use crate::json;
@@ -34,7 +33,7 @@ pub use self::global::{Global, HostName};
 pub use self::identity::{Account, Capability};
 pub use self::netns_tlv::{NetnsNames, NetnsTlv};
 pub use self::resolvers::{Family, Hold, Host, InitAddr, Nameserver, Network, Resolvers};
-pub use crate::logs::{LogTarget, Logging};
+pub use crate::logs::{Format, LogTarget, Logging};
 pub use crate::source::Place;
 pub use check::*;
 pub use rules::{
@@ -425,5 +424,5 @@ pub struct ComposedTlv {
     pub kind: u8,
     /// Its value.
     #[serde(serialize_with = "json::text")]
-    pub value: Template,
+    pub value: Format,
 }

@@ -167,8 +167,10 @@ impl Handle {
             checker.adopt(ServerRegistry::watched(&plan.pools, &pools), plan.spread);
         }
         // Once for all relays: there may be as many of them as pools.
-        let mut of_pools = pools.iter().filter_map(|pool| pool.rules.as_deref());
-        let pools_count = of_pools.any(count_sessions);
+        let pools_count = pools.iter().any(|pool| {
+            let of_rules = pool.rules.iter().flat_map(|rules| rules.expressions());
+            count_sessions(of_rules.chain(pool.composed()))
+        });
         let workers = self.mailboxes().len();
         let before = state.current.limits();
         let limits =

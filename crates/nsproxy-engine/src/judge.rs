@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::core::rules::{Choice, Fetch, Rules};
+use crate::core::rules::{Choice, Expression, Fetch, Rules};
 use crate::pool::Pool;
 use crate::route::Route;
 
@@ -89,17 +89,19 @@ impl Judge {
     }
 }
 
-/// Whether the sessions of a relay have to be counted for these rules.
-pub(crate) fn count_sessions(rules: &Rules) -> bool {
-    rules
-        .expressions()
-        .any(|expression| expression.fetch == Fetch::RelaySessions)
+/// Whether the sessions of a relay have to be counted for these.
+pub(crate) fn count_sessions<'e>(mut asked: impl Iterator<Item = &'e Expression>) -> bool {
+    asked.any(|expression| expression.fetch == Fetch::RelaySessions)
+}
+
+/// Whether one of these asks about a pool of the plan.
+pub(crate) fn asks_pool<'e>(asked: impl IntoIterator<Item = &'e Expression>) -> bool {
+    asked
+        .into_iter()
+        .any(|expression| expression.fetch.pool().is_some())
 }
 
 /// The pools of the plan, if a rule asks about one.
 fn asked(rules: &Rules, pools: &Arc<[Arc<Pool>]>) -> Option<Arc<[Arc<Pool>]>> {
-    let asks = rules
-        .expressions()
-        .any(|expression| expression.fetch.pool().is_some());
-    asks.then(|| Arc::clone(pools))
+    asks_pool(rules.expressions()).then(|| Arc::clone(pools))
 }

@@ -267,14 +267,20 @@ impl Pool {
         self.places.with(|dispatcher| dispatcher.abandon(ticket, called));
     }
 
-    /// Whether one of the servers gets the TLVs of the client's header.
+    /// Whether one of the servers gets the TLVs of the client's header, or what is made of them.
     pub(crate) fn passes_tlvs(&self) -> bool {
         let passes = |server: &Arc<Server>| matches!(&server.send_header, Some(HeaderPlan::V2(tlvs)) if tlvs.received || tlvs.authority);
-        let hashed = self
-            .hash_key
-            .as_ref()
-            .is_some_and(|key| matches!(key.fetch, Fetch::Tlv(_)));
-        hashed || self.servers.iter().any(passes)
+        let mut asked = self.hash_key.iter().chain(self.composed());
+        asked.any(|key| matches!(key.fetch, Fetch::Tlv(_))) || self.servers.iter().any(passes)
+    }
+
+    /// What the headers of its servers are made of.
+    pub(crate) fn composed(&self) -> impl Iterator<Item = &Expression> {
+        let headers = self
+            .servers
+            .iter()
+            .filter_map(|server| server.send_header.as_ref());
+        headers.flat_map(HeaderPlan::expressions)
     }
 
     /// Sessions that have a place at one of its servers now.

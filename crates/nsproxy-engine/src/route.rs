@@ -8,7 +8,7 @@ use netns_core::{NetnsId, NetnsName, NetnsPattern, NetnsSpec};
 
 use crate::admission::{Gate, RateGate};
 use crate::core::moment::Span;
-use crate::core::rules::Rules;
+use crate::core::rules::{Expression, Fetch, Rules};
 use crate::core::session::Timeouts;
 use crate::judge::{Judge, count_sessions};
 use crate::listeners::{Listener, ListenerId};
@@ -85,6 +85,12 @@ pub(crate) struct Route {
     /// The rules of its pool about sessions that are in there, if it has any.
     pub(crate) within: Option<Arc<Judge>>,
     pub(crate) unique_id: Option<Arc<dyn Compose>>,
+    /// What observers ask for.
+    pub(crate) logged: Arc<[Expression]>,
+    /// Some of that is there only until the connection to the server stands.
+    pub(crate) remembers: bool,
+    /// Of the plan, where an observer or a header for a server asks about one.
+    pub(crate) pools: Option<Arc<[Arc<Pool>]>>,
     pub(crate) attachment: Option<Arc<dyn Any + Send + Sync>>,
     /// What is counted of the relay.
     pub(crate) tally: Arc<RelayTally>,
@@ -108,7 +114,10 @@ impl Limits {
         let counted = relay.followed
             || relay.unique_id.is_some()
             || pools_count
-            || relay.rules.as_deref().is_some_and(count_sessions);
+            || relay
+                .rules
+                .as_deref()
+                .is_some_and(|rules| count_sessions(rules.expressions()));
         let limit = limit.or_else(|| counted.then_some(usize::MAX));
         Self {
             gate: limit.map(|limit| match before.and_then(|before| before.gate.as_ref()) {
@@ -170,6 +179,9 @@ impl Route {
             listener_gate: listener.gate(place.max_sessions),
             followed: relay.followed || relay.unique_id.is_some(),
             unique_id: relay.unique_id.clone(),
+            logged: Arc::clone(&relay.logged),
+            remembers: relay.logged.iter().any(|logged| logged.fetch.is_fleeting()),
+            pools: None,
             attachment: relay.attachment.clone(),
             judge: None,
             within: None,
@@ -182,8 +194,16 @@ impl Route {
         self.judge = Judge::of_relay(rules, &self, pools);
         self.within = Judge::within_pool(&self.pool, pools);
         let mut judges = self.judge.iter().chain(&self.within);
-        self.keeps_header |= judges.any(|judge| judge.needs_header());
+        self.keeps_header |= judges.any(|judge| judge.needs_header()) || asks_header(&self.logged);
         self
+    }
+
+    /// The same with the pools of its plan, which an observer or a header for a server asks about.
+    pub(crate) fn with_pools(self, pools: &Arc<[Arc<Pool>]>) -> Self {
+        Self {
+            pools: Some(Arc::clone(pools)),
+            ..self
+        }
     }
 
     /// The same, but to this pool, and with no more to decide than what its own rules say.
@@ -192,7 +212,9 @@ impl Route {
         let within = Judge::within_pool(pool, pools);
         let mut judges = judge.iter().chain(&within);
         Self {
-            keeps_header: pool.passes_tlvs() || judges.any(|judge| judge.needs_header()),
+            keeps_header: pool.passes_tlvs()
+                || judges.any(|judge| judge.needs_header())
+                || asks_header(&self.logged),
             timeouts: Timeouts {
                 header: self.timeouts.header,
                 client: self.timeouts.client,
@@ -216,4 +238,8 @@ impl Route {
         };
         allowed.then_some(netns)
     }
+}
+
+fn asks_header(logged: &[Expression]) -> bool {
+    logged.iter().any(|logged| matches!(logged.fetch, Fetch::Tlv(_)))
 }

@@ -39,7 +39,7 @@ pub use framing::{DEFAULT_LEN, Framing, Identity};
 pub use record::Record;
 pub use severity::{Facility, Level};
 pub use target::{Address, Settings, Target};
-pub use template::{Problem, Template, TemplateError};
+pub use template::{Problem, Template, TemplateError, Values};
 
 /// Reads what the time of this place is (`TZ`, /etc/localtime), as otherwise the first date does: for a process that will
 /// change its root directory.

@@ -20,10 +20,6 @@ pub struct Record<'a> {
     pub backend_address: Option<SocketAddr>,
     /// Where the server is; `None` when there was none, or on a unix socket.
     pub server_address: Option<SocketAddr>,
-    /// The namespace of the client's connection; `None` is the one that the program runs in.
-    pub client_netns: Option<&'a str>,
-    /// The namespace that the server is reached in; `None` is the one that the program runs in.
-    pub server_netns: Option<&'a str>,
     /// When the client's connection was accepted.
     pub accepted: SystemTime,
     /// From accept to the end of a PROXY header.

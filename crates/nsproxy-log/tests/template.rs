@@ -1,8 +1,9 @@
 //! `log-format`: what is parsed, what is refused and where, and how it is filled in.
 
+use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 
-use nsproxy_log::{Clock, Problem, Record, Template};
+use nsproxy_log::{Clock, Problem, Record, Template, Values};
 use proptest::prelude::*;
 
 fn record() -> Record<'static> {
@@ -14,8 +15,6 @@ fn record() -> Record<'static> {
         frontend_address: Some("[2001:db8::1]:80".parse().expect("an address")),
         backend_address: None,
         server_address: Some("10.0.0.1:9000".parse().expect("an address")),
-        client_netns: Some("tenant1"),
-        server_netns: None,
         accepted: UNIX_EPOCH + Duration::from_millis(1_795_329_422_003),
         handshake: Duration::from_millis(5),
         queued: Some(Duration::ZERO),
@@ -40,10 +39,20 @@ fn record() -> Record<'static> {
     }
 }
 
+/// An expression has itself for its value, unless it is called `none`.
+struct Echo<'t>(&'t str, &'t Template);
+
+impl Values for Echo<'_> {
+    fn value(&self, index: usize) -> Option<Cow<'_, [u8]>> {
+        let expression = &self.0[self.1.expressions()[index].clone()];
+        (expression != "none").then_some(Cow::Borrowed(expression.as_bytes()))
+    }
+}
+
 fn rendered(format: &str, record: &Record<'_>) -> String {
     let template: Template = format.parse().unwrap_or_else(|error| panic!("{format}: {error}"));
     let mut out = Vec::new();
-    template.render(record, &mut Clock::default(), &mut out);
+    template.render(record, &Echo(format, &template), &mut Clock::default(), &mut out);
     String::from_utf8(out).expect("text")
 }
 
@@ -111,8 +120,13 @@ fn flags_of_o_hold_for_what_follows() {
 }
 
 #[test]
-fn namespaces_are_fetches() {
-    assert_eq!(rendered("%[fc_netns] %[ bc_netns ]", &record()), "tenant1 -");
+fn expressions_are_for_others_to_work_out() {
+    assert_eq!(
+        rendered("%[src,lower] %[none] %{+Q}[none] %{+Q}[str(a]\"b)].", &record()),
+        "src,lower - \"\" \"str(a]#22b)\"."
+    );
+    let template: Template = "%[a(b]c),d]%[e(f]".parse().unwrap();
+    assert_eq!(template.expressions(), [2..10, 13..16]);
 }
 
 #[test]
@@ -131,10 +145,6 @@ fn a_mistake_is_refused_with_its_place() {
         ("%foo", Problem::UnknownVariable("foo".into()))
     );
     assert_eq!(refused("%ci %Tq"), ("%Tq", Problem::Foreign("Tq".into())));
-    assert_eq!(
-        refused("%[src_x]"),
-        ("src_x", Problem::UnknownFetch("src_x".into()))
-    );
     assert_eq!(refused("a%"), ("%", Problem::LonePercent));
     assert_eq!(refused("% b"), ("%", Problem::LonePercent));
     assert_eq!(refused("%{+Q b"), ("%{+Q b", Problem::Unclosed('}')));
@@ -155,7 +165,7 @@ proptest! {
         match text.parse::<Template>() {
             Ok(template) => {
                 let mut out = Vec::new();
-                template.render(&record(), &mut Clock::default(), &mut out);
+                template.render(&record(), &(), &mut Clock::default(), &mut out);
             }
             Err(error) => prop_assert!(text.get(error.at).is_some()),
         }

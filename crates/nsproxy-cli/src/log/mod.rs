@@ -27,9 +27,9 @@ use nsproxy_log::{Address, Facility, Framing, Identity, Level as Severity, Setti
 use self::health::HealthLine;
 use self::netns::NetnsLine;
 use self::sessions::RelayLog;
-pub(crate) use self::sessions::{SessionLogs, host_name, system_host};
+pub(crate) use self::sessions::{SessionLogs, Texts, host_name, system_host};
 pub(crate) use self::targets::Targets;
-pub(crate) use self::text::SessionText;
+pub(crate) use self::text::{SessionText, Text};
 
 /// Bytes of a line at most: more than any has, but for names that are too long to be true.
 const LONGEST: usize = 64 * 1024;

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use netns_core::NetnsSpec;
-use nsproxy_config::model::{Bind, BindNetns, Config, Frontend, HostName, Logging};
+use nsproxy_config::model::{Bind, BindNetns, Config, Expression, Format, Frontend, HostName, Logging};
 use nsproxy_engine::{CloseReason, Endpoint, Plan, RuleStage, SessionFacts, SessionSummary, Side};
 use nsproxy_log::{Clock, Level, Target};
 
 use super::codes;
 use super::targets::Targets;
-use super::text::{Around, fill_in};
+use super::text::{Around, Text, fill_in};
 use crate::plan::endpoints;
 
 /// The program's name in messages.
@@ -37,8 +37,38 @@ pub(super) struct RelayLog {
     /// Lines so far, under all configurations.
     lines: Arc<AtomicU64>,
     logging: Logging,
+    texts: Texts,
     binds: Vec<(Endpoint, Option<BindNetns>, String)>,
     host: Arc<str>,
+}
+
+/// The formats of a frontend.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    line: Option<Text>,
+    data: Option<Text>,
+    /// What its sessions are called.
+    pub(crate) unique_id: Option<Text>,
+    /// What they ask for of each session.
+    pub(crate) logged: Vec<Expression>,
+}
+
+impl Texts {
+    pub(crate) fn of(logging: &Logging) -> Self {
+        let mut logged = Vec::new();
+        let mut text = |format: &Option<Format>| {
+            let format = format.as_ref()?;
+            let text = Text::logged(format, logged.len());
+            logged.extend_from_slice(format.expressions());
+            Some(text)
+        };
+        Self {
+            line: text(&logging.line),
+            data: text(&logging.data),
+            unique_id: text(&logging.unique_id),
+            logged,
+        }
+    }
 }
 
 thread_local! {
@@ -164,6 +194,7 @@ impl RelayLog {
         Self {
             targets,
             lines,
+            texts: Texts::of(&frontend.logging),
             logging: frontend.logging.clone(),
             binds: binds.flat_map(|(at, bind)| labels(at, bind)).collect(),
             host,
@@ -172,7 +203,7 @@ impl RelayLog {
 
     /// Without `option tcplog` or `log-format`, HAProxy writes a line of each session that begins.
     pub(super) fn began(&self, facts: &SessionFacts<'_>) {
-        if self.logging.line.is_none() {
+        if self.texts.line.is_none() {
             SCRATCH.with_borrow_mut(|Scratch { text, .. }| {
                 text.clear();
                 put(text, format_args!("Connect from "));
@@ -217,7 +248,7 @@ impl RelayLog {
 
     /// The line of a session; without a reason it goes on.
     fn line(&self, facts: &SessionFacts<'_>, reason: Option<CloseReason>) {
-        let Some(line) = &self.logging.line else {
+        let Some(line) = &self.texts.line else {
             return;
         };
         SCRATCH.with_borrow_mut(|Scratch { text, data, .. }| {
@@ -228,9 +259,9 @@ impl RelayLog {
                 is_early: self.logging.as_soon_as_possible,
                 host: &self.host,
                 lines: self.lines.fetch_add(1, Ordering::Relaxed),
-                unique_id: self.logging.unique_id.as_ref(),
+                unique_id: self.texts.unique_id.as_ref(),
             };
-            match &self.logging.data {
+            match &self.texts.data {
                 None => fill_in(&mut [(line, text)], facts, around),
                 Some(format) => fill_in(&mut [(line, text), (format, data)], facts, around),
             }

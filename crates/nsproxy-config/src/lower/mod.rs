@@ -11,6 +11,7 @@ mod args;
 mod binds;
 mod checks;
 mod draft;
+mod format;
 mod global;
 mod identity;
 mod log_target;

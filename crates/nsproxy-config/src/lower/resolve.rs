@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
-use nsproxy_log::Template;
-
 use super::binds;
 use super::checks;
 use super::draft::{Draft, keyword_of};
+use super::format::DraftFormat;
 use super::proxy::Proxies;
+use super::rules::{WAIT_HELP, check_asked};
 use super::settings::{Mode, Set, Settings};
 use super::sink::{Sink, list};
 use super::statements::netns_tlv;
@@ -44,9 +44,10 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     for target in targets.iter().flatten() {
         used[target.0] = true;
     }
+    check_formats(&drafts, &backends, sink);
     let mut all_chosen = true;
     for draft in &drafts {
-        draft.rules.check_asked(|name| backends.find(name), sink);
+        check_asked(&draft.rules.asked, |name| backends.find(name), sink);
         draft.rules.check_servers(draft, sink);
         draft.rules.warn(sink);
         for (name, span) in draft.rules.targets() {
@@ -78,6 +79,28 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
         add(draft, backend, &by_name, config, sink);
     }
     set_fullconn(config);
+}
+
+/// What formats ask about, and whether it will be there. A `defaults` that many use is reported once.
+fn check_formats(drafts: &[Draft], backends: &Backends<'_>, sink: &mut Sink<'_>) {
+    let mut seen: HashSet<Span> = HashSet::new();
+    for draft in drafts.iter().filter(|draft| draft.is_frontend()) {
+        for set in draft.settings.formats() {
+            if !seen.insert(set.span) {
+                continue;
+            }
+            check_asked(&set.value.asked, |name| backends.find(name), sink);
+            if let Some(fetch) = set.value.needs.client_bytes
+                && draft.rules.content.is_empty()
+                && set.section == draft.section
+            {
+                let message = format!(
+                    "`{fetch}` has no value here but by chance: nothing waits for what the client sends"
+                );
+                sink.push(Diagnostic::warning(set.span, message).with_help(WAIT_HELP));
+            }
+        }
+    }
 }
 
 /// Drops proxies whose name another one of the same half has.
@@ -471,7 +494,7 @@ fn binds(draft: &Draft) -> Vec<Bind> {
 /// `log global` stands for the lines of `global`.
 fn logging(settings: &Settings, global: &[LogTarget]) -> Logging {
     let is_set = |option: &Option<Set<bool>>| option.as_ref().is_some_and(|set| set.value);
-    let template = |slot: &Option<Set<Rc<Template>>>| slot.as_ref().map(|set| (*set.value).clone());
+    let format = |slot: &Option<Set<Rc<DraftFormat>>>| slot.as_ref().map(|set| set.value.format.clone());
     let targets = settings.logs.iter().flat_map(|target| match target {
         Some(target) => std::slice::from_ref(target),
         None => global,
@@ -479,9 +502,9 @@ fn logging(settings: &Settings, global: &[LogTarget]) -> Logging {
     Logging {
         targets: targets.cloned().collect(),
         tag: settings.log_tag.as_ref().map(|set| set.value.to_string()),
-        line: template(&settings.log_line),
-        data: template(&settings.log_data),
-        unique_id: template(&settings.unique_id),
+        line: format(&settings.log_line),
+        data: format(&settings.log_data),
+        unique_id: format(&settings.unique_id),
         not_null: is_set(&settings.not_null),
         not_normal: is_set(&settings.not_normal),
         as_soon_as_possible: is_set(&settings.as_soon_as_possible),

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use netns_core::NetnsSpec;
-use nsproxy_log::Template;
 
 use super::args::Args;
 use super::draft::Draft;
+use super::format::DraftFormat;
 use super::sink::Sink;
 use super::statements::server;
 use crate::keywords::Why;
@@ -22,7 +22,7 @@ pub(super) struct Set<T> {
     pub(super) value: T,
     pub(super) span: Span,
     /// The number of the section; inherited values keep that of their `defaults`.
-    section: usize,
+    pub(super) section: usize,
 }
 
 impl<T> Set<T> {
@@ -75,9 +75,9 @@ pub(super) struct Settings {
     pub(super) netns_removed: Option<Set<Duration>>,
     pub(super) logs: Logs,
     pub(super) log_tag: Option<Set<Name>>,
-    pub(super) log_line: Option<Set<Rc<Template>>>,
-    pub(super) log_data: Option<Set<Rc<Template>>>,
-    pub(super) unique_id: Option<Set<Rc<Template>>>,
+    pub(super) log_line: Option<Set<Rc<DraftFormat>>>,
+    pub(super) log_data: Option<Set<Rc<DraftFormat>>>,
+    pub(super) unique_id: Option<Set<Rc<DraftFormat>>>,
     pub(super) not_null: Option<Set<bool>>,
     pub(super) not_normal: Option<Set<bool>>,
     pub(super) as_soon_as_possible: Option<Set<bool>>,
@@ -163,6 +163,12 @@ pub(super) fn set<T>(
 pub(crate) const NETNS_REMOVED: Duration = Duration::from_secs(5);
 
 impl Settings {
+    /// Those of its formats that are set.
+    pub(super) fn formats(&self) -> impl Iterator<Item = &Set<Rc<DraftFormat>>> {
+        let formats = [&self.log_line, &self.log_data, &self.unique_id];
+        formats.into_iter().flatten()
+    }
+
     /// `timeout netns-removed`, of which 0 is no limit.
     pub(super) fn netns_removed(&self) -> Option<Duration> {
         let written = self.netns_removed.as_ref().map(|set| set.value);

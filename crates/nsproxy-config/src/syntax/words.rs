@@ -33,6 +33,18 @@ pub(crate) struct Word<'s> {
 }
 
 impl Word<'_> {
+    /// A part of the word, as a word.
+    pub(crate) fn sub(&self, range: std::ops::Range<usize>) -> Word<'_> {
+        Word {
+            span: self.part(range.clone()),
+            text: match &self.text {
+                Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
+                // Its own parts have no places either.
+                Cow::Owned(text) => Cow::Owned(text[range].to_owned()),
+            },
+        }
+    }
+
     /// The place of a part of the word, by offsets into its text. The whole word when quoting moved things.
     pub(crate) fn part(&self, range: std::ops::Range<usize>) -> Span {
         match self.text {

@@ -8,6 +8,7 @@ use netns_core::{NetnsName, NetnsSpec};
 use super::Told;
 use crate::core::moment::Moment;
 use crate::core::namespaces::{Condition, Namespaces, Step};
+use crate::judge::asks_pool;
 use crate::listeners::{Listener, ListenerKey};
 use crate::plan::{ListenerNetns, ListenerPlan, NetnsRef, Plan, RelayPlan};
 use crate::pool::Pool;
@@ -19,6 +20,8 @@ use crate::route::{Limits, Route, Selectable};
 pub(crate) struct Current {
     relays: Vec<(RelayPlan, Limits)>,
     pools: Arc<[Arc<Pool>]>,
+    /// The header for some server says how a pool stands.
+    headers_ask: bool,
     selectable: Arc<Selectable>,
     /// The listeners that are in each namespace whose name matches, by relay and place in it.
     patterns: Vec<(usize, usize)>,
@@ -50,6 +53,7 @@ impl Current {
         Self {
             patterns: patterns.collect(),
             relays: relays.map(|relay| (relay.clone(), limits(relay))).collect(),
+            headers_ask: pools.iter().any(|pool| asks_pool(pool.composed())),
             pools,
             selectable: Arc::new(Selectable::of(&plan.selectable)),
             ..Self::default()
@@ -158,7 +162,13 @@ impl Current {
         let pool = Arc::clone(&self.pools[relay.pool]);
         let here = (self.plan(place), place.netns.clone());
         let route = Route::new(relay, here, listener, pool, limits.clone(), &self.selectable);
-        Arc::new(route.with_rules(relay.rules.as_ref(), &self.pools))
+        let asks = self.headers_ask || asks_pool(&*relay.logged);
+        let route = route.with_rules(relay.rules.as_ref(), &self.pools);
+        Arc::new(if asks {
+            route.with_pools(&self.pools)
+        } else {
+            route
+        })
     }
 
     /// Whether a pattern of a listener matches this name.

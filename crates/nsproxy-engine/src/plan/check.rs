@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::iter;
 
-use super::{Endpoint, HealthSource, Plan, PoolPlan, ServerPlan};
+use super::{Endpoint, HeaderPlan, HealthSource, Plan, PoolPlan, ServerPlan};
 use crate::core::rules::Rules;
 
 /// A plan that does not hold together. Whoever made it has a mistake.
@@ -90,7 +90,11 @@ impl Plan {
                 .iter()
                 .flat_map(|rules| &rules.choices)
                 .map(|choice| choice.pool);
-            let mut pools = iter::once(relay.pool).chain(chosen).chain(asked(rules));
+            let logged = relay.logged.iter().filter_map(|logged| logged.fetch.pool());
+            let mut pools = iter::once(relay.pool)
+                .chain(chosen)
+                .chain(asked(rules))
+                .chain(logged);
             if let Some(pool) = pools.find(|pool| *pool >= self.pools.len()) {
                 return Err(PlanError::NoSuchPool {
                     relay: relay.name.clone(),
@@ -111,7 +115,16 @@ impl Plan {
                 });
             }
             let rules = pool.rules.as_deref();
-            if let Some(asked) = asked(rules).find(|asked| *asked >= self.pools.len()) {
+            let headers = pool
+                .servers
+                .iter()
+                .filter_map(|server| server.send_header.as_ref());
+            let composed = headers.flat_map(HeaderPlan::expressions);
+            let composed = composed.filter_map(|expression| expression.fetch.pool());
+            if let Some(asked) = asked(rules)
+                .chain(composed)
+                .find(|asked| *asked >= self.pools.len())
+            {
                 return Err(PlanError::AsksNoSuchPool {
                     pool: pool.name.clone(),
                     asked,

@@ -81,6 +81,8 @@ pub struct RelayPlan {
     pub rules: Option<Arc<Rules>>,
     /// What gives each session an identifier, of which [`UNIQUE_ID_LEN`] bytes count. Implies `followed`.
     pub unique_id: Option<Arc<dyn Compose>>,
+    /// What an observer, or [`RelayPlan::unique_id`], asks [`SessionFacts::logged`] for, by index.
+    pub logged: Arc<[Expression]>,
     /// What the [`Observer`](crate::Observer) finds again in the facts of its sessions, also of those that go on when another
     /// plan is in force; see [`SessionFacts::attachment`]. The engine does nothing with it.
     pub attachment: Option<Arc<dyn Any + Send + Sync>>,
@@ -363,10 +365,26 @@ impl PartialEq for ComposedTlv {
 
 impl Eq for ComposedTlv {}
 
+impl HeaderPlan {
+    /// What its composed TLVs are made of.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let composed = match self {
+            Self::V1 => &[][..],
+            Self::V2(tlvs) => &tlvs.composed,
+        };
+        composed.iter().flat_map(|tlv| tlv.value.expressions())
+    }
+}
+
 /// Makes a text about a session. Called on the worker threads: it must not block.
 pub trait Compose: std::fmt::Debug + Send + Sync {
     /// Appends the text to `out`. The connection to the server is there; when it began is not known yet.
     fn compose(&self, facts: &SessionFacts<'_>, out: &mut Vec<u8>);
+
+    /// What [`SessionFacts::value`] is asked for, so that it is there by then.
+    fn expressions(&self) -> &[Expression] {
+        &[]
+    }
 }
 
 impl Endpoint {
@@ -431,6 +449,7 @@ impl Plan {
                 followed: false,
                 rules: None,
                 unique_id: None,
+                logged: Arc::default(),
                 attachment: None,
             }],
             pools: vec![PoolPlan {

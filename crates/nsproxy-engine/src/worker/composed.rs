@@ -7,16 +7,16 @@ use proxy_proto::TlvType;
 use super::entry::Entry;
 use super::resources::Resources;
 use crate::core::rules::Hello;
+use crate::core::side::Side;
 use crate::plan::{HeaderPlan, UNIQUE_ID_LEN};
 
 /// Longest name of a host that is taken from what a client sends: there is none longer (RFC 1035, section 2.3.4).
 const LONGEST_NAME: usize = 255;
 
-/// Those of a header for the server of this session, whose client has sent this header.
+/// Those of a header for the server of this session, for as long as that of its client is kept.
 pub(super) fn tlvs(
     plan: &HeaderPlan,
     entry: &Entry,
-    received: Option<&[u8]>,
     key: usize,
     resources: &mut Resources,
 ) -> Vec<(TlvType, Vec<u8>)> {
@@ -24,11 +24,13 @@ pub(super) fn tlvs(
         return Vec::new();
     };
     let mut tlvs = Vec::new();
+    let received = entry.received.as_ref();
+    let received = received.and_then(|received| received.header.as_deref());
     let is_composed = || plan.composed.iter().any(|tlv| tlv.kind == TlvType::AUTHORITY.0);
     if plan.authority
         && !is_composed()
         && !names_a_host(received)
-        && let Some(name) = server_name(entry.contents())
+        && let Some(name) = server_name(entry.contents(Side::Downstream))
     {
         tlvs.push((TlvType::AUTHORITY, name));
     }

@@ -10,8 +10,10 @@ use netns_core::NetnsSpec;
 
 use super::entry::{Entry, Place};
 use super::milestones::{After, Milestones};
+use super::rules::Known;
 use crate::admission::Gate;
 use crate::core::moment::Moment;
+use crate::core::rules::{Expression, Value, View};
 use crate::core::side::Side;
 use crate::plan::Endpoint;
 use crate::server::Server;
@@ -112,6 +114,26 @@ impl<'a> SessionFacts<'a> {
     /// The namespace that the server is reached in; `None` is the default one, or none was chosen.
     pub fn upstream_netns(&self) -> Option<&'a NetnsSpec> {
         self.entry.server.as_ref()?.netns.as_deref()
+    }
+
+    /// The value of an expression of the plan now, the first if there are several.
+    ///
+    /// What the client has sent, and its PROXY header, are there only until the connection to the server stands: see
+    /// [`SessionFacts::logged`].
+    pub fn value(&self, expression: &Expression) -> Option<Value<'static>> {
+        let known = Known::new(self.entry, self.entry.route.pools.as_deref());
+        View::new(&known, true).value(expression).map(Value::into_owned)
+    }
+
+    /// The value of the expression with this index in [`RelayPlan::logged`](crate::RelayPlan::logged). What is there only until
+    /// the connection to the server stands has been remembered from then, if the relay is followed.
+    pub fn logged(&self, index: usize) -> Option<Value<'static>> {
+        let expression = self.entry.route.logged.get(index)?;
+        let remembered = self.milestones.map_or(&[][..], Milestones::remembered);
+        match remembered.get(index) {
+            Some(value) if expression.fetch.is_fleeting() => value.clone(),
+            _ => self.value(expression),
+        }
     }
 
     /// Bytes delivered to the server, without the PROXY header that it got, and bytes delivered to the client.

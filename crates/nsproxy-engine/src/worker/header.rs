@@ -13,6 +13,7 @@ use super::entry::{Entry, Holding, Received};
 use super::resources::Resources;
 use crate::core::close::{CloseReason, Errno};
 use crate::core::policy::{ClientNetns, HeaderNetns};
+use crate::core::rules::Expression;
 use crate::core::session::HeaderRead;
 use crate::core::side::{Direction, Side};
 use crate::observer::Notice;
@@ -25,6 +26,9 @@ pub(super) const MAX_HEADER: usize = 16 * 1024;
 /// Longest header that is written. What is passed on of one that was taken, addresses of the largest kind that a session can
 /// have, a NETNS TLV with a path in it, a checksum and an identifier take less than half of it.
 const MAX_WRITTEN: usize = SCRATCH;
+
+/// Bytes of a value that are remembered for an observer: as long as HAProxy's lines are.
+const MOST_REMEMBERED: usize = 1024;
 
 /// Reads what there is and tries to make a header of it. What follows the header waits in the holding of [`Direction::Up`].
 pub(super) fn read(entry: &mut Entry, resources: &mut Resources) -> HeaderRead {
@@ -196,6 +200,10 @@ pub(super) fn prepare_preface(
     resources: &mut Resources,
 ) -> Result<Preface, CloseReason> {
     let payload = waiting(entry);
+    remember(entry, key, resources);
+    let server = entry.server.as_ref().map(|chosen| Arc::clone(&chosen.server));
+    let plan = server.as_ref().and_then(|server| server.send_header.as_ref());
+    let composed = plan.map(|plan| composed::tlvs(plan, entry, key, resources));
     // A server that gets no header has no use for it either, and hardly a rule asks for it later.
     let is_asked_for = entry.route.within.as_ref().is_some_and(|judge| judge.asks_header);
     let received = entry.received.as_mut().and_then(|received| {
@@ -205,9 +213,7 @@ pub(super) fn prepare_preface(
             received.header.take()
         }
     });
-    let server = entry.server.as_ref().map(|chosen| Arc::clone(&chosen.server));
-    if let Some(plan) = server.as_ref().and_then(|server| server.send_header.as_ref()) {
-        let composed = composed::tlvs(plan, entry, received.as_deref(), key, resources);
+    if let (Some(plan), Some(composed)) = (plan, composed) {
         // Nothing is in the scratch buffer between two steps.
         let header = &mut resources.scratch[..MAX_WRITTEN];
         let length = write(
@@ -228,6 +234,25 @@ pub(super) fn prepare_preface(
         bytes: waiting(entry),
         payload,
     })
+}
+
+/// What is logged of a session and is gone once the server has it.
+fn remember(entry: &Entry, key: usize, resources: &mut Resources) {
+    if !entry.route.remembers {
+        return;
+    }
+    let facts = resources.facts(entry, key);
+    let value = |logged: &Expression| {
+        let is_fleeting = logged.fetch.is_fleeting();
+        is_fleeting
+            .then(|| facts.value(logged))
+            .flatten()
+            .map(|value| value.truncated(MOST_REMEMBERED))
+    };
+    let values = entry.route.logged.iter().map(value).collect();
+    if let Some((milestones, _)) = resources.milestones(entry, key) {
+        milestones.remember(values);
+    }
 }
 
 /// Bytes that wait for the server.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::core::balance::Waited;
 use crate::core::moment::Moment;
+use crate::core::rules::Value;
 use crate::server::Server;
 
 /// Numbers of sessions that a worker takes at a time, so that workers seldom write what others read.
@@ -29,6 +30,8 @@ pub(super) struct Milestones {
     redispatched: bool,
     number: u64,
     unique_id: Option<Box<[u8]>>,
+    /// What was logged, by index.
+    remembered: Box<[Option<Value<'static>>]>,
 }
 
 /// Whole milliseconds since a session was accepted, 49 days at most.
@@ -174,6 +177,16 @@ impl Milestones {
     /// Gives it an identifier, for good.
     pub(super) fn identify(&mut self, unique_id: Box<[u8]>) {
         self.unique_id.get_or_insert(unique_id);
+    }
+
+    /// Keeps what will not be there later.
+    pub(super) fn remember(&mut self, values: Box<[Option<Value<'static>>]>) {
+        self.remembered = values;
+    }
+
+    /// What was kept; empty where nothing was.
+    pub(super) fn remembered(&self) -> &[Option<Value<'static>>] {
+        &self.remembered
     }
 
     pub(super) const fn was_redispatched(&self) -> bool {

@@ -272,7 +272,7 @@ pub(super) fn hash(entry: &Entry, key: &Expression) -> Option<u32> {
 }
 
 /// A session, as rules see it.
-struct Known<'e> {
+pub(super) struct Known<'e> {
     entry: &'e Entry,
     /// Of the plan, where they are asked about.
     pools: &'e [Arc<Pool>],
@@ -281,7 +281,7 @@ struct Known<'e> {
 }
 
 impl<'e> Known<'e> {
-    fn new(entry: &'e Entry, pools: Option<&'e [Arc<Pool>]>) -> Self {
+    pub(super) fn new(entry: &'e Entry, pools: Option<&'e [Arc<Pool>]>) -> Self {
         Self {
             entry,
             pools: pools.unwrap_or_default(),

@@ -1,12 +1,14 @@
 //! `log-format`: text with variables in it, parsed once and filled in for each session.
 //!
-//! `%name` is a variable, `%{flags}name` one with flags of its own, `%[fetch]` a fetch, `%%` a percent sign. The flags are
+//! `%name` is a variable, `%{flags}name` one with flags of its own, `%[expression]` a value that somebody else works out
+//! ([`Values`]), `%%` a percent sign. The flags are
 //! `+Q` (in quotes), `+X` (numbers and addresses in hexadecimal) and `+E` (`"`, `\` and `]` escaped); `%{flags}o` sets them
 //! for everything behind it. Spaces in a row are one, as in HAProxy.
 
 mod render;
 mod variable;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -20,12 +22,29 @@ use variable::Known;
 pub struct Template {
     text: String,
     items: Vec<Item>,
+    /// Where the expressions stand in the text, without their brackets.
+    expressions: Vec<Range<usize>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Item {
     Text(String),
     Variable(Variable, Flags),
+    /// With its index.
+    Expression(usize, Flags),
+}
+
+/// The values of a template's expressions.
+pub trait Values {
+    /// That of the expression with this index, as text. `None`: there is none.
+    fn value(&self, index: usize) -> Option<Cow<'_, [u8]>>;
+}
+
+/// None of them has a value.
+impl Values for () {
+    fn value(&self, _: usize) -> Option<Cow<'_, [u8]>> {
+        None
+    }
 }
 
 /// How a variable is written.
@@ -62,9 +81,6 @@ pub enum Problem {
     /// HAProxy knows it, and it is about HTTP or TLS.
     #[error("`%{0}` is about HTTP or TLS, which nsproxy does not look into")]
     Foreign(String),
-    /// No fetch has this name.
-    #[error("no fetch in a log format is called `{0}`")]
-    UnknownFetch(String),
     /// A percent sign with nothing to name behind it.
     #[error("a single `%` has to be written as `%%`")]
     LonePercent,
@@ -84,7 +100,6 @@ impl TemplateError {
     pub fn candidates(&self) -> Vec<String> {
         match self.problem {
             Problem::UnknownVariable(_) => variable::variables().map(|name| format!("%{name}")).collect(),
-            Problem::UnknownFetch(_) => variable::fetches().map(|name| format!("%[{name}]")).collect(),
             _ => Vec::new(),
         }
     }
@@ -100,6 +115,11 @@ impl Template {
     pub fn has_unique_id(&self) -> bool {
         let is_id = |item: &Item| matches!(item, Item::Variable(Variable::UniqueId, _));
         self.items.iter().any(is_id)
+    }
+
+    /// Where the expressions in `%[...]` stand in the text that was parsed, in their order. What they mean is not known here.
+    pub fn expressions(&self) -> &[Range<usize>] {
+        &self.expressions
     }
 }
 
@@ -122,6 +142,7 @@ impl FromStr for Template {
                 ..Flags::default()
             },
             items: Vec::new(),
+            expressions: Vec::new(),
         }
         .run()
     }
@@ -134,6 +155,7 @@ struct Parser<'t> {
     /// Those that `%{...}o` has set.
     flags: Flags,
     items: Vec<Item>,
+    expressions: Vec<Range<usize>>,
 }
 
 impl Parser<'_> {
@@ -149,6 +171,7 @@ impl Parser<'_> {
         Ok(Template {
             text: self.text.to_owned(),
             items: self.items,
+            expressions: self.expressions,
         })
     }
 
@@ -183,12 +206,9 @@ impl Parser<'_> {
         }
         if self.rest().starts_with('[') {
             self.at += 1;
-            let inside = self.until(']', start)?;
-            let name = self.text[inside.clone()].trim();
-            let Some(variable) = variable::fetch(name) else {
-                return Err(error(inside, Problem::UnknownFetch(name.to_owned())));
-            };
-            self.items.push(Item::Variable(variable, flags));
+            let inside = self.expression(start)?;
+            self.items.push(Item::Expression(self.expressions.len(), flags));
+            self.expressions.push(inside);
             return Ok(());
         }
         let name_at = self.at;
@@ -224,6 +244,22 @@ impl Parser<'_> {
             return Err(error(start..self.text.len(), Problem::Unclosed(end)));
         };
         self.at = from + length + end.len_utf8();
+        Ok(from..from + length)
+    }
+
+    /// What stands before the bracket that ends an expression: one between parentheses does not.
+    fn expression(&mut self, start: usize) -> Result<Range<usize>, TemplateError> {
+        let mut is_inside = false;
+        let end = self.rest().find(|c| {
+            is_inside = c == '(' || is_inside && c != ')';
+            c == ']' && !is_inside
+        });
+        let Some(length) = end else {
+            // A parenthesis that is never closed is for whoever reads the expression to see.
+            return self.until(']', start);
+        };
+        let from = self.at;
+        self.at += length + 1;
         Ok(from..from + length)
     }
 

@@ -3,17 +3,20 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{Flags, Item, Template, Variable};
+use super::{Flags, Item, Template, Values, Variable};
 use crate::clock::{Clock, put};
 use crate::record::Record;
 
 impl Template {
     /// Appends the line to `out`. Nothing is allocated but what `out` needs to grow.
-    pub fn render(&self, record: &Record<'_>, clock: &mut Clock, out: &mut Vec<u8>) {
+    pub fn render(&self, record: &Record<'_>, values: &dyn Values, clock: &mut Clock, out: &mut Vec<u8>) {
         for item in &self.items {
             match item {
                 Item::Text(text) => out.extend_from_slice(text.as_bytes()),
                 Item::Variable(variable, flags) => value(*variable, *flags, record, clock, out),
+                Item::Expression(index, flags) => {
+                    text(&values.value(*index).unwrap_or_default(), *flags, out);
+                }
             }
         }
     }
@@ -30,9 +33,9 @@ fn value(variable: Variable, flags: Flags, record: &Record<'_>, clock: &mut Cloc
         V::FrontendPort => port(record.frontend_address, flags, out),
         V::BackendIp => ip(record.backend_address, flags, out),
         V::BackendPort => port(record.backend_address, flags, out),
-        V::Backend => text(record.backend, flags, out),
-        V::Server => text(record.server.unwrap_or("<NOSRV>"), flags, out),
-        V::Frontend => text(record.frontend, flags, out),
+        V::Backend => text(record.backend.as_bytes(), flags, out),
+        V::Server => text(record.server.unwrap_or("<NOSRV>").as_bytes(), flags, out),
+        V::Frontend => text(record.frontend.as_bytes(), flags, out),
         V::AcceptDate => clock.accept_date(record.accepted, out),
         V::UtcDate => clock.utc_date(record.accepted, out),
         V::LocalDate => clock.local_date(record.accepted, out),
@@ -73,15 +76,13 @@ fn value(variable: Variable, flags: Flags, record: &Record<'_>, clock: &mut Cloc
         }
         V::ServerQueue => put(out, format_args!("{}", record.server_queue)),
         V::BackendQueue => put(out, format_args!("{}", record.backend_queue)),
-        V::Host => text(record.host, flags, out),
+        V::Host => text(record.host.as_bytes(), flags, out),
         V::Process if flags.hexadecimal => put(out, format_args!("{:04X}", std::process::id())),
         V::Process => put(out, format_args!("{}", std::process::id())),
         V::Lines if flags.hexadecimal => put(out, format_args!("{:04X}", record.lines)),
         V::Lines => put(out, format_args!("{}", record.lines)),
-        V::ClientNetns => text(record.client_netns.unwrap_or_default(), flags, out),
-        V::UniqueId => text(record.unique_id.unwrap_or_default(), flags, out),
+        V::UniqueId => text(record.unique_id.unwrap_or_default().as_bytes(), flags, out),
         V::Number => number(record.number, flags, out),
-        V::ServerNetns => text(record.server_netns.unwrap_or_default(), flags, out),
     }
 }
 
@@ -138,12 +139,12 @@ fn port(address: Option<SocketAddr>, flags: Flags, out: &mut Vec<u8>) {
     quote.end(out);
 }
 
-fn text(value: &str, flags: Flags, out: &mut Vec<u8>) {
+fn text(value: &[u8], flags: Flags, out: &mut Vec<u8>) {
     let quote = Quote::begin(flags, out);
     if value.is_empty() {
         quote.missing(flags, out);
     }
-    for &byte in value.as_bytes() {
+    for &byte in value {
         // HAProxy does the same to what could end a line or a quotation.
         match byte {
             b'"' | b'\\' | b']' if flags.escaped => out.extend_from_slice(&[b'\\', byte]),

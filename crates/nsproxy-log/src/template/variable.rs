@@ -37,8 +37,6 @@ pub(crate) enum Variable {
     Host,
     Process,
     Lines,
-    ClientNetns,
-    ServerNetns,
     UniqueId,
     Number,
 }
@@ -93,9 +91,6 @@ const FOREIGN: [&str; 20] = [
     "hsl", "sslc", "sslv",
 ];
 
-/// Fetches, in `%[...]`.
-const FETCHES: [(&str, Variable); 2] = [("bc_netns", V::ServerNetns), ("fc_netns", V::ClientNetns)];
-
 /// What is known of a name.
 pub(super) enum Known {
     Variable(Variable),
@@ -112,18 +107,8 @@ pub(super) fn variable(name: &str) -> Known {
     }
 }
 
-pub(super) fn fetch(name: &str) -> Option<Variable> {
-    FETCHES
-        .iter()
-        .find_map(|&(known, variable)| (known == name).then_some(variable))
-}
-
 pub(super) fn variables() -> impl Iterator<Item = &'static str> {
     VARIABLES.iter().map(|&(name, _)| name)
-}
-
-pub(super) fn fetches() -> impl Iterator<Item = &'static str> {
-    FETCHES.iter().map(|&(name, _)| name)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `log` lines: the same configuration and the same scenes under HAProxy and nsproxy, and the lines that both write.
 
+mod expressions;
 mod identifiers;
 mod queue;
 mod quiet;

@@ -25,6 +25,7 @@ pub(super) use condition::condition;
 pub(super) use expression::{Kind, expression};
 use fetches::Needs;
 pub(crate) use fetches::entries as fetch_entries;
+pub(super) use resolve::{WAIT_HELP, check_asked};
 pub(super) use test::test;
 
 use crate::model::{Acl, Condition, Rule};
@@ -55,6 +56,7 @@ pub(super) struct DraftRules {
 }
 
 /// What a fetch asks about.
+#[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) backend: String,
     pub(super) server: Option<String>,

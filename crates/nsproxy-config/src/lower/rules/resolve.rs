@@ -10,32 +10,35 @@ use crate::report::Diagnostic;
 use crate::source::Span;
 use crate::values::number::shorten;
 
-/// What else a section's rules need to know, and what is wrong with them.
-impl DraftRules {
-    /// Backends that fetches ask about and that are not there.
-    pub(in crate::lower) fn check_asked<'d>(
-        &self,
-        find: impl Fn(&str) -> Option<&'d Draft>,
-        sink: &mut Sink<'_>,
-    ) {
-        for Asked {
-            backend,
-            server,
-            span,
-        } in &self.asked
-        {
-            let shown = shorten(backend);
-            match (find(backend), server) {
-                (None, _) => sink.error(*span, format!("no backend is called `{shown}`")),
-                (Some(found), Some(server)) if !found.server_names.contains_key(server) => {
-                    let server = shorten(server);
-                    sink.error(*span, format!("backend `{shown}` has no server `{server}`"));
-                }
-                (Some(_), _) => {}
+/// What makes `req.` fetches have a value.
+pub(in crate::lower) const WAIT_HELP: &str = "add `tcp-request inspect-delay 5s` and `tcp-request content accept if { req.ssl_hello_type 1 }`, or what else to wait for";
+
+/// Backends and servers that fetches ask about and that are not there.
+pub(in crate::lower) fn check_asked<'d>(
+    asked: &[Asked],
+    find: impl Fn(&str) -> Option<&'d Draft>,
+    sink: &mut Sink<'_>,
+) {
+    for Asked {
+        backend,
+        server,
+        span,
+    } in asked
+    {
+        let shown = shorten(backend);
+        match (find(backend), server) {
+            (None, _) => sink.error(*span, format!("no backend is called `{shown}`")),
+            (Some(found), Some(server)) if !found.server_names.contains_key(server) => {
+                let server = shorten(server);
+                sink.error(*span, format!("backend `{shown}` has no server `{server}`"));
             }
+            (Some(_), _) => {}
         }
     }
+}
 
+/// What is wrong with a section's rules.
+impl DraftRules {
     /// Whether one of them has connections begin with a PROXY header.
     pub(in crate::lower) fn expect_headers(&self) -> bool {
         self.connection
@@ -78,8 +81,7 @@ impl DraftRules {
             && self.content.is_empty()
         {
             let message = format!("`{fetch}` has no value here: nothing waits for what the client sends");
-            let help = "add `tcp-request inspect-delay 5s` and `tcp-request content accept if { req.ssl_hello_type 1 }`, or what else to wait for";
-            sink.push(Diagnostic::warning(used.span, message).with_help(help));
+            sink.push(Diagnostic::warning(used.span, message).with_help(WAIT_HELP));
         }
         if let Some(span) = self.content_span
             && self.inspect_delay.is_none_or(|(delay, _)| delay.is_zero())

@@ -2,17 +2,14 @@
 
 use std::rc::Rc;
 
-use nsproxy_log::Template;
-
 use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
+use crate::lower::format::{DraftFormat, format as read};
 use crate::lower::log_target;
 use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::Sink;
 use crate::lower::table::Directive;
 use crate::reference::Doc;
-use crate::report::Diagnostic;
-use crate::syntax::Word;
 
 pub(in crate::lower) static LOG: Directive = Directive {
     name: "log",
@@ -53,9 +50,9 @@ pub(in crate::lower) static FORMAT: Directive = Directive {
     doc: Some(Doc {
         syntax: "log-format FORMAT",
         default: "none",
-        meaning: "The line of a session that has ended, with HAProxy's variables of TCP, and `%[fc_netns]` and \
-                  `%[bc_netns]` for the namespaces of the client and of the server.",
-        example: "log-format \"%ci:%cp %[fc_netns] %b/%s %ts\"",
+        meaning: "The line of a session that has ended, with HAProxy's variables of TCP, and in `%[...]` what conditions can ask: a fetch and its \
+                  converters. What the client sends and its PROXY header say is remembered from before the server got it, up to 1024 bytes of a value.",
+        example: "log-format \"%ci:%cp %[fc_netns] %[req.ssl_sni,lower] %b/%s %ts\"",
     }),
     parts: Vec::new,
 };
@@ -120,7 +117,7 @@ fn tag(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
 
 fn format(
     draft: &mut Draft,
-    slot: fn(&mut Settings) -> &mut Option<Set<Rc<Template>>>,
+    slot: fn(&mut Settings) -> &mut Option<Set<Rc<DraftFormat>>>,
     args: &mut Args<'_, '_>,
     sink: &mut Sink<'_>,
 ) {
@@ -128,15 +125,9 @@ fn format(
     let Some(word) = args.need(&keyword, "a format", sink) else {
         return;
     };
-    if let Some(template) = template(word, sink) {
-        set(
-            draft,
-            slot,
-            Rc::new(template),
-            (&keyword, args.span()),
-            args,
-            sink,
-        );
+    let own = draft.own_backend();
+    if let Some(read) = read(word, own.as_deref(), sink) {
+        set(draft, slot, Rc::new(read), (&keyword, args.span()), args, sink);
     }
 }
 
@@ -144,27 +135,9 @@ fn unique_id(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let word = args.peek();
     format(draft, |settings| &mut settings.unique_id, args, sink);
     if let Some((set, word)) = draft.settings.unique_id.as_ref().zip(word)
-        && set.value.has_unique_id()
-        && *word.text == *set.value.to_string()
+        && set.value.format.template().has_unique_id()
+        && *word.text == *set.value.format.to_string()
     {
         sink.error(word.span, "an identifier cannot be made of itself (`%ID`)");
-    }
-}
-
-/// A format, if it is one.
-pub(super) fn template(word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Template> {
-    match word.text.parse::<Template>() {
-        Ok(template) => Some(template),
-        Err(error) => {
-            let part = &word.text[error.at.clone()];
-            let candidates = error.candidates();
-            let near = sink.nearest(part, candidates.iter().map(String::as_str));
-            let diagnostic = Diagnostic::error(word.part(error.at.clone()), error.to_string());
-            sink.push(match near {
-                Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
-                None => diagnostic,
-            });
-            None
-        }
     }
 }

@@ -7,6 +7,7 @@ use nsproxy_log::Template;
 
 use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
+use crate::lower::format::format;
 use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::Sink;
 use crate::lower::table::Directive;
@@ -252,16 +253,19 @@ fn tcplog(draft: &mut Draft, on: bool, name: &str, args: &Args<'_, '_>, sink: &m
         let error = Diagnostic::error(args.span(), format!("`{name}` cannot be taken away"));
         return sink.push(error.with_help("leave it out where it is set"));
     }
-    match Template::TCPLOG.parse::<Template>() {
-        Ok(line) => set(
+    let word = Word {
+        text: Template::TCPLOG.into(),
+        span: args.span(),
+    };
+    if let Some(line) = format(&word, None, sink) {
+        set(
             draft,
             |settings| &mut settings.log_line,
             Rc::new(line),
             (name, args.span()),
             args,
             sink,
-        ),
-        Err(error) => sink.error(args.span(), error.to_string()),
+        );
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a `server` line says of the PROXY header that the server gets.
 
-use super::log;
 use crate::lower::args::Args;
+use crate::lower::format::format;
+use crate::lower::rules::Asked;
 use crate::lower::sink::{Sink, shown};
 use crate::model::{ComposedTlv, ProxyHeader};
 use crate::report::Diagnostic;
@@ -24,6 +25,8 @@ pub(super) struct HeaderOptions {
     /// `set-proxy-v2-tlv-fmt`, and where the first one is.
     composed: Vec<ComposedTlv>,
     composed_at: Option<Span>,
+    /// What their formats ask about.
+    asked: Vec<Asked>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,14 +121,19 @@ impl HeaderOptions {
         let Some(word) = args.need(&option.text, "a format", sink) else {
             return;
         };
-        let value = log::template(word, sink);
-        if let (Some(kind), Some(value)) = (kind, value) {
-            self.composed.push(ComposedTlv { kind, value });
+        let read = format(word, None, sink);
+        if let (Some(kind), Some(read)) = (kind, read) {
+            self.asked.extend(read.asked);
+            self.composed.push(ComposedTlv {
+                kind,
+                value: read.format,
+            });
         }
     }
 
-    /// The header that the options ask for together.
-    pub(super) fn header(self, sink: &mut Sink<'_>) -> Option<ProxyHeader> {
+    /// The header that the options ask for together. What they ask about goes to `asked`.
+    pub(super) fn header(mut self, asked: &mut Vec<Asked>, sink: &mut Sink<'_>) -> Option<ProxyHeader> {
+        asked.append(&mut self.asked);
         if let Some((Version::V2, _)) = self.chosen() {
             return Some(ProxyHeader::V2 {
                 crc32c: self.crc32c,

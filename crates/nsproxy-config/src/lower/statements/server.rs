@@ -265,7 +265,7 @@ fn server(draft: &mut Draft, args: &mut Args<'_, '_>, sink: &mut Sink<'_>) {
     let (Some(name), Ok(mut address)) = (name, address) else {
         return;
     };
-    let send_proxy = line.header.header(sink);
+    let send_proxy = line.header.header(&mut draft.rules.asked, sink);
     let netns = match line.netns {
         Chosen::Default => {
             draft.unplaced_servers.push(draft.servers.len());

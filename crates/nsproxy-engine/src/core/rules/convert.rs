@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use super::fetch::Value;
-use super::matcher::text_of;
+use super::value::Value;
 use crate::core::bytes::hexadecimal;
 
 /// One change.
@@ -16,7 +15,7 @@ pub enum Converter {
     Upper,
     /// The number of bytes.
     Length,
-    /// Bytes become hexadecimal digits, in capitals.
+    /// Bytes become hexadecimal digits, in capitals: those of an address or number, too.
     Hex,
     /// The network of an address: so many of its first bits.
     Mask {
@@ -36,10 +35,10 @@ pub(super) fn all<'a>(value: Value<'a>, converters: &[Converter]) -> Option<Valu
 
 fn convert(value: &Value<'_>, converter: Converter) -> Option<Value<'static>> {
     Some(match converter {
-        Converter::Lower => Value::Bytes(Cow::Owned(text_of(value).to_ascii_lowercase())),
-        Converter::Upper => Value::Bytes(Cow::Owned(text_of(value).to_ascii_uppercase())),
-        Converter::Length => Value::Number(i64::try_from(text_of(value).len()).unwrap_or(i64::MAX)),
-        Converter::Hex => Value::Bytes(Cow::Owned(hexadecimal(&text_of(value)).into_bytes())),
+        Converter::Lower => Value::Bytes(Cow::Owned(value.text().to_ascii_lowercase())),
+        Converter::Upper => Value::Bytes(Cow::Owned(value.text().to_ascii_uppercase())),
+        Converter::Length => Value::Number(i64::try_from(value.text().len()).unwrap_or(i64::MAX)),
+        Converter::Hex => Value::Bytes(Cow::Owned(hexadecimal(&value.bytes()).into_bytes())),
         Converter::Mask { v4, v6 } => match *value {
             Value::Address(IpAddr::V4(ip)) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(v4.min(32))).unwrap_or(0);

@@ -7,6 +7,7 @@ use proxy_proto::Tlvs;
 
 use super::View;
 use super::hello::{Hello, Protocols};
+use super::value::Value;
 use crate::core::side::Side;
 
 /// Something that can be asked.
@@ -115,6 +116,11 @@ impl Fetch {
         }
     }
 
+    /// Whether it asks for something that is there only until the connection to the server stands.
+    pub const fn is_fleeting(&self) -> bool {
+        self.contents().is_some() || matches!(self, Self::Tlv(_))
+    }
+
     /// The pool that it asks about.
     pub const fn pool(&self) -> Option<usize> {
         match self {
@@ -147,19 +153,6 @@ pub enum CountedFrom {
     At(usize),
     /// So far behind the number's end, or before it.
     Behind(i32),
-}
-
-/// A value of a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// True or false.
-    Bool(bool),
-    /// A whole number.
-    Number(i64),
-    /// An IP address.
-    Address(IpAddr),
-    /// Text or bytes.
-    Bytes(Cow<'a, [u8]>),
 }
 
 /// What is known of a connection.

@@ -1,11 +1,9 @@
 //! What a value is compared with.
 
-use std::borrow::Cow;
-
-use super::fetch::Value;
 use super::networks::Networks;
 use super::ranges::Ranges;
 use super::texts::Texts;
+use super::value::Value;
 use crate::core::expressions::Expressions;
 
 /// A comparison. A value of a kind that it cannot compare never matches.
@@ -45,19 +43,9 @@ impl Matcher {
                 Value::Address(ip) => networks.contains(*ip),
                 Value::Bool(_) | Value::Number(_) | Value::Bytes(_) => false,
             },
-            Self::Text(texts) => texts.match_text(&text_of(value)),
-            Self::Expression(expressions) => expressions.is_in(&text_of(value)),
-            Self::Length(ranges) => ranges.contains(i64::try_from(text_of(value).len()).unwrap_or(i64::MAX)),
+            Self::Text(texts) => texts.match_text(&value.text()),
+            Self::Expression(expressions) => expressions.is_in(&value.text()),
+            Self::Length(ranges) => ranges.contains(i64::try_from(value.text().len()).unwrap_or(i64::MAX)),
         }
-    }
-}
-
-/// A value as text.
-pub(super) fn text_of<'v>(value: &'v Value<'_>) -> Cow<'v, [u8]> {
-    match value {
-        Value::Bytes(bytes) => Cow::Borrowed(bytes),
-        Value::Bool(is) => Cow::Borrowed(if *is { b"1" } else { b"0" }),
-        Value::Number(number) => Cow::Owned(number.to_string().into_bytes()),
-        Value::Address(ip) => Cow::Owned(ip.to_string().into_bytes()),
     }
 }

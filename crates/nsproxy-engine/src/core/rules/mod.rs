@@ -7,6 +7,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `fetch.rs` | what can be asked of a connection |
+//! | `value.rs` | what the answer is |
 //! | `convert.rs` | changes of a value before it is compared |
 //! | `change.rs` | what a rule makes of an address |
 //! | `matcher.rs` | what a value is compared with |
@@ -21,6 +22,7 @@ mod matcher;
 mod networks;
 mod ranges;
 mod texts;
+mod value;
 
 #[cfg(test)]
 mod hello_tests;
@@ -32,7 +34,6 @@ mod server_tests;
 mod tests;
 
 use std::cell::OnceCell;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use proxy_proto::Header;
@@ -42,12 +43,13 @@ use super::moment::Span;
 
 pub use super::expressions::{Expressions, InvalidExpression};
 pub use convert::Converter;
-pub use fetch::{CountedFrom, Facts, Fetch, PoolLoad, ServerIndex, ServerLoad, Value};
+pub use fetch::{CountedFrom, Facts, Fetch, PoolLoad, ServerIndex, ServerLoad};
 pub use hello::{Hello, LONGEST_HELLO, Message, Protocols};
 pub use matcher::Matcher;
 pub use networks::Networks;
 pub use ranges::Ranges;
 pub use texts::{Place, Texts};
+pub use value::Value;
 
 /// All rules of a relay. The default has none.
 #[derive(Debug, Clone, Default)]
@@ -342,13 +344,7 @@ impl<'a> View<'a> {
     /// The hash of an expression's value, if it has one: of an address as the network writes it, of a number as 8 bytes, the
     /// greatest first.
     pub fn hash(&self, expression: &Expression) -> Option<u32> {
-        Some(match self.value(expression)? {
-            Value::Bool(is) => hash_of_bytes(&i64::from(is).to_be_bytes()),
-            Value::Number(number) => hash_of_bytes(&number.to_be_bytes()),
-            Value::Address(IpAddr::V4(ip)) => hash_of_bytes(&ip.octets()),
-            Value::Address(IpAddr::V6(ip)) => hash_of_bytes(&ip.octets()),
-            Value::Bytes(bytes) => hash_of_bytes(&bytes),
-        })
+        Some(hash_of_bytes(&self.value(expression)?.bytes()))
     }
 
     /// The value of an expression, the first if there are several.
