@@ -20,6 +20,8 @@ pub(crate) struct Judge {
     pub(crate) pools: Option<Arc<[Arc<Pool>]>>,
     /// A rule asks for what a PROXY header has said.
     pub(crate) asks_header: bool,
+    /// Regular expressions are searched for in what a side has sent.
+    searches: bool,
 }
 
 impl Judge {
@@ -68,6 +70,7 @@ impl Judge {
             asks_header: rules
                 .expressions()
                 .any(|expression| matches!(expression.fetch, Fetch::Tlv(_))),
+            searches: rules.searches(),
             rules: Arc::clone(rules),
             targets: Vec::new(),
             otherwise: None,
@@ -80,6 +83,11 @@ impl Judge {
             Some(index) => self.targets.get(index),
             None => self.otherwise.as_ref(),
         }
+    }
+
+    /// Whether what a side has sent is searched, however it comes.
+    pub(crate) const fn searches(&self) -> bool {
+        self.searches
     }
 
     /// Whether the PROXY header of a connection is needed, for the rules or for a server behind them.

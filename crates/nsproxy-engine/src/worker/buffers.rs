@@ -19,7 +19,13 @@ pub(super) struct Waiting {
     start: u32,
     /// Whether it counts as a large one.
     large: bool,
+    /// Bytes that were searched in it.
+    searched: u32,
 }
+
+/// Bytes that are searched of one side. Each segment has what waits searched anew, so that a client that sends single bytes would
+/// have others wait for a search of hundreds of MiB: 4 MiB are 2,900 segments of a byte each, or 16 KiB in segments of 32.
+const MOST_SEARCHED: u32 = 4 << 20;
 
 impl Waiting {
     pub(super) fn bytes(&self) -> &[u8] {
@@ -41,6 +47,13 @@ impl Waiting {
             self.bytes.reserve_exact(grown - self.bytes.len());
         }
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What waits is searched once more. Whether it may be again, with what follows.
+    pub(super) fn search(&mut self) -> bool {
+        let length = u32::try_from(self.bytes().len()).unwrap_or(u32::MAX);
+        self.searched = self.searched.saturating_add(length);
+        self.searched < MOST_SEARCHED
     }
 
     /// Puts `bytes` before what waits.
@@ -122,6 +135,7 @@ impl BufferPool {
         if idle.len() < IDLE && waiting.bytes.capacity() <= most {
             waiting.bytes.clear();
             waiting.start = 0;
+            waiting.searched = 0;
             idle.push(waiting);
         }
     }
@@ -178,6 +192,23 @@ mod tests {
         assert_eq!(pool.fill_limit(), SCRATCH);
         pool.take_back(waiting);
         assert_eq!((pool.out(), pool.idle[0].len()), (0, 0));
+    }
+
+    #[test]
+    fn searching_in_ever_smaller_pieces_comes_to_an_end() {
+        let pieces = |size: usize| {
+            let mut waiting = BufferPool::default().collect(&vec![0; size]);
+            let mut looks = 1;
+            while waiting.search() && waiting.bytes().len() < 16 * 1024 {
+                waiting.extend(&vec![0; size], 16 * 1024);
+                looks += 1;
+            }
+            (looks, waiting.bytes().len())
+        };
+        assert_eq!(pieces(64), (256, 16 * 1024));
+        let (looks, length) = pieces(1);
+        assert_eq!(looks, length);
+        assert!((2_000..4_000).contains(&looks), "{looks}");
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub(super) fn inspect(entry: &mut Entry, is_last: bool, resources: &mut Resource
         return Inspected::Decided;
     };
     let mut blocked = false;
-    match read(entry, Side::Downstream, resources) {
+    match read(entry, Side::Downstream, &judge, resources) {
         Ok(Some(has_ended)) => entry.has_ended = has_ended,
         Ok(None) => blocked = true,
         Err(error) => return Inspected::Refused(reset_or_failed(Side::Downstream, Errno::from(&error))),
@@ -120,7 +120,7 @@ pub(super) fn inspect_response(entry: &mut Entry, is_last: bool, resources: &mut
         return entry.core.on_response_inspected(Inspected::Decided, 0, now);
     };
     let mut blocked = false;
-    match read(entry, Side::Upstream, resources) {
+    match read(entry, Side::Upstream, &judge, resources) {
         Ok(Some(has_ended)) => entry.has_ended = has_ended,
         Ok(None) => blocked = true,
         Err(error) => {
@@ -163,7 +163,12 @@ pub(super) fn wanted(entry: &Entry, judge: &Judge) -> Option<Arc<Server>> {
 }
 
 /// Reads once from that side. `None`: the socket is exhausted; true: no more is to be looked at.
-fn read(entry: &mut Entry, side: Side, resources: &mut Resources) -> std::io::Result<Option<bool>> {
+fn read(
+    entry: &mut Entry,
+    side: Side,
+    judge: &Judge,
+    resources: &mut Resources,
+) -> std::io::Result<Option<bool>> {
     let waiting = entry.contents(side).len();
     let Some(mut socket) = entry.socket(side) else {
         return Ok(Some(true));
@@ -188,7 +193,11 @@ fn read(entry: &mut Entry, side: Side, resources: &mut Resources) -> std::io::Re
         Holding::Buffer(waiting) => waiting.extend(received, MOST),
         holding => *holding = Holding::Buffer(resources.buffers.collect(received)),
     }
-    Ok(Some(has_ended))
+    let may_search = match entry.holding(side.outgoing()) {
+        Holding::Buffer(waiting) if judge.searches() => waiting.search(),
+        _ => true,
+    };
+    Ok(Some(has_ended || !may_search))
 }
 
 /// What a list of rules has said, other than no.

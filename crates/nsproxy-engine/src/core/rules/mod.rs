@@ -224,6 +224,20 @@ impl Rules {
         set.chain(tests.map(|test| &test.expression))
     }
 
+    /// Whether regular expressions are searched for in what one of the sides has sent.
+    pub(crate) fn searches(&self) -> bool {
+        let conditions = [&self.content, &self.response]
+            .into_iter()
+            .flatten()
+            .filter_map(|rule| rule.condition.as_ref());
+        let tests = conditions
+            .flat_map(|condition| condition.any.iter().flatten())
+            .flat_map(|term| term.tests.iter());
+        tests
+            .filter(|test| matches!(test.matcher, Matcher::Expression(_)))
+            .any(|test| test.expression.fetch.contents().is_some())
+    }
+
     /// The index of the choice that applies.
     pub fn choose(&self, view: &View<'_>) -> Option<usize> {
         self.choices
