@@ -28,6 +28,7 @@ mod peers;
 mod refusals;
 mod reload;
 mod rules;
+mod rules_of_defaults;
 mod sections;
 mod seeds;
 mod sockets;

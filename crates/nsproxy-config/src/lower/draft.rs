@@ -8,6 +8,7 @@ use super::rules::DraftRules;
 use super::settings::Settings;
 use super::sink::Sink;
 use super::statements::server_checks::Health;
+use super::table::Heredity;
 use crate::model::{Bind, Server};
 use crate::report::Diagnostic;
 use crate::source::Span;
@@ -26,15 +27,15 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// The sections for what concerns this half: an item cannot be inherited.
-    pub(super) fn sections(self, is_item: bool) -> &'static [&'static str] {
-        match (self, is_item) {
-            (Self::Client, true) => &["frontend", "listen"],
-            (Self::Server, true) => &["backend", "listen"],
-            (Self::Client, false) => &["frontend", "listen", "defaults"],
-            (Self::Server, false) => &["backend", "listen", "defaults"],
-            (Self::Both, true) => &["frontend", "backend", "listen"],
-            (Self::Both, false) => &["frontend", "backend", "listen", "defaults"],
+    /// The sections for what concerns this half.
+    pub(super) fn sections(self, heredity: Heredity) -> &'static [&'static str] {
+        match (self, heredity) {
+            (Self::Client, Heredity::Item) => &["frontend", "listen"],
+            (Self::Server, Heredity::Item) => &["backend", "listen"],
+            (Self::Both, Heredity::Item) => &["frontend", "backend", "listen"],
+            (Self::Client, _) => &["frontend", "listen", "defaults"],
+            (Self::Server, _) => &["backend", "listen", "defaults"],
+            (Self::Both, _) => &["frontend", "backend", "listen", "defaults"],
         }
     }
 }

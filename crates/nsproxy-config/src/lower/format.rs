@@ -1,11 +1,15 @@
 //! Formats of logs, identifiers and TLVs: text with variables and expressions in it.
 
+use std::collections::HashSet;
+
 use nsproxy_log::Template;
 
-use super::rules::{Asked, DraftRules, Needed, expression};
+use super::draft::Draft;
+use super::rules::{Asked, DraftRules, Needed, WAIT_HELP, check_asked, expression};
 use super::sink::Sink;
 use crate::model::Format;
 use crate::report::Diagnostic;
+use crate::source::Span;
 use crate::syntax::Word;
 
 /// A format that was read.
@@ -55,4 +59,26 @@ pub(super) fn format(word: &Word<'_>, own: Option<&str>, sink: &mut Sink<'_>) ->
         asked: rules.asked,
         needs,
     })
+}
+
+/// What the formats of frontends ask about, and whether it will be there. A `defaults` that many use is reported once.
+pub(super) fn check<'d>(drafts: &[Draft], find: impl Fn(&str) -> Option<&'d Draft>, sink: &mut Sink<'_>) {
+    let mut seen: HashSet<Span> = HashSet::new();
+    for draft in drafts.iter().filter(|draft| draft.is_frontend()) {
+        for set in draft.settings.formats() {
+            if !seen.insert(set.span) {
+                continue;
+            }
+            check_asked(&set.value.asked, &find, sink);
+            if let Some(fetch) = set.value.needs.client_bytes
+                && draft.rules.content.is_empty()
+                && set.section == draft.section
+            {
+                let message = format!(
+                    "`{fetch}` has no value here but by chance: nothing waits for what the client sends"
+                );
+                sink.push(Diagnostic::warning(set.span, message).with_help(WAIT_HELP));
+            }
+        }
+    }
 }

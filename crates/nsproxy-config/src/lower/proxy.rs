@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::args::Args;
 use super::draft::{Draft, keyword_of};
-use super::rules::DraftRules;
+use super::rules::{Asked, DraftRules};
 use super::settings::Settings;
 use super::sink::{Sink, shown};
 use super::statement;
@@ -18,6 +18,9 @@ use crate::values::name;
 /// A `defaults` section, as later sections see it.
 struct Defaults {
     settings: Rc<Settings>,
+    rules: DraftRules,
+    /// The first frontend and the first backend that have its rules.
+    takers: [Option<Span>; 2],
     span: Span,
     used_implicitly: bool,
     used_by_name: bool,
@@ -66,12 +69,66 @@ impl Proxies {
         for line in &section.statements {
             statement::proxy(&mut draft, line, sink);
         }
+        if let Some(base) = header.base {
+            self.inherit_rules(&mut draft, base, sink);
+        }
         default_namespace::apply(&mut draft);
         if section.kind == SectionKind::Defaults {
             self.add_defaults(draft);
         } else {
             self.drafts.push(draft);
         }
+    }
+
+    /// The rules of a `defaults` come before those of a proxy. As in HAProxy, it has to be one kind of proxy that takes them:
+    /// what they mean depends on it.
+    fn inherit_rules(&mut self, draft: &mut Draft, base: usize, sink: &mut Sink<'_>) {
+        let Some(defaults) = self.defaults.get_mut(base) else {
+            return;
+        };
+        draft.rules.inherit_delays(&defaults.rules);
+        if !defaults.rules.has_rules() {
+            return;
+        }
+        let refused = match draft.kind {
+            SectionKind::Defaults => Some("another `defaults` section cannot take rules from this one"),
+            SectionKind::Listen => Some("a `listen` section cannot take rules from a `defaults` section"),
+            SectionKind::Frontend if !defaults.rules.response.is_empty() => {
+                Some("a `frontend` section cannot take `tcp-response content` rules: it has no servers")
+            }
+            SectionKind::Backend if defaults.rules.decides_of_connections() => Some(
+                "a `backend` section cannot take `tcp-request connection` and `session` rules: it accepts no connections",
+            ),
+            _ => None,
+        };
+        if let Some(message) = refused {
+            let error = Diagnostic::error(draft.span, message);
+            sink.push(error.with_related(defaults.span, "the `defaults`"));
+            return;
+        }
+        let (own, other) = if draft.is_frontend() { (0, 1) } else { (1, 0) };
+        if let Some(other) = defaults.takers[other] {
+            let message = "frontends and backends cannot take rules from the same `defaults` section";
+            let error = Diagnostic::error(draft.span, message).with_related(other, "it takes them, too");
+            sink.push(
+                error
+                    .with_related(defaults.span, "the `defaults`")
+                    .with_help("give each of them a `defaults` section of its own"),
+            );
+            return;
+        }
+        defaults.takers[own].get_or_insert(draft.span);
+        draft.rules.inherit(&defaults.rules);
+    }
+
+    /// What rules of `defaults` sections ask about; names in there that nothing uses are warned about.
+    pub(super) fn asked_by_defaults(&self, sink: &mut Sink<'_>) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        for Defaults { rules, .. } in &self.defaults {
+            rules.warn_unused(sink);
+            asked.extend_from_slice(&rules.asked);
+        }
+        asked
     }
 
     /// `defaults` sections that no proxy and no other `defaults` takes anything from.
@@ -101,13 +158,16 @@ impl Proxies {
         if !is_defaults {
             check_name(name?, keyword, sink);
         }
-        let inherited = match args.peek() {
+        let (inherited, base) = match args.peek() {
             Some(word) if word.text == "from" => {
                 args.next();
                 let base = args.need("from", "the name of a `defaults` section", sink);
                 args.finish(sink);
                 let named = base.and_then(|base| self.named_defaults(base, sink));
-                named.unwrap_or_else(|| self.some_defaults(section))
+                named.map_or_else(
+                    || (self.some_defaults(section), None),
+                    |(settings, base)| (settings, Some(base)),
+                )
             }
             Some(word) => {
                 let error =
@@ -118,15 +178,19 @@ impl Proxies {
                     }
                     _ => error.with_help("only `from` and the name of a `defaults` section can follow"),
                 });
-                self.some_defaults(section)
+                (self.some_defaults(section), None)
             }
-            None if is_defaults => Rc::default(),
+            None if is_defaults => (Rc::default(), None),
             None => self.last_defaults(section, sink),
         };
-        Some(Header { name, inherited })
+        Some(Header {
+            name,
+            inherited,
+            base,
+        })
     }
 
-    fn named_defaults(&mut self, word: &Word<'_>, sink: &mut Sink<'_>) -> Option<Rc<Settings>> {
+    fn named_defaults(&mut self, word: &Word<'_>, sink: &mut Sink<'_>) -> Option<(Rc<Settings>, usize)> {
         let Some(&index) = self.defaults_by_name.get(&*word.text) else {
             let error = Diagnostic::error(
                 word.span,
@@ -153,13 +217,14 @@ impl Proxies {
                     .with_related(second, "another"),
             );
         }
-        Some(Rc::clone(&defaults.settings))
+        Some((Rc::clone(&defaults.settings), index))
     }
 
     /// The nearest `defaults` section above, whatever its name.
-    fn last_defaults(&mut self, section: &Section<'_>, sink: &mut Sink<'_>) -> Rc<Settings> {
+    fn last_defaults(&mut self, section: &Section<'_>, sink: &mut Sink<'_>) -> (Rc<Settings>, Option<usize>) {
+        let last = self.defaults.len().checked_sub(1);
         let Some(defaults) = self.defaults.last_mut() else {
-            return Rc::default();
+            return (Rc::default(), None);
         };
         if defaults.used_by_name && !defaults.used_implicitly {
             let message = "this section uses by position a `defaults` section that others use by name";
@@ -171,7 +236,7 @@ impl Proxies {
             );
         }
         defaults.used_implicitly = true;
-        Rc::clone(&defaults.settings)
+        (Rc::clone(&defaults.settings), last)
     }
 
     /// What a section with an error in its header goes on with, so that the error does not cause more.
@@ -194,6 +259,8 @@ impl Proxies {
         }
         self.defaults.push(Defaults {
             settings: draft.settings,
+            rules: draft.rules,
+            takers: [None, None],
             span: draft.span,
             used_implicitly: false,
             used_by_name: false,
@@ -205,6 +272,8 @@ impl Proxies {
 struct Header<'a, 's> {
     name: Option<&'a Word<'s>>,
     inherited: Rc<Settings>,
+    /// The `defaults` that it is from.
+    base: Option<usize>,
 }
 
 fn check_name(word: &Word<'_>, keyword: &str, sink: &mut Sink<'_>) {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::binds;
 use super::checks;
 use super::draft::{Draft, keyword_of};
-use super::format::DraftFormat;
+use super::format::{self, DraftFormat};
 use super::proxy::Proxies;
-use super::rules::{WAIT_HELP, check_asked};
+use super::rules::check_asked;
 use super::settings::{Mode, Set, Settings};
 use super::sink::{Sink, list};
 use super::statements::netns_tlv;
@@ -28,6 +28,7 @@ const RETRIES: u16 = 3;
 const MOST_LISTED: usize = 5;
 
 pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>) {
+    let asked_of_defaults = proxies.asked_by_defaults(sink);
     let drafts = unique(proxies.drafts, sink);
     check_modes(&drafts, sink);
     check_timeouts(&drafts, sink);
@@ -44,7 +45,8 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
     for target in targets.iter().flatten() {
         used[target.0] = true;
     }
-    check_formats(&drafts, &backends, sink);
+    check_asked(&asked_of_defaults, |name| backends.find(name), sink);
+    format::check(&drafts, |name| backends.find(name), sink);
     let mut all_chosen = true;
     for draft in &drafts {
         check_asked(&draft.rules.asked, |name| backends.find(name), sink);
@@ -79,28 +81,6 @@ pub(super) fn resolve(proxies: Proxies, config: &mut Config, sink: &mut Sink<'_>
         add(draft, backend, &by_name, config, sink);
     }
     set_fullconn(config);
-}
-
-/// What formats ask about, and whether it will be there. A `defaults` that many use is reported once.
-fn check_formats(drafts: &[Draft], backends: &Backends<'_>, sink: &mut Sink<'_>) {
-    let mut seen: HashSet<Span> = HashSet::new();
-    for draft in drafts.iter().filter(|draft| draft.is_frontend()) {
-        for set in draft.settings.formats() {
-            if !seen.insert(set.span) {
-                continue;
-            }
-            check_asked(&set.value.asked, |name| backends.find(name), sink);
-            if let Some(fetch) = set.value.needs.client_bytes
-                && draft.rules.content.is_empty()
-                && set.section == draft.section
-            {
-                let message = format!(
-                    "`{fetch}` has no value here but by chance: nothing waits for what the client sends"
-                );
-                sink.push(Diagnostic::warning(set.span, message).with_help(WAIT_HELP));
-            }
-        }
-    }
 }
 
 /// Drops proxies whose name another one of the same half has.
@@ -494,7 +474,7 @@ fn binds(draft: &Draft) -> Vec<Bind> {
 /// `log global` stands for the lines of `global`.
 fn logging(settings: &Settings, global: &[LogTarget]) -> Logging {
     let is_set = |option: &Option<Set<bool>>| option.as_ref().is_some_and(|set| set.value);
-    let format = |slot: &Option<Set<Rc<DraftFormat>>>| slot.as_ref().map(|set| set.value.format.clone());
+    let read = |slot: &Option<Set<Rc<DraftFormat>>>| slot.as_ref().map(|set| set.value.format.clone());
     let targets = settings.logs.iter().flat_map(|target| match target {
         Some(target) => std::slice::from_ref(target),
         None => global,
@@ -502,9 +482,9 @@ fn logging(settings: &Settings, global: &[LogTarget]) -> Logging {
     Logging {
         targets: targets.cloned().collect(),
         tag: settings.log_tag.as_ref().map(|set| set.value.to_string()),
-        line: format(&settings.log_line),
-        data: format(&settings.log_data),
-        unique_id: format(&settings.unique_id),
+        line: read(&settings.log_line),
+        data: read(&settings.log_data),
+        unique_id: read(&settings.unique_id),
         not_null: is_set(&settings.not_null),
         not_normal: is_set(&settings.not_normal),
         as_soon_as_possible: is_set(&settings.as_soon_as_possible),

@@ -16,7 +16,7 @@ pub(crate) fn rows() -> Vec<Entry> {
     let lines = resolvers::STATEMENTS.iter();
     rows.extend(lines.map(|row| Entry::new(row.name, home, &row.doc)));
     for row in table::STATEMENTS {
-        let home = Home::Sections(row.side.sections(row.is_item));
+        let home = Home::Sections(row.side.sections(row.heredity));
         rows.extend(row.doc.iter().map(|doc| Entry::new(row.name, home, doc)));
         rows.extend((row.parts)());
     }

@@ -5,7 +5,7 @@ use super::draft::{Draft, keyword_of};
 use super::global;
 use super::sink::{Choice, Sink, shown};
 use super::statements;
-use super::table::{self, STATEMENTS};
+use super::table::{self, Heredity, STATEMENTS};
 use crate::keywords::{self, Table};
 use crate::report::Diagnostic;
 use crate::syntax::{SectionKind, Statement, Word};
@@ -23,12 +23,26 @@ pub(super) fn proxy(draft: &mut Draft, statement: &Statement<'_>, sink: &mut Sin
         unknown(statement, section, &supported, &keywords::PROXY, sink);
         return;
     };
-    if row.is_item && (draft.kind == SectionKind::Defaults || !draft.has_side(row.side)) {
+    let is_out_of_place = match row.heredity {
+        Heredity::Setting => false,
+        Heredity::Item => draft.kind == SectionKind::Defaults || !draft.has_side(row.side),
+        Heredity::Rule => !draft.has_side(row.side),
+    };
+    if is_out_of_place {
         let error = Diagnostic::error(
             keyword.span,
             format!("`{}` cannot stand in a `{section}` section", row.name),
         );
         sink.push(error.with_help(format!("it belongs in {}", row.home())));
+        return;
+    }
+    if row.heredity == Heredity::Rule && draft.kind == SectionKind::Defaults && draft.name.is_empty() {
+        let message = format!(
+            "`{}` cannot stand in a `defaults` section without a name",
+            row.name
+        );
+        let help = "give it a name, and write `from` and that name behind those of the proxies that are to have its rules";
+        sink.push(Diagnostic::error(keyword.span, message).with_help(help));
         return;
     }
     if !draft.has_side(row.side) {

@@ -16,9 +16,7 @@ use crate::reference::{Doc, Entry};
 pub(super) struct Directive {
     pub(super) name: &'static str,
     pub(super) side: Side,
-    /// There may be several in a proxy and none in `defaults`. Out of place it is an error; an inheritable
-    /// setting that is out of place is a warning, as in HAProxy.
-    pub(super) is_item: bool,
+    pub(super) heredity: Heredity,
     pub(super) apply: fn(&mut Draft, &mut Args<'_, '_>, &mut Sink<'_>),
     /// `None` when its parts have rows of their own.
     pub(super) doc: Option<Doc>,
@@ -29,8 +27,19 @@ pub(super) struct Directive {
 impl Directive {
     /// The sections that it may stand in, as a message lists them.
     pub(super) fn home(&self) -> String {
-        list_or(self.side.sections(self.is_item))
+        list_or(self.side.sections(self.heredity))
     }
+}
+
+/// Whether a proxy takes a statement from its `defaults`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heredity {
+    /// It does, unless it says otherwise itself. Out of place it is a warning, as in HAProxy.
+    Setting,
+    /// It has its own: there may be several, and none in `defaults`. Out of place it is an error.
+    Item,
+    /// An item that a `defaults` with a name may have.
+    Rule,
 }
 
 /// Every statement of proxies.

@@ -8,12 +8,13 @@
 //! | `fetches.rs`, `fetch_args.rs` | which fetches there are, a row each, and their arguments |
 //! | `patterns.rs` | numbers, networks and texts |
 //!
-//! `resolve.rs` makes the model of them.
+//! `inherit.rs` takes those of a `defaults` section, and `resolve.rs` makes the model of them.
 
 mod condition;
 mod expression;
 mod fetch_args;
 mod fetches;
+mod inherit;
 mod patterns;
 mod resolve;
 mod test;
@@ -63,6 +64,7 @@ pub(super) struct Asked {
     pub(super) span: Span,
 }
 
+#[derive(Clone)]
 pub(super) struct DraftAcl {
     pub(super) acl: Acl,
     /// The name, or the anonymous one.

@@ -62,8 +62,8 @@ impl DraftRules {
         }
     }
 
-    /// Rules that cannot work as they are written, and names that nothing uses.
-    pub(in crate::lower) fn warn(&self, sink: &mut Sink<'_>) {
+    /// Names that nothing uses.
+    pub(in crate::lower) fn warn_unused(&self, sink: &mut Sink<'_>) {
         for draft in self.acls.iter().filter(|draft| !draft.is_used) {
             if let Some(name) = &draft.acl.name {
                 let name = shorten(name);
@@ -73,6 +73,11 @@ impl DraftRules {
                 ));
             }
         }
+    }
+
+    /// Rules that cannot work as they are written, and names that nothing uses.
+    pub(in crate::lower) fn warn(&self, sink: &mut Sink<'_>) {
+        self.warn_unused(sink);
         let early = self
             .use_backends
             .iter()

@@ -4,7 +4,7 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::rules::{DraftAcl, test};
 use crate::lower::sink::{Sink, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::model::Acl;
 use crate::reference::Doc;
 use crate::report::Diagnostic;
@@ -13,7 +13,7 @@ use crate::values::name;
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "acl",
     side: Side::Both,
-    is_item: true,
+    heredity: Heredity::Rule,
     apply: acl,
     doc: Some(Doc {
         syntax: "acl NAME FETCH[,CONVERTER...] [-i] [-m METHOD] [-f FILE] [--] [PATTERN...]",

@@ -6,7 +6,7 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::rules::{self, DraftRules};
 use crate::lower::settings::set;
 use crate::lower::sink::{Choice, Sink, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::model::Balance;
 use crate::reference::Doc;
 use crate::report::Diagnostic;
@@ -16,7 +16,7 @@ use crate::values::number;
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "balance",
     side: Side::Server,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: balance,
     doc: Some(Doc {
         syntax: "balance roundrobin|static-rr|leastconn|first|source|hash EXPRESSION|random[(N)]",

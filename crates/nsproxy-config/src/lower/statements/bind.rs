@@ -8,7 +8,7 @@ use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::model::{Bind, BindAddress, BindNetns, BindSocket, NetnsTlv};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
@@ -19,7 +19,7 @@ use crate::values::address;
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "bind",
     side: Side::Client,
-    is_item: true,
+    heredity: Heredity::Item,
     apply: bind,
     doc: Some(Doc {
         syntax: "bind ADDR[,ADDR...] [OPTION...]",

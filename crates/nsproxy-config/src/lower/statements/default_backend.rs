@@ -6,13 +6,13 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::set;
 use crate::lower::sink::Sink;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "default_backend",
     side: Side::Client,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: default_backend,
     doc: Some(Doc {
         syntax: "default_backend NAME",

@@ -7,14 +7,14 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::settings::set;
 use crate::lower::sink::Sink;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::model::{BindNetns, ServerNetns};
 use crate::reference::Doc;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "default_namespace",
     side: Side::Both,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: default_namespace,
     doc: Some(Doc {
         syntax: "default_namespace NETNS",

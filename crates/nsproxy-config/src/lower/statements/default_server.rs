@@ -5,13 +5,13 @@ use crate::keywords;
 use crate::lower::args::{Args, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::sink::Sink;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "default-server",
     side: Side::Server,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: default_server,
     doc: Some(Doc {
         syntax: "default-server OPTION...",

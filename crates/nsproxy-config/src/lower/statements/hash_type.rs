@@ -5,14 +5,14 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::set;
 use crate::lower::sink::{Choice, Sink, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::model::HashType;
 use crate::reference::Doc;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "hash-type",
     side: Side::Server,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: hash_type,
     doc: Some(Doc {
         syntax: "hash-type map-based|consistent",

@@ -8,7 +8,7 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::Sink;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 use crate::values::time;
@@ -23,7 +23,7 @@ macro_rules! row {
         Directive {
             name: $name,
             side: Side::$side,
-            is_item: false,
+            heredity: Heredity::Setting,
             apply: |draft, args, sink| $read(draft, |settings| &mut settings.$keep_alive.$slot, args, sink),
             doc: Some(Doc {
                 syntax: concat!($name, " ", $what),

@@ -8,13 +8,13 @@ use crate::lower::format::{DraftFormat, format as read};
 use crate::lower::log_target;
 use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::Sink;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 
 pub(in crate::lower) static LOG: Directive = Directive {
     name: "log",
     side: Side::Both,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: log,
     doc: Some(Doc {
         syntax: "log global|TARGET [len N] [format FORMAT] FACILITY [LEVEL [MINLEVEL]]",
@@ -31,7 +31,7 @@ pub(in crate::lower) static LOG: Directive = Directive {
 pub(in crate::lower) static TAG: Directive = Directive {
     name: "log-tag",
     side: Side::Both,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: tag,
     doc: Some(Doc {
         syntax: "log-tag NAME",
@@ -45,7 +45,7 @@ pub(in crate::lower) static TAG: Directive = Directive {
 pub(in crate::lower) static FORMAT: Directive = Directive {
     name: "log-format",
     side: Side::Client,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: |draft, args, sink| format(draft, |settings| &mut settings.log_line, args, sink),
     doc: Some(Doc {
         syntax: "log-format FORMAT",
@@ -60,7 +60,7 @@ pub(in crate::lower) static FORMAT: Directive = Directive {
 pub(in crate::lower) static DATA: Directive = Directive {
     name: "log-format-sd",
     side: Side::Client,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: |draft, args, sink| format(draft, |settings| &mut settings.log_data, args, sink),
     doc: Some(Doc {
         syntax: "log-format-sd FORMAT",
@@ -74,7 +74,7 @@ pub(in crate::lower) static DATA: Directive = Directive {
 pub(in crate::lower) static UNIQUE_ID: Directive = Directive {
     name: "unique-id-format",
     side: Side::Client,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: unique_id,
     doc: Some(Doc {
         syntax: "unique-id-format FORMAT",

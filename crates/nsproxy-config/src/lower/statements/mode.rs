@@ -5,13 +5,13 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::{Mode, set};
 use crate::lower::sink::{Choice, Sink, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "mode",
     side: Side::Both,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: mode,
     doc: Some(Doc {
         syntax: "mode tcp",

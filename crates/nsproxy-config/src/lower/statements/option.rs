@@ -10,7 +10,7 @@ use crate::lower::draft::{Draft, Side};
 use crate::lower::format::format;
 use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::Sink;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::{Doc, Entry, Home};
 use crate::report::Diagnostic;
 use crate::syntax::{Statement, Word};
@@ -19,7 +19,7 @@ use crate::values::number;
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "option",
     side: Side::Both,
-    is_item: false,
+    heredity: Heredity::Setting,
     // Those that are known are applied before their first word is looked at.
     apply: |_, args, sink| _ = args.need("option", "the name of an option", sink),
     doc: None,
@@ -197,7 +197,11 @@ const INTERVALS: RangeInclusive<u32> = 1..=i16::MAX as u32;
 
 impl Named {
     fn entry(&'static self) -> Entry {
-        Entry::new(self.name, Home::Sections(self.side.sections(false)), &self.doc)
+        Entry::new(
+            self.name,
+            Home::Sections(self.side.sections(Heredity::Setting)),
+            &self.doc,
+        )
     }
 
     fn word(&self) -> &'static str {

@@ -4,14 +4,14 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::set;
 use crate::lower::sink::{Sink, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "rate-limit",
     side: Side::Client,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: rate_limit,
     doc: Some(Doc {
         syntax: "rate-limit sessions N",

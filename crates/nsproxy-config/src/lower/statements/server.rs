@@ -12,7 +12,7 @@ use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::namespaces;
 use crate::lower::sink::{Sink, report_address, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::model::{self, Server, ServerAddress, ServerNetns, SourceAddress};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
@@ -22,7 +22,7 @@ use crate::values::{address, name};
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "server",
     side: Side::Server,
-    is_item: true,
+    heredity: Heredity::Item,
     apply: server,
     doc: Some(Doc {
         syntax: "server NAME ADDR[:[+|-]PORT] [OPTION...]",

@@ -8,7 +8,7 @@ use crate::lower::args::{Args, Opt, entries, options};
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::set;
 use crate::lower::sink::{Sink, report_address, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::model::{PortRange, SourceAddress, UseSource};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
@@ -19,7 +19,7 @@ use crate::values::address;
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "source",
     side: Side::Server,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: source,
     doc: Some(Doc {
         syntax: "source ADDR[:PORT] [OPTION...]",

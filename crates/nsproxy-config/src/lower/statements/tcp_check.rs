@@ -7,7 +7,7 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::settings::Lines;
 use crate::lower::sink::{Sink, list, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::model::{TcpCheckAction, TcpCheckConnect, TcpCheckExpect, TcpCheckPattern, TcpCheckStep};
 use crate::reference::{Doc, Entry, Home};
 use crate::report::Diagnostic;
@@ -17,7 +17,7 @@ use crate::values::{number, regex};
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "tcp-check",
     side: Side::Server,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: tcp_check,
     doc: None,
     parts: || ROWS.iter().map(Row::entry).collect(),
@@ -33,7 +33,11 @@ struct Row {
 
 impl Row {
     fn entry(&'static self) -> Entry {
-        Entry::new(self.name, Home::Sections(Side::Server.sections(false)), &self.doc)
+        Entry::new(
+            self.name,
+            Home::Sections(Side::Server.sections(Heredity::Setting)),
+            &self.doc,
+        )
     }
 
     fn word(&self) -> &'static str {

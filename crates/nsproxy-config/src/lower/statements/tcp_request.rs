@@ -2,13 +2,13 @@
 
 use super::tcp_rule::{KindOfRule, Stage, entries, inspect_delay, line, rule};
 use crate::lower::draft::Side;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "tcp-request",
     side: Side::Both,
-    is_item: true,
+    heredity: Heredity::Rule,
     apply: |draft, args, sink| line("tcp-request", KINDS, draft, args, sink),
     doc: None,
     parts: || entries(KINDS),

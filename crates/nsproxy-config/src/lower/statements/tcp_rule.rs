@@ -8,6 +8,7 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::rules::{Kind, Needed, condition, expression};
 use crate::lower::sink::{Choice, Sink, list_or, shown};
+use crate::lower::table::Heredity;
 use crate::model::{Action, Rule, Subject};
 use crate::reference::{Doc, Entry, Home};
 use crate::report::Diagnostic;
@@ -26,7 +27,7 @@ pub(super) struct KindOfRule {
 
 /// The rows of the reference.
 pub(super) fn entries(kinds: &'static [KindOfRule]) -> Vec<Entry> {
-    let home = |kind: &KindOfRule| Home::Sections(kind.side.sections(true));
+    let home = |kind: &KindOfRule| Home::Sections(kind.side.sections(Heredity::Rule));
     kinds
         .iter()
         .map(|kind| Entry::new(kind.name, home(kind), &kind.doc))

@@ -7,13 +7,13 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side, keyword_of};
 use crate::lower::settings::{Set, Settings, set};
 use crate::lower::sink::{Choice, Sink, shown};
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::{Doc, Entry, Home};
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "timeout",
     side: Side::Both,
-    is_item: false,
+    heredity: Heredity::Setting,
     apply: timeout,
     doc: None,
     parts: || TIMEOUTS.iter().map(Timeout::entry).collect(),
@@ -143,7 +143,11 @@ static TIMEOUTS: &[Timeout] = &[
 
 impl Timeout {
     fn entry(&'static self) -> Entry {
-        Entry::new(self.name, Home::Sections(self.side.sections(false)), &self.doc)
+        Entry::new(
+            self.name,
+            Home::Sections(self.side.sections(Heredity::Setting)),
+            &self.doc,
+        )
     }
 
     /// The word behind `timeout`.

@@ -5,13 +5,13 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::rules::{DraftUse, condition};
 use crate::lower::sink::Sink;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "use_backend",
     side: Side::Client,
-    is_item: true,
+    heredity: Heredity::Item,
     apply: use_backend,
     doc: Some(Doc {
         syntax: "use_backend NAME [if|unless CONDITION]",

@@ -5,14 +5,14 @@ use crate::lower::args::Args;
 use crate::lower::draft::{Draft, Side};
 use crate::lower::rules::{DraftUse, condition};
 use crate::lower::sink::Sink;
-use crate::lower::table::Directive;
+use crate::lower::table::{Directive, Heredity};
 use crate::reference::Doc;
 use crate::report::Diagnostic;
 
 pub(in crate::lower) static ROW: Directive = Directive {
     name: "use-server",
     side: Side::Server,
-    is_item: true,
+    heredity: Heredity::Item,
     apply: use_server,
     doc: Some(Doc {
         syntax: "use-server NAME if|unless CONDITION",
