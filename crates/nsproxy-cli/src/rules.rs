@@ -149,6 +149,8 @@ fn fetch(written: &model::Fetch, pools: &Pools<'_>) -> Fetch {
         model::Fetch::SourcePort => Fetch::SourcePort,
         model::Fetch::Destination => Fetch::Destination,
         model::Fetch::DestinationPort => Fetch::DestinationPort,
+        model::Fetch::SourceIsLocal => Fetch::SourceIsLocal,
+        model::Fetch::DestinationIsLocal => Fetch::DestinationIsLocal,
         model::Fetch::ProxyReceived => Fetch::HeaderReceived,
         model::Fetch::ProxyTlv(kind) => Fetch::Tlv(*kind),
         model::Fetch::Netns => Fetch::Netns,

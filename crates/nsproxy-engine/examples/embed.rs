@@ -51,7 +51,9 @@ impl SocketOpener for CountingOpener {
     fn request(&mut self, token: OpenToken, request: SocketRequest) {
         match request.kind {
             SocketKind::Listener { .. } => &self.listeners,
-            SocketKind::Upstream { .. } | SocketKind::Datagram { .. } => &self.connections,
+            SocketKind::Upstream { .. } | SocketKind::Datagram { .. } | SocketKind::Routes => {
+                &self.connections
+            }
         }
         .fetch_add(1, Ordering::Relaxed);
         self.inner.request(token, request);

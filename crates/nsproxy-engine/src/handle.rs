@@ -16,7 +16,7 @@ use crate::control::Control;
 use crate::core::moment::Moment;
 use crate::error::{ApplyError, StartError};
 use crate::inbox::{self, Command, Mailbox, Mailboxes};
-use crate::judge::count_sessions;
+use crate::judge::pools_count_sessions;
 use crate::listeners::{Listener, ListenerRegistry};
 use crate::live::{Current, Told, Watching};
 use crate::observer::Observer;
@@ -154,6 +154,9 @@ impl Handle {
         } = reconcile::open(&mut wanted, control, &mut state.listeners, |place| {
             current.is_failing(plan, place)
         })?;
+        if plan.asks_local() {
+            reconcile::equip(&wanted, &opened, control)?;
+        }
         for listener in made_way {
             self.close(&listener);
         }
@@ -167,10 +170,7 @@ impl Handle {
             checker.adopt(ServerRegistry::watched(&plan.pools, &pools), plan.spread);
         }
         // Once for all relays: there may be as many of them as pools.
-        let pools_count = pools.iter().any(|pool| {
-            let of_rules = pool.rules.iter().flat_map(|rules| rules.expressions());
-            count_sessions(of_rules.chain(pool.composed()))
-        });
+        let pools_count = pools_count_sessions(&pools);
         let workers = self.mailboxes().len();
         let before = state.current.limits();
         let limits =

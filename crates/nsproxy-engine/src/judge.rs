@@ -102,6 +102,14 @@ pub(crate) fn count_sessions<'e>(mut asked: impl Iterator<Item = &'e Expression>
     asked.any(|expression| expression.fetch == Fetch::RelaySessions)
 }
 
+/// The same for the rules of some pool, and for the headers of its servers.
+pub(crate) fn pools_count_sessions(pools: &[Arc<Pool>]) -> bool {
+    pools.iter().any(|pool| {
+        let of_rules = pool.rules.iter().flat_map(|rules| rules.expressions());
+        count_sessions(of_rules.chain(pool.composed()))
+    })
+}
+
 /// Whether one of these asks about a pool of the plan.
 pub(crate) fn asks_pool<'e>(asked: impl IntoIterator<Item = &'e Expression>) -> bool {
     asked

@@ -65,6 +65,7 @@ mod pool;
 mod reconcile;
 mod room;
 mod route;
+mod routes;
 mod server;
 mod servers;
 mod source_ports;

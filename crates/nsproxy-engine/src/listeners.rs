@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use netns_core::NetnsId;
 use socket2::Socket;
@@ -24,6 +24,7 @@ use crate::admission::Gate;
 use crate::opener;
 use crate::plan::{Endpoint, ListenerPlan, ListenerTuning};
 use crate::route::Route;
+use crate::routes::Routes;
 use crate::unix_listener::SocketFile;
 
 /// Identifies a listener for as long as the engine runs.
@@ -54,6 +55,8 @@ pub(crate) struct Listener {
     /// What changes while it listens.
     state: Mutex<State>,
     is_dual: bool,
+    /// What says which addresses are local in its namespace. Once anything has asked for it.
+    routes: OnceLock<Arc<Routes>>,
     /// Another process has it, or may have it, too.
     is_shared: AtomicBool,
     file: Option<SocketFile>,
@@ -93,6 +96,7 @@ impl Listener {
                 gate: None,
             }),
             is_dual,
+            routes: OnceLock::new(),
             is_shared: AtomicBool::new(matches!(plan.address, Endpoint::Inherited(_))),
             file,
         })
@@ -145,6 +149,17 @@ impl Listener {
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What says which addresses are local in its namespace.
+    pub(crate) fn routes(&self) -> Option<Arc<Routes>> {
+        self.routes.get().cloned()
+    }
+
+    /// Takes that, for good.
+    pub(crate) fn set_routes(&self, routes: Arc<Routes>) {
+        // Of two, either will do.
+        let _ = self.routes.set(routes);
     }
 
     /// Whether it takes connections to addresses of IPv4 when it is at all addresses of IPv6.

@@ -14,6 +14,7 @@ use crate::listeners::{Listener, ListenerKey, ListenerRegistry};
 use crate::live::Place;
 use crate::opener::{OpenError, SocketKind, SocketRequest};
 use crate::plan::{Endpoint, ListenerNetns, ListenerPlan, NetnsSet, Plan, PlanError, RelayPlan};
+use crate::routes::{self, Routes};
 
 /// A listener that a plan wants, in one namespace.
 pub(crate) struct Wanted<'a> {
@@ -261,6 +262,38 @@ pub(crate) fn open(
         listeners: opened,
         made_way: making_way,
     })
+}
+
+/// Gives listeners what says which addresses are local where they are: one for all of a namespace.
+pub(crate) fn equip(
+    wanted: &[Wanted<'_>],
+    opened: &[Option<Arc<Listener>>],
+    control: &Control,
+) -> Result<(), ApplyError> {
+    let mut known: HashMap<NetnsId, Arc<Routes>> = HashMap::new();
+    let there = || {
+        let both = wanted.iter().zip(opened);
+        both.filter_map(|(wanted, listener)| Some((wanted, listener.as_ref()?)))
+    };
+    for (_, listener) in there() {
+        known.extend(listener.routes().map(|routes| (listener.netns, routes)));
+    }
+    for (wanted, listener) in there() {
+        if let Some(routes) = known.get(&listener.netns) {
+            listener.set_routes(Arc::clone(routes));
+            continue;
+        }
+        let asked = routes::request(wanted.place.netns.as_deref());
+        let socket = match control.open(vec![asked]).pop().flatten() {
+            Some(Ok(socket)) => socket,
+            Some(Err(error)) => return Err(control::refused(wanted.relay, wanted.listener, error)),
+            None => return Err(control::silent(wanted.relay, wanted.listener)),
+        };
+        let routes = Arc::new(Routes::new(socket));
+        known.insert(listener.netns, Arc::clone(&routes));
+        listener.set_routes(routes);
+    }
+    Ok(())
 }
 
 /// Listeners that were asked for, by their places among those that are wanted.

@@ -14,6 +14,7 @@ use crate::judge::{Judge, count_sessions};
 use crate::listeners::{Listener, ListenerId};
 use crate::plan::{Compose, Endpoint, ListenerPlan, NetnsRef, NetnsSet, NetnsTlv, RelayPlan};
 use crate::pool::Pool;
+use crate::routes::Routes;
 use crate::tally::RelayTally;
 
 /// Namespaces that a received header may select.
@@ -47,6 +48,30 @@ impl Selectable {
         let matches = self.patterns.iter().any(|pattern| pattern.matches(&name));
         let spec = matches.then(|| NetnsSpec::try_from(name).ok()).flatten();
         spec.map(Arc::new)
+    }
+}
+
+/// What observers ask for.
+#[derive(Debug, Clone)]
+pub(crate) struct Logged {
+    pub(crate) expressions: Arc<[Expression]>,
+    /// Some of that is there only until the connection to the server stands.
+    pub(crate) is_fleeting: bool,
+}
+
+impl Logged {
+    fn of(relay: &RelayPlan) -> Self {
+        let is_fleeting = relay.logged.iter().any(|logged| logged.fetch.is_fleeting());
+        Self {
+            expressions: Arc::clone(&relay.logged),
+            is_fleeting,
+        }
+    }
+
+    fn asks_header(&self) -> bool {
+        self.expressions
+            .iter()
+            .any(|logged| matches!(logged.fetch, Fetch::Tlv(_)))
     }
 }
 
@@ -85,10 +110,9 @@ pub(crate) struct Route {
     /// The rules of its pool about sessions that are in there, if it has any.
     pub(crate) within: Option<Arc<Judge>>,
     pub(crate) unique_id: Option<Arc<dyn Compose>>,
-    /// What observers ask for.
-    pub(crate) logged: Arc<[Expression]>,
-    /// Some of that is there only until the connection to the server stands.
-    pub(crate) remembers: bool,
+    pub(crate) logged: Logged,
+    /// What says which addresses are local, where anything asks.
+    pub(crate) routes: Option<Arc<Routes>>,
     /// Of the plan, where an observer or a header for a server asks about one.
     pub(crate) pools: Option<Arc<[Arc<Pool>]>>,
     pub(crate) attachment: Option<Arc<dyn Any + Send + Sync>>,
@@ -179,8 +203,8 @@ impl Route {
             listener_gate: listener.gate(place.max_sessions),
             followed: relay.followed || relay.unique_id.is_some(),
             unique_id: relay.unique_id.clone(),
-            logged: Arc::clone(&relay.logged),
-            remembers: relay.logged.iter().any(|logged| logged.fetch.is_fleeting()),
+            logged: Logged::of(relay),
+            routes: listener.routes(),
             pools: None,
             attachment: relay.attachment.clone(),
             judge: None,
@@ -194,7 +218,7 @@ impl Route {
         self.judge = Judge::of_relay(rules, &self, pools);
         self.within = Judge::within_pool(&self.pool, pools);
         let mut judges = self.judge.iter().chain(&self.within);
-        self.keeps_header |= judges.any(|judge| judge.needs_header()) || asks_header(&self.logged);
+        self.keeps_header |= judges.any(|judge| judge.needs_header()) || self.logged.asks_header();
         self
     }
 
@@ -214,7 +238,7 @@ impl Route {
         Self {
             keeps_header: pool.passes_tlvs()
                 || judges.any(|judge| judge.needs_header())
-                || asks_header(&self.logged),
+                || self.logged.asks_header(),
             timeouts: Timeouts {
                 header: self.timeouts.header,
                 client: self.timeouts.client,
@@ -238,8 +262,4 @@ impl Route {
         };
         allowed.then_some(netns)
     }
-}
-
-fn asks_header(logged: &[Expression]) -> bool {
-    logged.iter().any(|logged| matches!(logged.fetch, Fetch::Tlv(_)))
 }

@@ -124,6 +124,37 @@ fn addresses_that_rules_set_are_those_of_the_header_as_in_haproxy() {
 }
 
 #[test]
+fn who_is_local_is_known_in_the_namespace_of_the_listener_as_in_haproxy() {
+    let both = require!(Proxy::both());
+    world("rules-local", |w| {
+        let (far, near) = joined(w, ("far", "10.0.0.1/24"), ("near", "10.0.0.2/24"));
+        let (_services, sections) = backends(w, &["one", "two"]);
+        let config = format!(
+            "{DEFAULTS}frontend f\n  bind 10.0.0.2:80 namespace near\n  bind 10.0.0.2:81 namespace near accept-proxy\n  bind {PLACE}\n\
+             \x20 tcp-request connection reject unless {{ dst_is_local }}\n  use_backend two if {{ src_is_local }}\n\
+             \x20 default_backend one\n{sections}"
+        );
+        let places = [(&near, "10.0.0.2:80"), (&near, "10.0.0.2:81"), (w.home(), PLACE)];
+        let told = same(&both, w, (w.home(), &config), &places, || {
+            let named = |source: &str| {
+                let client = far.connect("10.0.0.2:81");
+                client.send(v2_header(source, "10.0.0.2:81", None));
+                fate(&client)
+            };
+            [
+                fate(&far.connect("10.0.0.2:80")),
+                fate(&near.connect("10.0.0.2:80")),
+                named("10.0.0.2:1"),
+                named("10.0.0.1:1"),
+                named("127.9.9.9:1"),
+                fate(&w.home().connect(PLACE)),
+            ]
+        });
+        assert_eq!(told, ["one", "two", "two", "one", "two", "two"]);
+    });
+}
+
+#[test]
 fn a_header_is_expected_only_from_whom_rules_say_as_in_haproxy() {
     let both = require!(Proxy::both());
     world("rules-expect-proxy", |w| {

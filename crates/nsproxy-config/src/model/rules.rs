@@ -262,6 +262,10 @@ pub enum Fetch {
     Destination,
     /// `dst_port`
     DestinationPort,
+    /// `src_is_local`
+    SourceIsLocal,
+    /// `dst_is_local`
+    DestinationIsLocal,
     /// `fc_rcvd_proxy`
     ProxyReceived,
     /// `fc_pp_tlv(N)`, `fc_pp_authority`, `fc_pp_unique_id`, `fc_pp_netns`

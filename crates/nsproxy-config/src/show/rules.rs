@@ -216,6 +216,8 @@ impl Display for Fetch {
             Self::SourcePort => "src_port",
             Self::Destination => "dst",
             Self::DestinationPort => "dst_port",
+            Self::SourceIsLocal => "src_is_local",
+            Self::DestinationIsLocal => "dst_is_local",
             Self::ProxyReceived => "fc_rcvd_proxy",
             Self::ProxyTlv(kind) => return write!(f, "fc_pp_tlv({kind})"),
             Self::Netns => "fc_netns",

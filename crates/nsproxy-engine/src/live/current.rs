@@ -20,6 +20,8 @@ use crate::route::{Limits, Route, Selectable};
 pub(crate) struct Current {
     relays: Vec<(RelayPlan, Limits)>,
     pools: Arc<[Arc<Pool>]>,
+    /// Something asks which addresses are local.
+    pub(crate) asks_local: bool,
     /// The header for some server says how a pool stands.
     headers_ask: bool,
     selectable: Arc<Selectable>,
@@ -53,6 +55,7 @@ impl Current {
         Self {
             patterns: patterns.collect(),
             relays: relays.map(|relay| (relay.clone(), limits(relay))).collect(),
+            asks_local: plan.asks_local(),
             headers_ask: pools.iter().any(|pool| asks_pool(pool.composed())),
             pools,
             selectable: Arc::new(Selectable::of(&plan.selectable)),

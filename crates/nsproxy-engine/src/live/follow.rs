@@ -15,12 +15,15 @@ use crate::inbox::Command;
 use crate::listeners::{Listener, ListenerKey};
 use crate::opener::{NetnsChange, OpenError, Operation, Presence};
 use crate::reconcile;
+use crate::routes::{self, Routes};
 
 /// How soon it is asked again where a name leads, when that could not be found out.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A listener that is to be opened.
 type ToOpen = (SlotId, NetnsId, Arc<Place>);
+/// One that was.
+type Opened = (ListenerKey, Arc<Listener>);
 
 impl Handle {
     /// Tells that these namespaces may have come, gone, or been replaced: listeners of the plan in force are closed, opened and
@@ -188,7 +191,8 @@ impl Handle {
         for ((slot, id, place), answer) in to_open.into_iter().zip(answers) {
             let answer = answer.unwrap_or_else(|| Err(failed(&place, io::ErrorKind::TimedOut.into())));
             let failures = failures(&state.current, &place);
-            match answer.and_then(|socket| adopt(state, &place, id, socket)) {
+            let opened = answer.and_then(|socket| adopt(state, &place, id, socket));
+            match opened.and_then(|opened| self.equip(state, &place, opened)) {
                 Ok((key, listener)) => {
                     state.current.namespaces.on_opened(slot, id);
                     let route = state.current.route(&place, &listener);
@@ -220,6 +224,17 @@ impl Handle {
                 }
             }
         }
+    }
+
+    /// Gives a listener what says which addresses are local where it is, if anything asks.
+    fn equip(&self, state: &State, place: &Place, (key, listener): Opened) -> Result<Opened, OpenError> {
+        if state.current.asks_local {
+            let asked = routes::request(place.netns.as_deref());
+            let answer = self.control().open(vec![asked]).pop().flatten();
+            let socket = answer.unwrap_or_else(|| Err(failed(place, io::ErrorKind::TimedOut.into())))?;
+            listener.set_routes(Arc::new(Routes::new(socket)));
+        }
+        Ok((key, listener))
     }
 
     /// Lets others see how many there are.
@@ -267,12 +282,7 @@ fn failures(current: &Current, place: &Arc<Place>) -> u32 {
 }
 
 /// A listener of the opener's answer, if it is where it was to be, and none is there yet.
-fn adopt(
-    state: &mut State,
-    place: &Place,
-    id: NetnsId,
-    socket: Socket,
-) -> Result<(ListenerKey, Arc<Listener>), OpenError> {
+fn adopt(state: &mut State, place: &Place, id: NetnsId, socket: Socket) -> Result<Opened, OpenError> {
     let plan = state.current.plan(place);
     let listener = Listener::new(state.listeners.new_id(), socket, plan);
     let listener = listener.map_err(|error| failed(place, error))?;

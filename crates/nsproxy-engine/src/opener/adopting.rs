@@ -168,7 +168,7 @@ impl Front for Adopter {
     fn request(&mut self, token: OpenToken, request: SocketRequest, behind: &mut dyn SocketOpener) {
         let is_there = match &request.kind {
             SocketKind::Listener { address, .. } => self.sockets.has(address),
-            SocketKind::Upstream { .. } | SocketKind::Datagram { .. } => false,
+            SocketKind::Upstream { .. } | SocketKind::Datagram { .. } | SocketKind::Routes => false,
         };
         if !is_there {
             return behind.request(token, request);

@@ -188,7 +188,7 @@ impl InProcessOpener {
                 pool.socket_of_turn(turn, spec, domain, r#type, protocol)
             }
             // These are wanted once, so more of them would only lie about.
-            SocketKind::Listener { .. } | SocketKind::Datagram { .. } => {
+            SocketKind::Listener { .. } | SocketKind::Datagram { .. } | SocketKind::Routes => {
                 pool.lone_socket(spec, domain, r#type, protocol)
             }
         }
@@ -250,6 +250,11 @@ fn arguments(kind: &SocketKind) -> (Domain, Type, Option<Protocol>) {
             address: Endpoint::Ip(address),
             ..
         } => (Domain::for_address(*address), Some(Protocol::TCP)),
+        SocketKind::Routes => {
+            let protocol = Protocol::from(libc::NETLINK_ROUTE);
+            let r#type = Type::RAW.nonblocking().cloexec();
+            return (Domain::from(libc::AF_NETLINK), r#type, Some(protocol));
+        }
         SocketKind::Datagram { family } => {
             let domain = match family {
                 Family::Inet => Domain::IPV4,
@@ -270,7 +275,8 @@ fn prepare(socket: Socket, kind: &SocketKind) -> Result<Socket, Failure> {
         SocketKind::Upstream {
             family: Family::Unix, ..
         }
-        | SocketKind::Datagram { .. } => {}
+        | SocketKind::Datagram { .. }
+        | SocketKind::Routes => {}
         SocketKind::Upstream {
             source, interface, ..
         } => {

@@ -72,6 +72,8 @@ pub enum SocketKind {
         /// (`SO_REUSEPORT`), and nobody else can have it in between.
         beside: bool,
     },
+    /// A non-blocking netlink socket, for questions about routes (rtnetlink(7)).
+    Routes,
     /// A non-blocking datagram socket, for questions to a name server.
     Datagram {
         /// Its family: UDP for an internet one.

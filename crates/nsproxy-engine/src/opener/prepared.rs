@@ -17,6 +17,7 @@ use crate::control::{self, ControlThread};
 use crate::error::{ApplyError, StartError};
 use crate::plan::{Endpoint, ListenerNetns, ListenerPlan, Plan, RelayPlan};
 use crate::reconcile;
+use crate::routes;
 use crate::unix_listener::SocketFile;
 
 /// The listeners of a plan, opened, for the engine that will apply it. What the engine has not asked for goes with this or
@@ -88,7 +89,7 @@ impl Prepared {
     }
 }
 
-/// What the engine will ask for: a socket to know each namespace by, and the listeners. Those of patterns it opens later, as it
+/// What the engine will ask for: a socket to know each namespace by, the listeners, and what to ask about routes by. Those of patterns it opens later, as it
 /// does in namespaces that come later.
 fn requests(plan: &Plan) -> Vec<(SocketRequest, &RelayPlan, &ListenerPlan)> {
     let places = plan.relays.iter().flat_map(|relay| {
@@ -96,16 +97,20 @@ fn requests(plan: &Plan) -> Vec<(SocketRequest, &RelayPlan, &ListenerPlan)> {
         listeners.filter_map(move |listener| Some((fixed(listener)?, relay, listener)))
     });
     let places: Vec<_> = places.collect();
-    let mut probes = places.clone();
-    probes.sort_by_key(|(netns, ..)| *netns);
-    probes.dedup_by_key(|(netns, ..)| *netns);
-    let probes = probes
-        .into_iter()
-        .map(|(netns, relay, listener)| (control::probe(netns), relay, listener));
+    let mut netns = places.clone();
+    netns.sort_by_key(|(netns, ..)| *netns);
+    netns.dedup_by_key(|(netns, ..)| *netns);
+    let probes = netns
+        .iter()
+        .map(|(netns, relay, listener)| (control::probe(*netns), *relay, *listener));
     let listeners = places
         .iter()
         .map(|(netns, relay, listener)| (reconcile::request(listener, *netns, false), *relay, *listener));
-    probes.chain(listeners).collect()
+    let routes = netns
+        .iter()
+        .take(if plan.asks_local() { netns.len() } else { 0 })
+        .map(|(netns, relay, listener)| (routes::request(*netns), *relay, *listener));
+    probes.chain(listeners).chain(routes).collect()
 }
 
 /// The namespace of a listener that has a single one.

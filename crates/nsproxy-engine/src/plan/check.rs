@@ -146,6 +146,26 @@ impl Plan {
         self.check_tracking()
     }
 
+    /// Whether anything asks which addresses are local.
+    pub(crate) fn asks_local(&self) -> bool {
+        let of_relays = self.relays.iter().flat_map(|relay| {
+            let rules = relay.rules.iter().flat_map(|rules| rules.expressions());
+            rules.chain(&*relay.logged)
+        });
+        let of_pools = self.pools.iter().flat_map(|pool| {
+            let rules = pool.rules.iter().flat_map(|rules| rules.expressions());
+            let headers = pool
+                .servers
+                .iter()
+                .filter_map(|server| server.send_header.as_ref());
+            let composed = headers.flat_map(HeaderPlan::expressions);
+            rules.chain(&pool.hash_key).chain(composed)
+        });
+        of_relays
+            .chain(of_pools)
+            .any(|expression| expression.fetch.is_about_routes())
+    }
+
     fn check_tracking(&self) -> Result<(), PlanError> {
         let servers: Vec<(&PoolPlan, &ServerPlan)> = self
             .pools

@@ -128,7 +128,7 @@ impl<'a> SessionFacts<'a> {
     /// The value of the expression with this index in [`RelayPlan::logged`](crate::RelayPlan::logged). What is there only until
     /// the connection to the server stands has been remembered from then, if the relay is followed.
     pub fn logged(&self, index: usize) -> Option<Value<'static>> {
-        let expression = self.entry.route.logged.get(index)?;
+        let expression = self.entry.route.logged.expressions.get(index)?;
         let remembered = self.milestones.map_or(&[][..], Milestones::remembered);
         match remembered.get(index) {
             Some(value) if expression.fetch.is_fleeting() => value.clone(),

@@ -238,7 +238,7 @@ pub(super) fn prepare_preface(
 
 /// What is logged of a session and is gone once the server has it.
 fn remember(entry: &Entry, key: usize, resources: &mut Resources) {
-    if !entry.route.remembers {
+    if !entry.route.logged.is_fleeting {
         return;
     }
     let facts = resources.facts(entry, key);
@@ -249,7 +249,7 @@ fn remember(entry: &Entry, key: usize, resources: &mut Resources) {
             .flatten()
             .map(|value| value.truncated(MOST_REMEMBERED))
     };
-    let values = entry.route.logged.iter().map(value).collect();
+    let values = entry.route.logged.expressions.iter().map(value).collect();
     if let Some((milestones, _)) = resources.milestones(entry, key) {
         milestones.remember(values);
     }

@@ -5,7 +5,7 @@
 use std::cell::OnceCell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{ErrorKind, Read as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -306,6 +306,10 @@ impl Facts for Known<'_> {
 
     fn destination(&self) -> Option<SocketAddr> {
         *self.destination.get_or_init(|| self.entry.destination())
+    }
+
+    fn is_local(&self, ip: IpAddr) -> Option<bool> {
+        self.entry.route.routes.as_ref()?.is_local(ip)
     }
 
     fn header(&self) -> Option<&[u8]> {

@@ -88,6 +88,22 @@ pub(super) static FETCHES: &[Row] = &[
         "The port that the client has connected to."
     ),
     row!(
+        "src_is_local",
+        Bool,
+        Needs::Nothing,
+        ["fc_src_is_local"],
+        Make::Plain(|| Fetch::SourceIsLocal),
+        "Whether the host has the client's address, in the namespace of the listener. True of a client on a unix socket."
+    ),
+    row!(
+        "dst_is_local",
+        Bool,
+        Needs::Nothing,
+        ["fc_dst_is_local"],
+        Make::Plain(|| Fetch::DestinationIsLocal),
+        "The same of the address that the client has connected to: false of one that `transparent` takes."
+    ),
+    row!(
         "fc_rcvd_proxy",
         Bool,
         Needs::Nothing,

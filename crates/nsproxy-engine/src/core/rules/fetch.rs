@@ -23,6 +23,10 @@ pub enum Fetch {
     Destination,
     /// The port that the client has connected to.
     DestinationPort,
+    /// Whether the client's address is one of this host.
+    SourceIsLocal,
+    /// Whether the address that the client has connected to is one of this host.
+    DestinationIsLocal,
     /// Whether a PROXY header was read.
     HeaderReceived,
     /// The value of a TLV of this type in the PROXY header.
@@ -104,6 +108,11 @@ pub enum Fetch {
 }
 
 impl Fetch {
+    /// Whether it asks where an address leads to.
+    pub const fn is_about_routes(&self) -> bool {
+        matches!(self, Self::SourceIsLocal | Self::DestinationIsLocal)
+    }
+
     /// The side whose bytes it asks for.
     pub const fn contents(&self) -> Option<Side> {
         match self {
@@ -161,6 +170,8 @@ pub trait Facts {
     fn source(&self) -> Option<SocketAddr>;
     /// Where the client has connected to; `None` on a unix socket.
     fn destination(&self) -> Option<SocketAddr>;
+    /// Whether the host has this address, in the namespace of the listener; `None` where that is not known.
+    fn is_local(&self, ip: IpAddr) -> Option<bool>;
     /// The PROXY header that was received, whole.
     fn header(&self) -> Option<&[u8]>;
     /// Whether there was one.
@@ -284,6 +295,11 @@ impl View<'_> {
         let port = |address: Option<SocketAddr>| address.map(|address| Value::Number(address.port().into()));
         let number = |number: usize| Some(Value::Number(i64::try_from(number).unwrap_or(i64::MAX)));
         let load = |index: usize| facts.pool(index);
+        let local = |address: Option<SocketAddr>| {
+            // Who comes by a unix socket is here.
+            let is_local = address.map_or(Some(true), |address| facts.is_local(address.ip()));
+            is_local.map(Value::Bool)
+        };
         let text = |name: Option<String>| name.map(|name| Value::Bytes(Cow::Owned(name.into_bytes())));
         Fetched::settled(match fetch {
             Fetch::Constant(value) => Some(value.clone()),
@@ -291,6 +307,8 @@ impl View<'_> {
             Fetch::SourcePort => port(facts.source()),
             Fetch::Destination => ip(facts.destination()),
             Fetch::DestinationPort => port(facts.destination()),
+            Fetch::SourceIsLocal => local(facts.source()),
+            Fetch::DestinationIsLocal => local(facts.destination()),
             Fetch::HeaderReceived => Some(Value::Bool(facts.has_header())),
             Fetch::Tlv(kind) => return self.tlvs(*kind),
             Fetch::Relay => Some(bytes(facts.relay().as_bytes())),

@@ -25,6 +25,9 @@ impl Facts for Made {
     fn destination(&self) -> Option<SocketAddr> {
         None
     }
+    fn is_local(&self, ip: std::net::IpAddr) -> Option<bool> {
+        Some(ip.is_loopback())
+    }
     fn header(&self) -> Option<&[u8]> {
         self.header_reads.set(self.header_reads.get() + 1);
         self.header.as_deref()

@@ -71,3 +71,19 @@ fn servers_are_chosen_in_order() {
     assert_eq!(chosen, [2, 0]);
     assert!(!rules.is_empty() && rules.decides_within() && !rules.decides_before());
 }
+
+#[test]
+fn who_has_no_address_is_local() {
+    let local = |source: Option<&str>| {
+        let facts = Made {
+            source: source.map(|address| address.parse().unwrap()),
+            ..Made::default()
+        };
+        match View::new(&facts, true).value(&value_of(Fetch::SourceIsLocal)) {
+            Some(Value::Bool(is)) => is,
+            other => panic!("{other:?}"),
+        }
+    };
+    let answers = [Some("127.0.0.1:1"), Some("192.0.2.1:1"), None].map(local);
+    assert_eq!(answers, [true, false, true]);
+}
