@@ -33,7 +33,10 @@ pub fn answer(bytes: &[u8]) {
     let reply = query.reply(&message);
     if let Some(Reply::Addresses(addresses)) = &reply {
         assert!(addresses.len() <= MOST_ADDRESSES, "too many addresses");
-        assert!(addresses.is_sorted_by(|a, b| a < b), "not in order, or not once each");
+        assert!(
+            addresses.is_sorted_by(|a, b| a < b),
+            "not in order, or not once each"
+        );
         for address in addresses {
             assert!(is_wanted(*address, query.kind), "{address} was not asked for");
         }
@@ -54,7 +57,10 @@ pub fn answer(bytes: &[u8]) {
         for end in (0..message.len()).step_by(1 + message.len() / 64) {
             let cut = query.reply(&message[..end]);
             let is_harmless = cut.is_none() || cut == reply || cut == Some(Reply::Failed(Failure::Other));
-            assert!(is_harmless, "{cut:?} of a message that is cut off at {end}, {reply:?} of the whole");
+            assert!(
+                is_harmless,
+                "{cut:?} of a message that is cut off at {end}, {reply:?} of the whole"
+            );
         }
     }
 }

@@ -6,5 +6,7 @@ use nsproxy_fuzz::dns;
 
 #[test]
 fn every_kept_answer_of_a_name_server_says_only_what_was_asked_for() {
-    kept::inputs("dns", 8).iter().for_each(|(_, bytes)| dns::answer(bytes));
+    kept::inputs("dns", 8)
+        .iter()
+        .for_each(|(_, bytes)| dns::answer(bytes));
 }
