@@ -35,6 +35,8 @@ struct Play {
     timeouts: Timeouts,
     /// Whether the client's bytes are looked at.
     inspects: bool,
+    /// How long the server's bytes are waited for where they are looked at.
+    response: Option<Option<Span>>,
     now: u64,
     /// Bytes filled, up and down.
     filled: [u64; 2],
@@ -74,6 +76,7 @@ impl Play {
             session,
             timeouts,
             inspects,
+            response: (first & 1 << 7 != 0).then(|| span(6)),
             now: 0,
             filled: [0; 2],
             payload: 0,
@@ -112,7 +115,7 @@ impl Play {
         // What was waited for decides without having come.
         let goes_on = matches!(
             self.session.next_step(),
-            Step::Close(_) | Step::Inspect { last: true }
+            Step::Close(_) | Step::Inspect { last: true } | Step::InspectResponse { last: true }
         );
         if due {
             assert!(goes_on, "its deadline has passed");
@@ -154,6 +157,7 @@ impl Play {
             Step::OpenSocket => self.session.on_socket_requested(),
             Step::Retry { .. } => self.session.on_retry(now, &self.timeouts),
             Step::Connect | Step::FinishConnect { .. } => self.connect(outcome, amount),
+            Step::InspectResponse { .. } => self.inspect_response(what, outcome, amount),
             Step::SendPreface => match outcome {
                 0 => self.session.on_preface(Flush::WouldBlock, now),
                 1 => self.session.on_write_failed(Side::Upstream, Errno(32)),
@@ -191,6 +195,29 @@ impl Play {
             }
         };
         self.session.on_connect(connect, self.now());
+        if let (Connect::Established { .. }, Some(patience)) = (connect, self.response) {
+            self.session.inspect_response(patience, self.now());
+        }
+    }
+
+    fn inspect_response(&mut self, what: u8, outcome: u8, amount: usize) {
+        let (index, now) = (Direction::Down.index(), self.now());
+        // What is held are all bytes that came this way so far.
+        if outcome != 2 {
+            self.filled[index] += amount as u64;
+        }
+        let held = self.filled[index] as usize;
+        let inspected = match outcome {
+            0 => Inspected::Decided,
+            1 => Inspected::Incomplete,
+            2 => Inspected::WouldBlock,
+            _ if what & 0x80 != 0 => {
+                self.ended[index] = true;
+                return self.session.on_server_dropped(held, now);
+            }
+            _ => Inspected::Refused(CloseReason::Reset(Side::Upstream)),
+        };
+        self.session.on_response_inspected(inspected, held, now);
     }
 
     fn fill(&mut self, direction: Direction, path: Path, what: u8, outcome: u8, amount: usize) {
@@ -270,6 +297,9 @@ impl Play {
                 Step::Retry { .. } => self.session.on_retry(now, &self.timeouts),
                 Step::Connect | Step::FinishConnect { .. } => {
                     self.session.on_connect(Connect::Failed(Errno(111)), now);
+                }
+                Step::InspectResponse { .. } => {
+                    self.session.on_response_inspected(Inspected::WouldBlock, 0, now)
                 }
                 Step::SendPreface => self.session.on_preface(Flush::WouldBlock, now),
                 Step::Fill(direction, _) => self.session.on_fill(direction, Fill::WouldBlock, now),
