@@ -5,6 +5,7 @@ mod common;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -92,7 +93,9 @@ fn limits_count_the_sessions_of_the_plan_before() {
     of_relay.relays[0].max_sessions = Some(1);
     let mut of_listener = plan(echo.address());
     of_listener.relays[0].listeners[0].max_sessions = Some(1);
-    for plan in [of_relay, of_listener] {
+    let mut with_rate = of_relay.clone();
+    with_rate.relays[0].max_session_rate = NonZeroU32::new(1000);
+    for plan in [of_relay, with_rate, of_listener] {
         let relay = Relay::start(&plan);
         let first = relay.connect();
         first.send("one");
@@ -101,6 +104,7 @@ fn limits_count_the_sessions_of_the_plan_before() {
         let second = relay.connect();
         second.send("two");
         second.expect_silence(A_WHILE);
+        assert_eq!(relay.handle.sessions(), 1);
         first.half_close();
         first.expect_eof();
         second.expect("two");

@@ -208,22 +208,3 @@ fn a_listener_has_a_limit_of_its_own() {
     first.expect_eof();
     third.expect("four");
 }
-
-#[test]
-fn a_limit_of_a_relay_counts_the_sessions_of_the_plan_before() {
-    let echo = Service::echo(Listener::bind("127.0.0.1:0"));
-    let mut plan = plan(echo.address());
-    plan.relays[0].max_sessions = Some(1);
-    plan.relays[0].max_session_rate = NonZeroU32::new(1000);
-    let relay = Relay::start(&plan);
-    let first = relay.connect();
-    first.send("one");
-    first.expect("one");
-    relay.handle.apply(&plan).unwrap();
-    let second = relay.connect();
-    second.send("two");
-    second.expect_silence(A_WHILE);
-    assert_eq!(relay.handle.sessions(), 1);
-    drop(first);
-    second.expect("two");
-}
